@@ -1,0 +1,58 @@
+"""The national clouds that have a presence API: where to sign in, where Graph is, what it offers.
+
+https://learn.microsoft.com/graph/deployments
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """One deployment of Microsoft's cloud; an app and its tokens belong to exactly one."""
+
+    key: str
+    """Name in a config entry; never renamed."""
+    login: str
+    """Root of Microsoft Entra, without a trailing slash."""
+    graph: str
+    """Root of Microsoft Graph, without a version or a trailing slash."""
+    portal: str
+    """Microsoft Entra admin center, where apps are registered."""
+    scope_prefix: str = ""
+    """What stands before a permission in a scope; Graph of the global cloud is the default."""
+    has_work_location: bool = False
+    """Whether presence carries a work location."""
+
+    def authority(self, tenant: str) -> str:
+        """Return the authority of a tenant: a directory id, a domain or `organizations`."""
+        return f"{self.login}/{tenant}"
+
+
+# China (21Vianet) has no presence API, so it is not offered.
+CLOUDS: Final[dict[str, Cloud]] = {
+    cloud.key: cloud
+    for cloud in (
+        Cloud(
+            key="global",
+            login="https://login.microsoftonline.com",
+            graph="https://graph.microsoft.com",
+            portal="https://entra.microsoft.com",
+            has_work_location=True,
+        ),
+        Cloud(
+            key="us_gov_l4",
+            login="https://login.microsoftonline.us",
+            graph="https://graph.microsoft.us",
+            portal="https://entra.microsoft.us",
+            scope_prefix="https://graph.microsoft.us/",
+        ),
+        Cloud(
+            key="us_gov_l5",
+            login="https://login.microsoftonline.us",
+            graph="https://dod-graph.microsoft.us",
+            portal="https://entra.microsoft.us",
+            scope_prefix="https://dod-graph.microsoft.us/",
+        ),
+    )
+}

@@ -1,0 +1,18 @@
+"""Loaded by pytest before any other plugin: what has to happen before Home Assistant is imported."""
+
+import os
+from pathlib import Path
+import tempfile
+
+from simulator.tls import Certificate
+
+# Both requests (under MSAL) and Home Assistant's own HTTP session read it when they are imported.
+CERTIFICATE = Certificate.create(Path(tempfile.mkdtemp(prefix="simulator-certificate-")))
+os.environ["REQUESTS_CA_BUNDLE"] = str(CERTIFICATE.bundle)
+
+import homeassistant  # noqa: E402, F401  # it aliases httpx, so before anything imports that
+import homeassistant.components.logger as _logger  # noqa: E402
+
+# Home Assistant 2026.11 dropped a name that the newest released test package still resets.
+if not hasattr(_logger, "_clear_logger_overwrites"):
+    _logger._clear_logger_overwrites = lambda hass: None  # type: ignore[attr-defined]  # noqa: SLF001
