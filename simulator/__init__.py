@@ -1,0 +1,7 @@
+"""A Microsoft tenant on loopback: sign-in, Graph presence, and a page that plays the Teams client."""
+
+from .server import Request, Simulator
+from .tenant import Person, Tenant
+from .tls import Certificate
+
+__all__ = ["Certificate", "Person", "Request", "Simulator", "Tenant"]

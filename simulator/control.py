@@ -1,0 +1,231 @@
+"""The JSON control API: what tests in other processes do instead of calling the simulator's methods."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+import json
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+
+from .graph import presence_json
+from .identity import Decision, SignInError
+from .tenant import Person
+
+if TYPE_CHECKING:
+    from .server import Simulator
+
+type Json = dict[str, object]
+
+GESTURES: Final = frozenset(
+    {
+        "be_right_back",
+        "clear_preference",
+        "clear_status_message",
+        "clear_work_location",
+        "close_teams",
+        "come_back",
+        "focus",
+        "go_away",
+        "go_offline",
+        "join_call",
+        "join_meeting",
+        "leave_call",
+        "leave_meeting",
+        "open_teams",
+        "prefer",
+        "present",
+        "reset_status",
+        "schedule_meeting",
+        "set_out_of_office",
+        "set_status_message",
+        "set_work_location",
+        "stop_focusing",
+        "stop_presenting",
+    }
+)
+"""The methods of a person that may be called from outside."""
+
+_MOMENTS: Final = frozenset({"expires", "start", "end"})
+
+
+def perform(person: Person, gesture: str, arguments: Json) -> None:
+    """Carry out a gesture by name; moments are ISO 8601 texts with offset, durations seconds.
+
+    Raises KeyError for an unknown gesture, TypeError or ValueError for wrong arguments.
+    """
+    if gesture not in GESTURES:
+        raise KeyError(gesture)
+    values = {name: _value(name, value) for name, value in arguments.items()}
+    cast("Callable[..., None]", getattr(person, gesture))(**values)
+
+
+def _value(name: str, value: object) -> object:
+    if name in _MOMENTS and isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError(f"{name} has no offset")
+        return moment
+    if name in _MOMENTS | {"duration"} and isinstance(value, int | float):
+        return timedelta(seconds=value)
+    return value
+
+
+def state(simulator: Simulator) -> Json:
+    """Describe the whole tenant."""
+    tenant = simulator.tenant
+    return {
+        "now": simulator.clock.now().isoformat(),
+        "url": simulator.url,
+        "tls_url": simulator.tls_url,
+        "tenant": {
+            "id": tenant.id,
+            "domain": tenant.domain,
+            "user_consent": tenant.user_consent,
+            "vocabulary": tenant.vocabulary,
+        },
+        "apps": [
+            {"id": app.id, "name": app.name, "redirect_uris": app.redirect_uris}
+            for app in tenant.apps.values()
+        ],
+        "people": {key: _person(person) for key, person in tenant.people.items()},
+        "faults": [
+            {"match": fault.match, "times": fault.times, "hits": fault.hits}
+            for fault in simulator.faults
+        ],
+    }
+
+
+def _person(person: Person) -> Json:
+    return {
+        "id": person.id,
+        "name": person.name,
+        "address": person.address,
+        "teams": person.client is not None,
+        "presence": presence_json(person, own=True, complete=True),
+    }
+
+
+@dataclass(frozen=True)
+class Control:
+    """The endpoints below /simulator."""
+
+    simulator: Simulator
+
+    async def read_state(self, request: web.Request) -> web.Response:
+        """Describe the tenant."""
+        return web.json_response(state(self.simulator))
+
+    async def gesture(self, request: web.Request) -> web.Response:
+        """Carry out a gesture."""
+        person = self.simulator.tenant.people.get(request.match_info["key"])
+        if person is None:
+            raise _refused(404, "There is no such person.")
+        arguments = await _arguments(request)
+        try:
+            perform(person, request.match_info["gesture"], arguments)
+        except KeyError as error:
+            raise _refused(404, f"There is no gesture {error}.") from error
+        except (TypeError, ValueError) as error:
+            raise _refused(400, str(error)) from error
+        return web.json_response(_person(person))
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """Move the clock."""
+        seconds = (await _arguments(request)).get("advance")
+        if not isinstance(seconds, int | float):
+            raise _refused(400, "advance must be a number of seconds.")
+        self.simulator.advance(seconds)
+        return web.json_response({"now": self.simulator.clock.now().isoformat()})
+
+    async def add_fault(self, request: web.Request) -> web.Response:
+        """Add a fault: `match`, `times` and the options of `faults.Options`."""
+        arguments = await _arguments(request)
+        try:
+            self.simulator.faults.add(**arguments)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise _refused(400, str(error)) from error
+        return web.json_response(state(self.simulator)["faults"])
+
+    async def clear_faults(self, request: web.Request) -> web.Response:
+        """End all faults."""
+        self.simulator.faults.clear()
+        return web.json_response([])
+
+    async def read_requests(self, request: web.Request) -> web.Response:
+        """Return the log."""
+        return web.json_response(
+            [asdict(entry) | {"at": entry.at.isoformat()} for entry in self.simulator.requests]
+        )
+
+    async def clear_requests(self, request: web.Request) -> web.Response:
+        """Empty the log."""
+        self.simulator.requests.clear()
+        return web.json_response([])
+
+    async def device(self, request: web.Request) -> web.Response:
+        """Play the second device."""
+        arguments = await _arguments(request)
+        try:
+            self.simulator.enter_device_code(
+                str(arguments.get("user_code")),
+                str(arguments.get("account", "robin")),
+                cast("Decision", arguments.get("decision", "accept")),
+            )
+        except SignInError as error:
+            raise _refused(400, error.text) from error
+        return web.json_response({})
+
+    async def tenant(self, request: web.Request) -> web.Response:
+        """Change the tenant's policy or vocabulary."""
+        allowed: dict[str, tuple[str, ...]] = {
+            "user_consent": ("allowed", "blocked"),
+            "vocabulary": ("classic", "modern"),
+        }
+        arguments = await _arguments(request)
+        for name, value in arguments.items():
+            if value not in allowed.get(name, ()):
+                raise _refused(400, f"{name} can't be {value}.")
+            setattr(self.simulator.tenant, name, value)
+        return web.json_response(state(self.simulator)["tenant"])
+
+
+def routes(simulator: Simulator) -> list[web.RouteDef]:
+    """Return the control API."""
+    control = Control(simulator)
+    return [
+        web.get("/simulator/state", control.read_state),
+        web.post("/simulator/people/{key}/{gesture}", control.gesture),
+        web.post("/simulator/clock", control.advance),
+        web.post("/simulator/faults", control.add_fault),
+        web.delete("/simulator/faults", control.clear_faults),
+        web.get("/simulator/requests", control.read_requests),
+        web.delete("/simulator/requests", control.clear_requests),
+        web.post("/simulator/device", control.device),
+        web.post("/simulator/tenant", control.tenant),
+    ]
+
+
+async def _arguments(request: web.Request) -> Json:
+    """Read a JSON object; the content type keeps forms of other sites out."""
+    body = await request.read()
+    if not body:
+        return {}
+    if request.content_type != "application/json":
+        raise _refused(415, "The body must be application/json.")
+    try:
+        arguments = json.loads(body)
+    except ValueError as error:
+        raise _refused(400, str(error)) from error
+    if not isinstance(arguments, dict):
+        raise _refused(400, "The body must be an object.")
+    return arguments
+
+
+def _refused(status: int, message: str) -> web.HTTPException:
+    kinds: dict[int, type[web.HTTPException]] = {
+        400: web.HTTPBadRequest,
+        404: web.HTTPNotFound,
+        415: web.HTTPUnsupportedMediaType,
+    }
+    return kinds[status](text=json.dumps({"error": message}), content_type="application/json")

@@ -1,0 +1,210 @@
+"""Trouble on demand: slow, broken, refused and lost answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from fnmatch import fnmatchcase
+import json as jsonlib
+from typing import Final, Literal, TypedDict, Unpack
+
+from aiohttp import web
+
+from .engine import Clock
+from .graph import JSON_TYPE, Graph, GraphError
+from .identity import SignInError
+
+type Body = Literal["error", "empty", "html", "truncated", "wrong_type", "null", "huge"]
+type Loss = Literal["close", "reset", "hang"]
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SHORT_NAMES: Final = {
+    "authorize": "* /*/oauth2/v2.0/authorize",
+    "token": "POST /*/oauth2/v2.0/token",
+    "devicecode": "POST /*/oauth2/v2.0/devicecode",
+    "discovery": "GET /*/.well-known/openid-configuration",
+    "keys": "GET /*/discovery/v2.0/keys",
+    "graph": "* /[vb]*",
+}
+"""Names for what is matched most; anything else is a glob over "METHOD /path"."""
+
+_CODES: Final = {
+    400: "BadRequest",
+    401: "InvalidAuthenticationToken",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    423: "Locked",
+    429: "TooManyRequests",
+    500: "InternalServerError",
+    502: "BadGateway",
+    503: "ServiceUnavailable",
+    504: "GatewayTimeout",
+    509: "BandwidthLimitExceeded",
+}
+_RAW: Final[dict[Body, bytes]] = {
+    "empty": b"",
+    "html": b"<html><head><title>Sorry</title></head><body><h1>Our services aren't available</h1></body></html>",
+    "truncated": b'{"id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3", "availability": "Avail',
+    "wrong_type": b'["unexpected", 42]',
+    "null": b"null",
+    "huge": b'{"id": "' + b"x" * 20_000_000 + b'"}',
+}
+
+
+class Options(TypedDict, total=False):
+    """How a fault shows itself."""
+
+    latency: float
+    """Seconds of real time before anything else happens."""
+    status: int
+    """HTTP status; 200 when only `body` or `json` is given."""
+    body: Body
+    """What the answer holds: by default, with a status, an error body in Microsoft's form."""
+    json: object
+    """A body of one's own, instead of `body`."""
+    code: str
+    message: str
+    """`code` and `message` of the error body."""
+    headers: dict[str, str]
+    retry_after: int | str | datetime
+    """Retry-After: seconds, a text sent as it is, or a moment sent as an HTTP date."""
+    loss: Loss
+    """Close the connection unanswered, reset it within the body, or hang until the client gives up."""
+    aadsts: int
+    """A code that the sign-in endpoints refuse with; the authorize page shows it."""
+    error: str
+    suberror: str
+    """The OAuth error and suberror, where those of the code's table are not wanted."""
+    claims: str
+    """A claims challenge (the JSON of `claims`, base64 encoded by the caller): 401 insufficient_claims."""
+    applied: bool
+    """Carry the request out before the trouble starts, as when only the answer is lost."""
+
+
+@dataclass(eq=False)
+class Fault:
+    """One fault; it works until it has been hit `times` times or is removed."""
+
+    match: str
+    times: int | None
+    options: Options
+    hits: int = 0
+    _home: list[Fault] = field(default_factory=list, repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether the fault still works."""
+        return self.times is None or self.hits < self.times
+
+    def remove(self) -> None:
+        """End the fault; harmless when it has ended."""
+        if self in self._home:
+            self._home.remove(self)
+
+    def matches(self, method: str, path: str) -> bool:
+        """Tell whether a request meets this fault."""
+        pattern = SHORT_NAMES.get(self.match, self.match)
+        return self.live and fnmatchcase(f"{method} {path}", pattern)
+
+
+class Faults:
+    """The faults of a simulator; of several that match, the newest works."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin without any."""
+        self._clock = clock
+        self._faults: list[Fault] = []
+
+    def __iter__(self) -> Iterator[Fault]:
+        """Iterate over the faults that still work."""
+        return iter([fault for fault in self._faults if fault.live])
+
+    def add(self, match: str, *, times: int | None = None, **options: Unpack[Options]) -> Fault:
+        """Add a fault for "METHOD /path" (a glob) or a name of SHORT_NAMES."""
+        if unknown := options.keys() - Options.__annotations__.keys():
+            raise ValueError(f"{sorted(unknown)} are no options of a fault")
+        fault = Fault(match, times, options, _home=self._faults)
+        self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """End all faults."""
+        self._faults.clear()
+
+    def find(self, method: str, path: str) -> Fault | None:
+        """Return the fault that a request meets, counting the hit."""
+        fault = next(
+            (known for known in reversed(self._faults) if known.matches(method, path)), None
+        )
+        if fault:
+            fault.hits += 1
+        return fault
+
+
+async def suffer(
+    fault: Fault, request: web.Request, handler: Handler, graph: Graph, stopping: asyncio.Event
+) -> web.StreamResponse:
+    """Answer a request as its fault wants it."""
+    options = fault.options
+    if options.get("latency"):
+        await asyncio.sleep(options["latency"])
+    if not options.keys() - {"latency", "applied", "headers"}:
+        answer = await handler(request)
+        answer.headers.update(options.get("headers", {}))
+        return answer
+    if options.get("applied"):
+        await handler(request)
+    if "loss" in options:
+        return await _lose(options["loss"], request, stopping)
+    return respond(options, graph)
+
+
+def respond(options: Options, graph: Graph) -> web.Response:
+    """Build the answer of a fault that answers."""
+    headers = dict(options.get("headers", {}))
+    if "retry_after" in options:
+        after = options["retry_after"]
+        if isinstance(after, datetime):
+            after = format_datetime(after, usegmt=True)
+        headers["Retry-After"] = str(after)
+    if "aadsts" in options:
+        error = SignInError(
+            options["aadsts"], error=options.get("error", ""), suberror=options.get("suberror", "")
+        )
+        status = options.get("status", error.refusal.status)
+        return web.json_response(error.body(graph.clock.now()), status=status, headers=headers)
+    if "claims" in options:
+        headers["WWW-Authenticate"] = (
+            f'Bearer realm="", authorization_uri="{graph.addresses.url}/common/oauth2/v2.0/authorize", '
+            f'error="insufficient_claims", claims="{options["claims"]}"'
+        )
+    status = options.get("status", 401 if "claims" in options else 200)
+    if "json" in options:
+        content = jsonlib.dumps(options["json"]).encode()
+    else:
+        body = options.get("body", "error")
+        content = _error(options, status, graph) if body == "error" else _RAW[body]
+    kind = "text/html" if options.get("body") == "html" else JSON_TYPE
+    return web.Response(body=content, status=status, headers={"Content-Type": kind} | headers)
+
+
+def _error(options: Options, status: int, graph: Graph) -> bytes:
+    code = options.get("code", _CODES.get(status, "UnknownError"))
+    error = GraphError(status, code, options.get("message", "A fault was asked for."))
+    ids = dict.fromkeys(("request-id", "client-request-id"), "00000000-0000-0000-0000-000000000000")
+    return jsonlib.dumps(graph.error_json(error, ids)).encode()
+
+
+async def _lose(loss: Loss, request: web.Request, stopping: asyncio.Event) -> web.StreamResponse:
+    if loss == "hang":
+        # The server cancels this when the client gives up.
+        await stopping.wait()
+    answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE, "Content-Length": "1000"})
+    if loss == "reset":
+        await answer.prepare(request)
+        await answer.write(_RAW["truncated"])
+    if request.transport:
+        request.transport.abort()
+    return answer

@@ -1,0 +1,37 @@
+"""A certificate authority that lives as long as a test or a demo, because MSAL refuses plain http."""
+
+from dataclasses import dataclass
+from pathlib import Path
+import ssl
+from typing import Self
+
+import certifi
+import trustme
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server certificate for 127.0.0.1, ::1 and localhost, and the bundle that trusts it."""
+
+    bundle: Path
+    """certifi's authorities plus ours: the value for REQUESTS_CA_BUNDLE."""
+    chain: Path
+    """The server's private key and certificate chain, PEM."""
+
+    @classmethod
+    def create(cls, directory: Path) -> Self:
+        """Write a new authority's bundle and a server certificate into an existing directory."""
+        authority = trustme.CA()
+        server = authority.issue_cert("127.0.0.1", "::1", "localhost")
+        bundle = directory / "bundle.pem"
+        chain = directory / "server.pem"
+        bundle.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())
+        chain.touch(mode=0o600)
+        chain.write_bytes(server.private_key_and_cert_chain_pem.bytes())
+        return cls(bundle=bundle, chain=chain)
+
+    def server_context(self) -> ssl.SSLContext:
+        """Return what the server speaks TLS with."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.chain)
+        return context

@@ -1,0 +1,1 @@
+"""The simulator alone, over real sockets."""
