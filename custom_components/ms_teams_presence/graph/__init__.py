@@ -1,0 +1,1 @@
+"""Microsoft Graph presence over asyncio and aiohttp; knows nothing of Home Assistant."""

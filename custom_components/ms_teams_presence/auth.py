@@ -1,0 +1,528 @@
+"""Signing in to Microsoft Entra with MSAL, behind Home Assistant's OAuth2 implementation.
+
+The only module that imports MSAL. MSAL has no asynchronous interface, reads the network in its
+constructor and takes a while to import, so all of it happens in the executor.
+
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
+https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+import logging
+import time
+from typing import TYPE_CHECKING, Any, Final, Self, override
+
+from aiohttp import RequestInfo, hdrs
+from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import (
+    OAuth2TokenRequestConnectionError,
+    OAuth2TokenRequestReauthError,
+    OAuth2TokenRequestTransientError,
+)
+from homeassistant.helpers.config_entry_oauth2_flow import (
+    AUTH_CALLBACK_PATH,
+    AbstractOAuth2Implementation,
+    _encode_jwt,
+    async_get_redirect_uri,
+)
+from homeassistant.helpers.network import get_url
+from multidict import CIMultiDict, CIMultiDictProxy
+import orjson
+import requests
+from yarl import URL
+
+from .const import ACCESS_READ_WRITE, CONF_ACCESS, CONF_CLOUD, CONF_TENANT, DOMAIN
+from .graph.clouds import CLOUDS, Cloud
+
+if TYPE_CHECKING:
+    import msal
+
+_LOGGER = logging.getLogger(__name__)
+
+# Seconds for one request to Entra (connecting, then reading), and for all that one step makes.
+_REQUEST_TIMEOUT: Final = (5.0, 10.0)
+_STEP_TIMEOUT: Final = 25.0
+
+# What is kept of a token response, beside `expires_at`.
+_TOKEN_MEMBERS: Final = ("access_token", "refresh_token", "expires_in", "scope", "token_type")
+# Scopes that belong to the sign-in itself; MSAL adds those it needs and refuses to be given them.
+_SIGN_IN_SCOPES: Final = frozenset({"openid", "profile", "offline_access", "email"})
+# The tenant that personal accounts live in; they have no presence.
+_PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+# Entra's numbers (AADSTS…), https://learn.microsoft.com/entra/identity-platform/reference-error-codes,
+# and the sentence in the translations that names cause and cure. They are hints: a number that is
+# not here is answered by its OAuth error below.
+_REASON_OF_NUMBER: Final[dict[int, str]] = {
+    number: reason
+    for reason, numbers in {
+        "account_disabled": (50034, 50055, 50057),
+        "admin_consent_missing": (90093, 90094, 90095),
+        "app_disabled": (7000112,),
+        "app_misconfigured": (650056, 650052),
+        "app_not_found": (700016, 70001),
+        "blocked_by_policy": (50097, 53000, 53001, 53003, 530003, 530032, 530035),
+        "consent_denied": (65004,),
+        "consent_missing": (65001,),
+        "device_code_expired": (70019, 70020),
+        "guest_account": (50020,),
+        "interaction_required": (50072, 50074, 50076, 50078, 50079),
+        "microsoft_unavailable": (90033, 90055, 90090, 50196),
+        "not_assigned": (50105,),
+        "personal_account": (500200, 500208, 9002332),
+        "public_client_refused": (7000218,),
+        "redirect_refused": (50011, 500113),
+        "secret_expired": (7000222,),
+        "secret_not_wanted": (700025,),
+        "secret_wrong": (7000215,),
+        "session_ended": (50132, 50133, 50173, 70008, 70043, 700082, 700084),
+        "spa_platform": (9002327,),
+        "tenant_not_found": (90002, 900023),
+        "try_again": (54005, 50134, 90120),
+        "wrong_cloud": (90038,),
+        "wrong_tenant": (50194, 700005, 9001023, 90124, 90130),
+    }.items()
+    for number in numbers
+}
+# The same for what OAuth itself calls the failure.
+_REASON_OF_ERROR: Final[dict[str, str]] = {
+    "access_denied": "consent_denied",
+    "authorization_declined": "consent_denied",
+    "authorization_pending": "device_code_expired",
+    "bad_verification_code": "try_again",
+    "code_expired": "device_code_expired",
+    "consent_required": "consent_missing",
+    "expired_token": "device_code_expired",
+    "interaction_required": "interaction_required",
+    "invalid_client": "client_refused",
+    "invalid_grant": "session_ended",
+    "invalid_tenant": "tenant_not_found",
+    "server_error": "microsoft_unavailable",
+    "temporarily_unavailable": "microsoft_unavailable",
+    "unauthorized_client": "app_not_found",
+}
+# OAuth errors that only a person can mend; everything else is tried again.
+_NEEDS_PERSON: Final = frozenset(
+    {
+        "access_denied",
+        "consent_required",
+        "interaction_required",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_tenant",
+        "unauthorized_client",
+    }
+)
+# Failures on the way to Entra rather than by its decision.
+_UNREACHABLE: Final = frozenset({"cannot_connect", "unexpected_answer"})
+
+
+class SignInError(Exception):
+    """A sign-in failed; `reason` is the key of the sentence about it in the translations.
+
+    `needs_person` tells whether somebody has to act or trying again later is enough, `number`
+    is Entra's AADSTS number or 0. Nothing of the exchange itself is kept.
+    """
+
+    def __init__(self, reason: str, *, needs_person: bool = False, number: int = 0) -> None:
+        """Keep what the texts and the callers need."""
+        super().__init__(reason, number)
+        self.reason = reason
+        self.needs_person = needs_person
+        self.number = number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registration:
+    """An app registration in Microsoft Entra, and what it is asked for."""
+
+    cloud: Cloud
+    tenant: str
+    """Directory id, a domain of the directory, or `organizations` for an app of many tenants."""
+    client_id: str
+    client_secret: str | None
+    """None for a public client, which has none."""
+    access: str
+    """`read` or `read_write`."""
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Self:
+        """Read the members that a form and a config entry share."""
+        return cls(
+            cloud=CLOUDS[data[CONF_CLOUD]],
+            tenant=data[CONF_TENANT],
+            client_id=data[CONF_CLIENT_ID],
+            client_secret=data.get(CONF_CLIENT_SECRET) or None,
+            access=data[CONF_ACCESS],
+        )
+
+    @property
+    def permissions(self) -> list[str]:
+        """Return the delegated permissions to ask for, the fewest that do.
+
+        `Presence.ReadWrite` permits no reading: https://learn.microsoft.com/graph/permissions-reference
+        """
+        wanted = ["Presence.Read"]
+        if self.access == ACCESS_READ_WRITE:
+            wanted.append("Presence.ReadWrite")
+        return wanted
+
+    @property
+    def admin_consent_url(self) -> str:
+        """Return the page on which an administrator approves the app for the whole tenant.
+
+        https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
+        """
+        return str(
+            URL(f"{self.cloud.authority(self.tenant)}/v2.0/adminconsent").with_query(
+                client_id=self.client_id, scope=" ".join(self.scopes)
+            )
+        )
+
+    @property
+    def scopes(self) -> list[str]:
+        """Return the permissions as scopes of the cloud's Graph."""
+        return [self.cloud.scope_prefix + permission for permission in self.permissions]
+
+    def missing_permissions(self, token: Mapping[str, Any]) -> list[str]:
+        """Return what was asked for and not granted; Entra writes scopes short or in full."""
+        granted = {scope.rpartition("/")[2].lower() for scope in token["scope"].split()}
+        return [name for name in self.permissions if name.lower() not in granted]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who signed in, as their id token says."""
+
+    tenant_id: str
+    object_id: str
+    name: str
+
+    @property
+    def unique_id(self) -> str:
+        """Return what makes this account of this tenant the same one again."""
+        return f"{self.tenant_id}.{self.object_id}"
+
+    @classmethod
+    def from_claims(cls, claims: object) -> Self:
+        """Read the claims; ids in lower case, as Microsoft does not keep to one spelling.
+
+        https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference
+        """
+        if not isinstance(claims, dict):
+            raise SignInError("unexpected_answer")
+        tenant_id, object_id = str(claims.get("tid", "")), str(claims.get("oid", ""))
+        if tenant_id.lower() == _PERSONAL_TENANT:
+            raise SignInError("personal_account", needs_person=True)
+        if not tenant_id or not object_id:
+            raise SignInError("unexpected_answer")
+        name = claims.get("name") or claims.get("preferred_username") or "Microsoft Teams"
+        return cls(tenant_id=tenant_id.lower(), object_id=object_id.lower(), name=str(name))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A sign-in that waits for a person on another device."""
+
+    url: str
+    user_code: str
+    interval: int
+    """Seconds to leave between two questions."""
+    application: msal.PublicClientApplication
+    flow: msal.Result
+
+
+class MicrosoftSignIn(AbstractOAuth2Implementation):
+    """Every exchange with Entra for one app registration.
+
+    Methods of the sign-in raise `SignInError`; refreshing raises Home Assistant's own errors.
+    """
+
+    identity: Identity
+    """Who signed in last through this object."""
+
+    def __init__(self, hass: HomeAssistant, registration: Registration) -> None:
+        """Hold the registration; nothing is asked of Entra yet."""
+        self._hass = hass
+        self.registration = registration
+        self._code_flow: msal.Result = {}
+
+    @property
+    @override
+    def name(self) -> str:
+        """Name of the implementation, which no picker ever shows."""
+        return "Microsoft"
+
+    @property
+    @override
+    def domain(self) -> str:
+        """Domain that is providing the implementation."""
+        return DOMAIN
+
+    @override
+    async def async_generate_authorize_url(self, flow_id: str) -> str:
+        """Return Microsoft's sign-in page, with PKCE and Home Assistant's signed state."""
+        redirect_uri = redirect_address(self._hass)
+        state = _encode_jwt(self._hass, {"flow_id": flow_id, "redirect_uri": redirect_uri})
+
+        def initiate() -> msal.Result:
+            return _application(self.registration).initiate_auth_code_flow(
+                self.registration.scopes,
+                redirect_uri=redirect_uri,
+                state=state,
+                prompt="select_account",
+            )
+
+        self._code_flow = await self._async_run(initiate)
+        return str(self._code_flow["auth_uri"])
+
+    @override
+    async def async_resolve_external_data(self, external_data: Any) -> dict[str, Any]:
+        """Exchange the code that came back for tokens.
+
+        Home Assistant has verified the state's signature and found the flow by it; MSAL, which
+        wants to see the same state again, is given the one it sent.
+        """
+        answer = {"code": external_data["code"], "state": str(self._code_flow["state"])}
+        result = await self._async_run(
+            lambda: _application(self.registration).acquire_token_by_auth_code_flow(
+                self._code_flow, answer
+            )
+        )
+        return self._signed_in(result)
+
+    async def async_start_device_code(self) -> DeviceCode:
+        """Ask for a code that a person enters on another device."""
+
+        def initiate() -> DeviceCode:
+            application = _public_application(self.registration)
+            flow = application.initiate_device_flow(self.registration.scopes)
+            if "user_code" not in flow:
+                raise _refusal(flow)
+            return DeviceCode(
+                url=str(flow["verification_uri"]),
+                user_code=str(flow["user_code"]),
+                interval=int(str(flow.get("interval", 5))),
+                application=application,
+                flow=flow,
+            )
+
+        return await self._async_run(initiate)
+
+    async def async_wait_for_device_code(self, code: DeviceCode) -> dict[str, Any]:
+        """Wait until the person has entered the code, and return the tokens.
+
+        Asks at Microsoft's pace, one short request in the executor each time, so that no thread
+        is parked for the quarter of an hour that a code lives.
+        """
+        interval = code.interval
+        while True:
+            result = await self._async_run(
+                lambda: code.application.acquire_token_by_device_flow(
+                    code.flow, exit_condition=lambda flow: True
+                )
+            )
+            if result.get("error") == "slow_down":
+                interval += 5
+            elif result.get("error") != "authorization_pending":
+                return self._signed_in(result)
+            await asyncio.sleep(interval)
+
+    @override
+    async def _async_refresh_token(self, token: dict[str, Any]) -> dict[str, Any]:
+        """Exchange the refresh token, asking for what was granted and nothing else."""
+        scopes = [scope for scope in token["scope"].split() if scope not in _SIGN_IN_SCOPES]
+        try:
+            result = await self._async_run(
+                lambda: _application(self.registration).acquire_token_by_refresh_token(
+                    token["refresh_token"], scopes
+                )
+            )
+            # Entra may leave the refresh token out; the old one stays good then.
+            return token | _stored(result)
+        except SignInError as err:
+            raise self._home_assistant_error(err) from err
+
+    def _signed_in(self, result: msal.Result) -> dict[str, Any]:
+        """Return what to store of a first token, and remember whose it is."""
+        token = _stored(result)
+        if "refresh_token" not in token:
+            raise SignInError("unexpected_answer")
+        self.identity = Identity.from_claims(result.get("id_token_claims"))
+        return token
+
+    def _home_assistant_error(self, err: SignInError) -> Exception:
+        """Return the error that Home Assistant's OAuth2 session acts upon.
+
+        Its constructors want to know the request; it has no secret in it.
+        """
+        if err.reason in _UNREACHABLE:
+            return OAuth2TokenRequestConnectionError(domain=DOMAIN)
+        url = URL(self.registration.cloud.authority(self.registration.tenant))
+        request = RequestInfo(url, hdrs.METH_POST, CIMultiDictProxy(CIMultiDict()), url)
+        kind = (
+            OAuth2TokenRequestReauthError if err.needs_person else OAuth2TokenRequestTransientError
+        )
+        return kind(domain=DOMAIN, request_info=request, message=err.reason)
+
+    async def _async_run[T](self, job: Callable[[], T]) -> T:
+        """Run a job with MSAL in the executor, bounded in time."""
+        try:
+            async with asyncio.timeout(_STEP_TIMEOUT):
+                return await self._hass.async_add_executor_job(_guarded, job)
+        except TimeoutError as err:
+            raise SignInError("cannot_connect") from err
+
+
+def rejection(error: str) -> SignInError:
+    """Return the error for what Microsoft's page sent back in place of a code."""
+    return _refusal({"error": error})
+
+
+def redirect_address(hass: HomeAssistant) -> str:
+    """Return the address that Microsoft sends the browser back to, to be registered in Entra.
+
+    Raises `NoURLAvailableError` where Home Assistant has no address.
+    """
+    try:
+        return async_get_redirect_uri(hass)
+    except RuntimeError:
+        # Nobody's browser is behind this call, so nothing tells the address it uses.
+        return get_url(hass) + AUTH_CALLBACK_PATH
+
+
+class _EntraHttp:
+    """The HTTP client under MSAL: bounded in time, and no answer reaches MSAL that it would log.
+
+    MSAL writes a token response that is not JSON into the log as it is, and keeps an error for a
+    minute to answer the next request with it.
+    """
+
+    def __init__(self) -> None:
+        """Open a session that honours the environment's proxies and certificates."""
+        self._session = requests.Session()
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Read a tenant's discovery document."""
+        response = self._send(hdrs.METH_GET, url, params=params, headers=headers)
+        if not response.ok:
+            raise _refusal(orjson.loads(response.content), otherwise="tenant_not_found")
+        return response
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Ask for a token or a device code."""
+        return self._send(hdrs.METH_POST, url, params=params, data=data, headers=headers)
+
+    def close(self) -> None:
+        """Close the session, as MSAL's interface wants it."""
+        self._session.close()
+
+    def _send(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+        """Send one request; raises `SignInError` where there is no JSON object to read."""
+        try:
+            response = self._session.request(method, url, timeout=_REQUEST_TIMEOUT, **kwargs)
+        except requests.RequestException as err:
+            raise SignInError("cannot_connect") from err
+        if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
+            raise SignInError("microsoft_unavailable")
+        try:
+            answer = orjson.loads(response.content)
+        except orjson.JSONDecodeError as err:
+            raise SignInError("unexpected_answer") from err
+        if not isinstance(answer, dict):
+            raise SignInError("unexpected_answer")
+        return response
+
+
+@cache
+def _msal() -> Any:
+    """Import MSAL, which takes a while, and silence what it would tell of secrets.
+
+    At DEBUG it prints authorization codes and PKCE verifiers; whatever level somebody asks for,
+    those records go nowhere.
+    """
+    import msal  # noqa: PLC0415
+
+    logging.getLogger("msal").setLevel(logging.INFO)
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "msal":
+            logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.INFO)
+    return msal
+
+
+def _application(registration: Registration) -> msal.ClientApplication:
+    """Return a new MSAL application; one for each attempt, because it remembers refusals."""
+    if registration.client_secret is None:
+        return _public_application(registration)
+    application: msal.ConfidentialClientApplication = _msal().ConfidentialClientApplication(
+        registration.client_id,
+        client_credential=registration.client_secret,
+        **_application_options(registration),
+    )
+    return application
+
+
+def _public_application(registration: Registration) -> msal.PublicClientApplication:
+    """Return a new MSAL application of the kind that has no secret."""
+    application: msal.PublicClientApplication = _msal().PublicClientApplication(
+        registration.client_id, **_application_options(registration)
+    )
+    return application
+
+
+def _application_options(registration: Registration) -> dict[str, Any]:
+    return {
+        "authority": registration.cloud.authority(registration.tenant),
+        "http_client": _EntraHttp(),
+        # The hosts are our own table's: nobody else has to vouch for them.
+        "instance_discovery": False,
+    }
+
+
+def _guarded[T](job: Callable[[], T]) -> T:
+    """Run a job and turn what MSAL raises on an answer it did not expect into our error."""
+    try:
+        return job()
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as err:
+        # Its text may hold parts of the answer, so only its kind goes further.
+        _LOGGER.debug("MSAL could not use the answer: %s", type(err).__name__)
+        raise SignInError("unexpected_answer") from None
+
+
+def _stored(result: msal.Result) -> dict[str, Any]:
+    """Return the members of a token response that are kept; raises where it is none."""
+    if "error" in result:
+        raise _refusal(result)
+    token: dict[str, Any] = {name: result[name] for name in _TOKEN_MEMBERS if name in result}
+    if not all(token.get(name) for name in ("access_token", "expires_in", "scope")):
+        raise SignInError("unexpected_answer")
+    try:
+        token["expires_in"] = int(token["expires_in"])
+    except ValueError, TypeError:
+        raise SignInError("unexpected_answer") from None
+    return token | {"expires_at": time.time() + token["expires_in"]}
+
+
+def _refusal(answer: Mapping[str, Any], *, otherwise: str = "sign_in_failed") -> SignInError:
+    """Return the error for an answer in which Entra says no."""
+    error = str(answer.get("error", ""))
+    numbers = answer.get("error_codes")
+    number = numbers[0] if isinstance(numbers, list) and numbers else 0
+    number = number if isinstance(number, int) else 0
+    reason = _REASON_OF_NUMBER.get(number) or _REASON_OF_ERROR.get(error) or otherwise
+    return SignInError(reason, needs_person=error in _NEEDS_PERSON, number=number)

@@ -1,0 +1,438 @@
+"""Signing in by clicking: a way in, an app registration, Microsoft's own page, and the check.
+
+Step names and fields are stable: scripts and tests rely on them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+import logging
+import re
+from typing import Any, Final, override
+
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
+from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN
+from homeassistant.core import callback
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
+from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
+from homeassistant.helpers.network import NoURLAvailableError
+from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import voluptuous as vol
+
+from .auth import (
+    DeviceCode,
+    Identity,
+    MicrosoftSignIn,
+    Registration,
+    SignInError,
+    redirect_address,
+    rejection,
+)
+from .const import (
+    ACCESS_READ,
+    ACCESS_READ_WRITE,
+    CONF_ACCESS,
+    CONF_CLOUD,
+    CONF_NAME,
+    CONF_OBJECT_ID,
+    CONF_POLL_INTERVAL,
+    CONF_SIGN_IN,
+    CONF_TENANT,
+    DEFAULT_POLL_INTERVAL,
+    DOMAIN,
+    MAX_POLL_INTERVAL,
+    MIN_POLL_INTERVAL,
+    SIGN_IN_BROWSER,
+    SIGN_IN_DEVICE_CODE,
+)
+from .graph.client import PresenceClient
+from .graph.clouds import CLOUDS
+from .graph.errors import GraphAuthError, GraphError, GraphPermissionError, GraphRejectedError
+
+_LOGGER = logging.getLogger(__name__)
+
+_SIGN_INS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE]
+
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE)
+# Authorities that let personal accounts in, which have no presence.
+_PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
+_ORGANIZATIONS: Final = "organizations"
+
+# The field of the form that a failed sign-in is about; otherwise it is about the whole form.
+_FIELD_OF_REASON: Final = {
+    "app_disabled": CONF_CLIENT_ID,
+    "app_not_found": CONF_CLIENT_ID,
+    "secret_expired": CONF_CLIENT_SECRET,
+    "secret_not_wanted": CONF_CLIENT_SECRET,
+    "secret_wrong": CONF_CLIENT_SECRET,
+    "tenant_not_found": CONF_TENANT,
+    "wrong_cloud": CONF_CLOUD,
+    "wrong_tenant": CONF_TENANT,
+}
+
+
+def _schema(sign_in: str) -> vol.Schema:
+    """Return the form for an app registration."""
+    fields: dict[vol.Marker, Any] = {
+        vol.Required(CONF_CLOUD, default="global"): SelectSelector(
+            SelectSelectorConfig(
+                options=list(CLOUDS),
+                translation_key=CONF_CLOUD,
+                mode=SelectSelectorMode.DROPDOWN,
+            )
+        ),
+        vol.Required(CONF_TENANT): TextSelector(),
+        vol.Required(CONF_CLIENT_ID): TextSelector(),
+    }
+    if sign_in == SIGN_IN_BROWSER:
+        fields[vol.Optional(CONF_CLIENT_SECRET)] = TextSelector(
+            TextSelectorConfig(type=TextSelectorType.PASSWORD)
+        )
+    fields[vol.Required(CONF_ACCESS, default=ACCESS_READ_WRITE)] = SelectSelector(
+        SelectSelectorConfig(
+            options=[ACCESS_READ_WRITE, ACCESS_READ],
+            translation_key=CONF_ACCESS,
+            mode=SelectSelectorMode.LIST,
+        )
+    )
+    return vol.Schema(fields)
+
+
+def _invalid_fields(registration: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a form before Microsoft is asked about it."""
+    errors = {}
+    tenant = registration[CONF_TENANT].lower()
+    if tenant in _PERSONAL_AUTHORITIES:
+        errors[CONF_TENANT] = "personal_authority"
+    elif tenant != _ORGANIZATIONS and not (
+        _GUID.fullmatch(tenant) or _DOMAIN_NAME.fullmatch(tenant)
+    ):
+        errors[CONF_TENANT] = "tenant_invalid"
+    if not _GUID.fullmatch(registration[CONF_CLIENT_ID]):
+        errors[CONF_CLIENT_ID] = "client_id_invalid"
+    return errors
+
+
+class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN):
+    """Sign in, sign in again, or change how.
+
+    Home Assistant's handler carries the browser leg; every failure leads back to the form it
+    came from, with what was typed and a sentence about what to do.
+    """
+
+    DOMAIN = DOMAIN
+    VERSION = 1
+
+    _microsoft: MicrosoftSignIn
+    _code: DeviceCode
+    _waiting: asyncio.Task[dict[str, Any]]
+
+    def __init__(self) -> None:
+        """Start with an empty form."""
+        super().__init__()
+        self._sign_in = SIGN_IN_BROWSER
+        self._registration: dict[str, Any] = {}
+
+    @property
+    @override
+    def logger(self) -> logging.Logger:
+        """Return logger."""
+        return _LOGGER
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the form with the options."""
+        return OptionsFlow()
+
+    @override
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Let the person choose a way in."""
+        return self.async_show_menu(step_id="user", menu_options=_SIGN_INS)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Let the person change the way in, the app or the access of an account."""
+        self._registration = dict(self._get_reconfigure_entry().data)
+        return self.async_show_menu(step_id="reconfigure", menu_options=_SIGN_INS)
+
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
+        """Begin when Microsoft wants to see the person again."""
+        self._registration = dict(entry_data)
+        return await self.async_step_reauth_confirm()
+
+    async def async_step_reauth_confirm(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Sign in the way it was done before; the form comes only where that fails."""
+        if user_input is None:
+            return self.async_show_form(step_id="reauth_confirm")
+        steps = {
+            SIGN_IN_BROWSER: self.async_step_browser,
+            SIGN_IN_DEVICE_CODE: self.async_step_device_code,
+        }
+        return await steps[self._registration[CONF_SIGN_IN]](self._registration)
+
+    async def async_step_browser(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the app registration and go to Microsoft's page."""
+        self._sign_in = SIGN_IN_BROWSER
+        return await self._async_begin(user_input, self.async_step_auth)
+
+    async def async_step_device_code(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the app registration and show a code for another device."""
+        self._sign_in = SIGN_IN_DEVICE_CODE
+        return await self._async_begin(user_input, self._async_get_code)
+
+    @override
+    async def async_step_auth(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Wait for the browser to come back, and say meanwhile what helps where it does not."""
+        result = await super().async_step_auth(user_input)
+        if result["type"] is FlowResultType.EXTERNAL_STEP:
+            result["description_placeholders"] = self._placeholders()
+        return result
+
+    @override
+    async def async_step_creation(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Exchange the code for tokens."""
+        try:
+            return await super().async_step_creation(user_input)
+        except SignInError as err:
+            return self._show_refusal(err)
+
+    @override
+    async def async_step_authorize_rejected(self, data: None = None) -> ConfigFlowResult:
+        """Explain why Microsoft's page sent no code."""
+        return self._show_refusal(rejection(self.external_data["error"]))
+
+    async def async_step_wait_for_device_code(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Show the code until it was entered."""
+        if self._waiting.done():
+            return self.async_show_progress_done(next_step_id="device_code_done")
+        return self.async_show_progress(
+            step_id="wait_for_device_code",
+            progress_action="wait_for_device_code",
+            description_placeholders={"url": self._code.url, "code": self._code.user_code},
+            progress_task=self._waiting,
+        )
+
+    async def async_step_device_code_done(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Take the tokens that the code brought."""
+        try:
+            token = await self._waiting
+        except SignInError as err:
+            return self._show_refusal(err)
+        return await self.async_oauth_create_entry({CONF_TOKEN: token})
+
+    @override
+    async def async_oauth_create_entry(self, data: dict[str, Any]) -> ConfigFlowResult:
+        """Check that the tokens show a presence, and keep them."""
+        token = data[CONF_TOKEN]
+        sign_in = self._microsoft
+        if missing := sign_in.registration.missing_permissions(token):
+            return self._show_form({"base": "permissions_missing"}, permissions=", ".join(missing))
+        if error := await self._async_check(token):
+            return self._show_form({"base": error})
+        return await self._async_finish(sign_in.identity, token)
+
+    async def _async_begin(
+        self,
+        user_input: dict[str, Any] | None,
+        leave: Callable[[], Awaitable[ConfigFlowResult]],
+    ) -> ConfigFlowResult:
+        """Show the form, or check what it says and leave for Microsoft."""
+        if user_input is None:
+            return self._show_form({})
+        self._registration = {
+            str(key): user_input[key].strip()
+            for key in _schema(self._sign_in).schema
+            if user_input.get(key)
+        }
+        if errors := _invalid_fields(self._registration):
+            return self._show_form(errors)
+        self._microsoft = MicrosoftSignIn(self.hass, Registration.from_data(self._registration))
+        self.flow_impl = self._microsoft
+        try:
+            return await leave()
+        except SignInError as err:
+            return self._show_refusal(err)
+
+    async def _async_get_code(self) -> ConfigFlowResult:
+        """Ask Microsoft for a code and start to wait for its being entered."""
+        self._code = await self._microsoft.async_start_device_code()
+        self._waiting = self.hass.async_create_task(
+            self._microsoft.async_wait_for_device_code(self._code),
+            f"{DOMAIN} wait for device code",
+        )
+        return await self.async_step_wait_for_device_code()
+
+    async def _async_check(self, token: Mapping[str, Any]) -> str | None:
+        """Read the presence once; return the error where that fails."""
+
+        async def provide(*, rejected: str | None = None) -> str:
+            return str(token["access_token"])
+
+        client = PresenceClient(
+            async_get_clientsession(self.hass), self._microsoft.registration.cloud, provide
+        )
+        try:
+            await client.async_get_my_presence()
+        except (GraphPermissionError, GraphRejectedError) as err:
+            _LOGGER.debug("Graph shows no presence: %s", err)
+            return "no_presence"
+        except GraphAuthError as err:
+            _LOGGER.debug("Graph does not take the token: %s", err)
+            return "wrong_cloud"
+        except GraphError as err:
+            _LOGGER.debug("Graph is out of reach: %s", err)
+            return "graph_unavailable"
+        return None
+
+    async def _async_finish(self, identity: Identity, token: dict[str, Any]) -> ConfigFlowResult:
+        """Make the entry, or renew the one that the flow is about."""
+        await self.async_set_unique_id(identity.unique_id)
+        data = {
+            **self._registration,
+            CONF_SIGN_IN: self._sign_in,
+            CONF_OBJECT_ID: identity.object_id,
+            CONF_NAME: identity.name,
+            CONF_TOKEN: token,
+        }
+        if self.source == SOURCE_USER:
+            self._abort_if_unique_id_configured()
+            return self.async_create_entry(title=identity.name, data=data)
+        entry = self._renewed_entry
+        self._abort_if_unique_id_mismatch(
+            reason="wrong_account", description_placeholders={"account": entry.title}
+        )
+        return self.async_update_reload_and_abort(entry, data=data)
+
+    @property
+    def _renewed_entry(self) -> ConfigEntry:
+        """Return the entry that a reauth or a reconfigure flow is about."""
+        if self.source == SOURCE_REAUTH:
+            return self._get_reauth_entry()
+        return self._get_reconfigure_entry()
+
+    def _show_refusal(self, err: SignInError) -> ConfigFlowResult:
+        """Show the form with what Entra's refusal means."""
+        _LOGGER.debug("Sign-in failed: %s (AADSTS%d)", err.reason, err.number)
+        field = _FIELD_OF_REASON.get(err.reason, "base")
+        fields = _schema(self._sign_in).schema
+        return self._show_form(
+            {field if field in fields else "base": err.reason}, number=str(err.number)
+        )
+
+    def _show_form(self, errors: dict[str, str], **placeholders: str) -> ConfigFlowResult:
+        """Show the form of the chosen way in, with what is known already."""
+        return self.async_show_form(
+            step_id=self._sign_in,
+            data_schema=self.add_suggested_values_to_schema(
+                _schema(self._sign_in), self._suggestions()
+            ),
+            errors=errors,
+            description_placeholders=self._placeholders() | placeholders,
+        )
+
+    def _suggestions(self) -> dict[str, Any]:
+        """Return what the form starts with: what was typed, or the last registration used.
+
+        A stored secret is not sent back to a browser; one just typed is, as it came from there.
+        """
+        if self._registration:
+            stored = (
+                None
+                if self.source == SOURCE_USER
+                else self._renewed_entry.data.get(CONF_CLIENT_SECRET)
+            )
+            return {
+                key: value
+                for key, value in self._registration.items()
+                if (key, value) != (CONF_CLIENT_SECRET, stored)
+            }
+        entries = self._async_current_entries(include_ignore=False)
+        last = max(entries, key=lambda entry: entry.created_at, default=None)
+        if last is None:
+            return {}
+        return {key: last.data[key] for key in (CONF_CLOUD, CONF_TENANT, CONF_CLIENT_ID)}
+
+    def _placeholders(self) -> dict[str, str]:
+        """Return what the texts of the forms and of the waiting page may mention."""
+        try:
+            redirect_url = redirect_address(self.hass)
+        except NoURLAvailableError:
+            redirect_url = ""
+        placeholders = {
+            "redirect_url": redirect_url,
+            "portal_url": "https://entra.microsoft.com",
+            "tenant": "",
+            "client_id": "",
+            "permissions": "",
+            "admin_consent_url": "",
+        }
+        if self._registration:
+            registration = Registration.from_data(self._registration)
+            placeholders |= {
+                "portal_url": registration.cloud.portal,
+                "tenant": registration.tenant,
+                "client_id": registration.client_id,
+                "permissions": ", ".join(registration.permissions),
+                "admin_consent_url": registration.admin_consent_url,
+            }
+        return placeholders
+
+
+class OptionsFlow(OptionsFlowWithReload):
+    """Options of an account."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask how often to poll."""
+        if user_input is not None:
+            return self.async_create_entry(
+                data={CONF_POLL_INTERVAL: int(user_input[CONF_POLL_INTERVAL])}
+            )
+        schema = vol.Schema(
+            {
+                vol.Required(CONF_POLL_INTERVAL, default=DEFAULT_POLL_INTERVAL): NumberSelector(
+                    NumberSelectorConfig(
+                        min=MIN_POLL_INTERVAL,
+                        max=MAX_POLL_INTERVAL,
+                        step=1,
+                        unit_of_measurement="s",
+                        mode=NumberSelectorMode.BOX,
+                    )
+                )
+            }
+        )
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
+        )

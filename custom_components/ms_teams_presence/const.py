@@ -1,0 +1,26 @@
+"""Names that several modules share."""
+
+from typing import Final
+
+DOMAIN: Final = "ms_teams_presence"
+
+# Members of a config entry; the app registration lives there, not in application credentials,
+# which hold neither a tenant nor a cloud and silently keep an old secret.
+CONF_ACCESS: Final = "access"
+CONF_CLOUD: Final = "cloud"
+CONF_NAME: Final = "name"
+CONF_OBJECT_ID: Final = "object_id"
+CONF_SIGN_IN: Final = "sign_in"
+CONF_TENANT: Final = "tenant"
+
+ACCESS_READ: Final = "read"
+ACCESS_READ_WRITE: Final = "read_write"
+
+SIGN_IN_BROWSER: Final = "browser"
+SIGN_IN_DEVICE_CODE: Final = "device_code"
+
+# Options. Seconds between two polls while the person is not offline.
+CONF_POLL_INTERVAL: Final = "poll_interval"
+DEFAULT_POLL_INTERVAL: Final = 15
+MIN_POLL_INTERVAL: Final = 10
+MAX_POLL_INTERVAL: Final = 300

@@ -1,0 +1,206 @@
+"""Every call to Microsoft Graph that this project makes; the only place with Graph's addresses."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs
+import orjson
+
+from .clouds import Cloud
+from .errors import (
+    GraphAuthError,
+    GraphError,
+    GraphPermissionError,
+    GraphRejectedError,
+    GraphThrottledError,
+    GraphUnavailableError,
+)
+from .models import Availability, Json, Presence, StatusMessage, time_zone_names
+from .time_zones import is_loaded, time_zone
+
+_TIMEOUT: Final = ClientTimeout(total=20)
+# A presence is a kilobyte; whatever is larger than 650 of the longest is not presence.
+_MAX_BYTES: Final = 8 * 1024 * 1024
+# What Graph's 429 means without a Retry-After, in seconds.
+_DEFAULT_RETRY_AFTER: Final = 30.0
+# No wait is longer than this many seconds, whatever a header or a wrong clock says.
+_MAX_RETRY_AFTER: Final = 3600.0
+
+# The pair of words for each preference. Appearing offline is the only unequal one.
+_PREFERENCES: Final[dict[Availability, tuple[str, str]]] = {
+    Availability.AVAILABLE: ("Available", "Available"),
+    Availability.BUSY: ("Busy", "Busy"),
+    Availability.DO_NOT_DISTURB: ("DoNotDisturb", "DoNotDisturb"),
+    Availability.BE_RIGHT_BACK: ("BeRightBack", "BeRightBack"),
+    Availability.AWAY: ("Away", "Away"),
+    Availability.OFFLINE: ("Offline", "OffWork"),
+}
+
+
+class TokenProvider(Protocol):
+    """Where access tokens come from."""
+
+    async def __call__(self, *, rejected: str | None = None) -> str:
+        """Return an access token, and a new one where Graph has rejected the given one."""
+
+
+class PresenceClient:
+    """Presence of people in one tenant, as one sign-in may see and set it.
+
+    Every method raises a `GraphError`: `GraphAuthError` where the token is refused even after a
+    new one was fetched, `GraphPermissionError`, `GraphThrottledError`, `GraphUnavailableError`
+    for whatever passes by itself, `GraphRejectedError` for a request that Graph will never take.
+    """
+
+    def __init__(self, session: ClientSession, cloud: Cloud, token_provider: TokenProvider) -> None:
+        """Use the caller's HTTP session, which stays the caller's to close."""
+        self._session = session
+        self._root = f"{cloud.graph}/v1.0"
+        self._token_provider = token_provider
+
+    async def async_get_my_presence(self) -> Presence:
+        """Return the presence of the signed-in person, with the times of their status message.
+
+        https://learn.microsoft.com/graph/api/presence-get
+        """
+        answer = await self._async_request(hdrs.METH_GET, "/me/presence")
+        try:
+            data = orjson.loads(answer)
+        except orjson.JSONDecodeError as err:
+            raise GraphUnavailableError(code="notJson") from err
+        await _async_load_time_zones(time_zone_names(data))
+        if (presence := Presence.from_graph(data)) is None:
+            raise GraphUnavailableError(code="notPresence")
+        return presence
+
+    async def async_set_status_message(self, person_id: str, message: StatusMessage) -> None:
+        """Set the status message of a person; one with an empty text clears it.
+
+        https://learn.microsoft.com/graph/api/presence-setstatusmessage
+        """
+        await self._async_write(
+            person_id, "setStatusMessage", {"statusMessage": message.to_graph()}
+        )
+
+    async def async_set_preferred_presence(
+        self, person_id: str, availability: Availability, duration: timedelta | None = None
+    ) -> None:
+        """Set what a person wants to be shown as, whatever Teams sees.
+
+        Without a duration, which has whole seconds, Graph keeps busy and do not disturb for a
+        day and the others for a week. It shows only while the person has a presence session.
+
+        https://learn.microsoft.com/graph/api/presence-setuserpreferredpresence
+        """
+        graph_availability, graph_activity = _PREFERENCES[availability]
+        body: Json = {"availability": graph_availability, "activity": graph_activity}
+        if duration is not None:
+            body["expirationDuration"] = f"PT{int(duration.total_seconds())}S"
+        await self._async_write(person_id, "setUserPreferredPresence", body)
+
+    async def async_clear_preferred_presence(self, person_id: str) -> None:
+        """Let Teams decide again how a person is shown.
+
+        https://learn.microsoft.com/graph/api/presence-clearuserpreferredpresence
+        """
+        await self._async_write(person_id, "clearUserPreferredPresence", {})
+
+    async def _async_write(self, person_id: str, action: str, body: Json) -> None:
+        """Call one of Graph's actions on the presence of a person."""
+        await self._async_request(hdrs.METH_POST, f"/users/{person_id}/presence/{action}", body)
+
+    async def _async_request(self, method: str, path: str, body: Json | None = None) -> bytes:
+        """Ask Graph once, and once more with a new token where it does not take ours."""
+        token = await self._token_provider()
+        try:
+            return await self._async_send(method, path, body, token)
+        except GraphAuthError:
+            token = await self._token_provider(rejected=token)
+            return await self._async_send(method, path, body, token)
+
+    async def _async_send(self, method: str, path: str, body: Json | None, token: str) -> bytes:
+        """Send one request and return the body of a good answer."""
+        headers = {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.ACCEPT: "application/json"}
+        if body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
+        try:
+            async with self._session.request(
+                method,
+                self._root + path,
+                data=None if body is None else orjson.dumps(body),
+                headers=headers,
+                # A token goes to Graph and nowhere else.
+                allow_redirects=False,
+                timeout=_TIMEOUT,
+            ) as response:
+                content = await _async_read(response)
+        except (ClientError, TimeoutError, OSError) as err:
+            raise GraphUnavailableError(code=type(err).__name__) from err
+        if response.ok and response.status < HTTPStatus.MULTIPLE_CHOICES:
+            return content
+        raise _error(response, content)
+
+
+async def _async_read(response: ClientResponse) -> bytes:
+    """Read a body up to the limit."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > _MAX_BYTES:
+            raise GraphUnavailableError(status=response.status, code="tooLarge")
+    return bytes(content)
+
+
+async def _async_load_time_zones(names: Iterable[str]) -> None:
+    """Read time zones from the disk in a thread, the first time each is seen."""
+    for name in names:
+        if not is_loaded(name):
+            await asyncio.to_thread(time_zone, name)
+
+
+def _error(response: ClientResponse, content: bytes) -> GraphError:
+    """Turn a refusal into the error that says what to do about it.
+
+    The body may be Graph's error object, empty, or the page of some proxy.
+    """
+    try:
+        code = str(orjson.loads(content)["error"]["code"])
+    except orjson.JSONDecodeError, KeyError, TypeError:
+        code = ""
+    request_id = response.headers.get("request-id", "")
+    retry_after = _retry_after(response.headers.get(hdrs.RETRY_AFTER))
+    match response.status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return GraphThrottledError(
+                retry_after=_DEFAULT_RETRY_AFTER if retry_after is None else retry_after,
+                code=code,
+                request_id=request_id,
+            )
+        case HTTPStatus.UNAUTHORIZED:
+            kind: type[GraphError] = GraphAuthError
+        case HTTPStatus.FORBIDDEN:
+            kind = GraphPermissionError
+        case status if 400 <= status < 500:
+            kind = GraphRejectedError
+        case status:
+            return GraphUnavailableError(
+                status=status, code=code, request_id=request_id, retry_after=retry_after
+            )
+    return kind(status=response.status, code=code, request_id=request_id)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header in either of its forms, as seconds from now."""
+    if value is None:
+        return None
+    if value.isdecimal():
+        return min(float(value), _MAX_RETRY_AFTER)
+    try:
+        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        return min(max(0.0, seconds), _MAX_RETRY_AFTER)
+    except ValueError, TypeError:
+        return None

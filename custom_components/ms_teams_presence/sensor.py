@@ -1,0 +1,95 @@
+"""Sensors: how a person can be reached, what they are doing, what they say about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+)
+from homeassistant.const import MAX_LENGTH_STATE_STATE
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .coordinator import PresenceConfigEntry
+from .entity import PresenceEntity, entities
+from .graph.models import Activity, Availability, Presence
+
+PARALLEL_UPDATES: Final = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresenceSensorDescription(SensorEntityDescription):
+    """A sensor and where in a presence its state is."""
+
+    value_fn: Callable[[Presence], str | None]
+    attributes_fn: Callable[[Presence], Mapping[str, Any]] | None = None
+
+
+def _message(presence: Presence) -> str:
+    """Return the message as far as a state holds it; nothing where none is set."""
+    message = presence.status_message
+    return message.text[:MAX_LENGTH_STATE_STATE] if message else ""
+
+
+def _message_attributes(presence: Presence) -> Mapping[str, Any]:
+    """Return the whole message and what is known about it."""
+    message = presence.status_message
+    return {
+        "message": message.text if message else None,
+        "expires_at": message.expires_at if message else None,
+        "published_at": message.published_at if message else None,
+        "pinned": message.pinned if message else None,
+    }
+
+
+SENSORS: Final = (
+    PresenceSensorDescription(
+        key="availability",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(Availability),
+        value_fn=lambda presence: presence.availability,
+    ),
+    PresenceSensorDescription(
+        key="activity",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(Activity),
+        value_fn=lambda presence: presence.activity,
+    ),
+    PresenceSensorDescription(
+        key="status_message",
+        value_fn=_message,
+        attributes_fn=_message_attributes,
+    ),
+)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the sensors of everybody in an account."""
+    coordinator = entry.runtime_data
+    async_add_entities(entities(PresenceSensor, coordinator, coordinator.people, SENSORS))
+
+
+class PresenceSensor(PresenceEntity, SensorEntity):
+    """One thing that Graph tells about a person."""
+
+    entity_description: PresenceSensorDescription
+
+    @property
+    @override
+    def native_value(self) -> str | None:
+        """Return the state."""
+        return self.entity_description.value_fn(self.presence)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any] | None:
+        """Return what does not fit a state."""
+        attributes_fn = self.entity_description.attributes_fn
+        return attributes_fn(self.presence) if attributes_fn else None

@@ -1,0 +1,228 @@
+"""Actions: whom they are for, what they take, and what they send.
+
+Each takes the usual target. One resolver turns it into people, each of whom is written once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, ServiceCall, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
+from homeassistant.helpers.target import (
+    TargetSelection,
+    async_extract_referenced_entity_ids,
+)
+from homeassistant.util import dt as dt_util
+import voluptuous as vol
+
+from .const import DOMAIN
+from .coordinator import PresenceConfigEntry, PresenceCoordinator
+from .entity import person_key
+from .graph.models import Availability, Person, StatusMessage
+
+ATTR_AVAILABILITY: Final = "availability"
+ATTR_DURATION: Final = "duration"
+ATTR_EXPIRES_AT: Final = "expires_at"
+ATTR_EXPIRES_IN: Final = "expires_in"
+ATTR_MESSAGE: Final = "message"
+ATTR_PINNED: Final = "pinned"
+
+# What Teams lets a person type.
+MAX_MESSAGE_LENGTH: Final = 280
+
+type Write = Callable[[PresenceCoordinator, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action: its fields, and how a call becomes what is done for each person.
+
+    `prepare` raises `ServiceValidationError` before anything is sent.
+    """
+
+    name: str
+    fields: Mapping[vol.Marker, Any]
+    prepare: Callable[[Mapping[str, Any]], Write]
+
+
+def _prepare_set_status_message(data: Mapping[str, Any]) -> Write:
+    """Check a message and its end; https://learn.microsoft.com/graph/api/presence-setstatusmessage."""
+    text = data[ATTR_MESSAGE].strip()
+    if not text:
+        raise _invalid("message_empty")
+    if len(text) > MAX_MESSAGE_LENGTH:
+        raise _invalid("message_too_long", length=len(text), limit=MAX_MESSAGE_LENGTH)
+    message = StatusMessage(text=text, expires_at=_expiry(data), pinned=data[ATTR_PINNED])
+    return lambda coordinator, person_id: coordinator.async_set_status_message(person_id, message)
+
+
+def _prepare_clear_status_message(data: Mapping[str, Any]) -> Write:
+    return lambda coordinator, person_id: coordinator.async_set_status_message(
+        person_id, StatusMessage(text="")
+    )
+
+
+def _prepare_set_preferred_presence(data: Mapping[str, Any]) -> Write:
+    """Check a preference and its duration."""
+    if data[ATTR_AVAILABILITY] not in set(Availability):
+        raise _invalid(
+            "availability_unknown",
+            value=data[ATTR_AVAILABILITY],
+            allowed=", ".join(Availability),
+        )
+    availability = Availability(data[ATTR_AVAILABILITY])
+    duration: timedelta | None = data.get(ATTR_DURATION)
+    if duration is not None and duration < timedelta(seconds=1):
+        raise _invalid("duration_not_positive")
+    return lambda coordinator, person_id: coordinator.async_set_preferred_presence(
+        person_id, availability, duration
+    )
+
+
+def _prepare_clear_preferred_presence(data: Mapping[str, Any]) -> Write:
+    return lambda coordinator, person_id: coordinator.async_clear_preferred_presence(person_id)
+
+
+ACTIONS: Final = (
+    Action(
+        "set_status_message",
+        {
+            vol.Required(ATTR_MESSAGE): cv.string,
+            vol.Optional(ATTR_EXPIRES_IN): cv.time_period,
+            vol.Optional(ATTR_EXPIRES_AT): cv.datetime,
+            vol.Optional(ATTR_PINNED, default=False): cv.boolean,
+        },
+        _prepare_set_status_message,
+    ),
+    Action("clear_status_message", {}, _prepare_clear_status_message),
+    Action(
+        "set_preferred_presence",
+        {
+            vol.Required(ATTR_AVAILABILITY): cv.string,
+            vol.Optional(ATTR_DURATION): cv.time_period,
+        },
+        _prepare_set_preferred_presence,
+    ),
+    Action("clear_preferred_presence", {}, _prepare_clear_preferred_presence),
+)
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register every action."""
+    for action in ACTIONS:
+        hass.services.async_register(
+            DOMAIN,
+            action.name,
+            partial(_async_run, action),
+            schema=cv.make_entity_service_schema(dict(action.fields)),
+        )
+
+
+async def _async_run(action: Action, call: ServiceCall) -> None:
+    """Run an action for everybody it is for, and name everybody for whom it failed."""
+    write = action.prepare(call.data)
+    targets = _resolve(call)
+    results = await asyncio.gather(
+        *(write(coordinator, person.id) for coordinator, person in targets),
+        return_exceptions=True,
+    )
+    failures = {}
+    for (_, person), result in zip(targets, results, strict=True):
+        if isinstance(result, HomeAssistantError):
+            failures[person.name] = result
+        elif isinstance(result, BaseException):
+            raise result
+    if not failures:
+        return
+    if len(targets) == 1:
+        raise next(iter(failures.values()))
+    raise HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="some_failed",
+        translation_placeholders={
+            "failures": "; ".join(f"{name}: {error}" for name, error in failures.items())
+        },
+    ) from next(iter(failures.values()))
+
+
+@callback
+def _resolve(call: ServiceCall) -> list[tuple[PresenceCoordinator, Person]]:
+    """Return the people that a target means, each once.
+
+    A device, an area, a label or any of our entities stands for the people behind it. Raises
+    `ServiceValidationError` where that is nobody, somebody who cannot be written, or somebody
+    whose account is not loaded.
+    """
+    hass = call.hass
+    selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
+    entity_registry = er.async_get(hass)
+    device_ids = set(selected.referenced_devices)
+    for entity_id in selected.referenced | selected.indirectly_referenced:
+        entity = entity_registry.async_get(entity_id)
+        if entity is not None and entity.platform == DOMAIN and entity.device_id is not None:
+            device_ids.add(entity.device_id)
+
+    device_registry = dr.async_get(hass)
+    keys = {
+        identifier[1]
+        for device_id in device_ids
+        if (device := device_registry.async_get(device_id)) is not None
+        for identifier in device.identifiers
+        if identifier[0] == DOMAIN
+    }
+    targets: list[tuple[PresenceCoordinator, Person]] = []
+    entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    for entry in entries:
+        if not any(key.startswith(f"{entry.unique_id}_") for key in keys):
+            continue
+        if entry.state is not ConfigEntryState.LOADED:
+            raise _invalid("account_not_loaded", account=entry.title)
+        coordinator = entry.runtime_data
+        for person in coordinator.people.values():
+            if person_key(coordinator, person.id) not in keys:
+                continue
+            if person.id not in coordinator.writable_ids:
+                raise _invalid("read_only", person=person.name)
+            targets.append((coordinator, person))
+    if not targets:
+        raise _invalid("nobody_targeted")
+    return targets
+
+
+def _expiry(data: Mapping[str, Any]) -> datetime | None:
+    """Return when a message is to go, from either field; a time is in Home Assistant's zone."""
+    expires_in: timedelta | None = data.get(ATTR_EXPIRES_IN)
+    expires_at: datetime | None = data.get(ATTR_EXPIRES_AT)
+    if expires_in is not None and expires_at is not None:
+        raise _invalid("two_expiries")
+    now = dt_util.utcnow()
+    if expires_in is not None:
+        if expires_in <= timedelta(0):
+            raise _invalid("duration_not_positive")
+        return now + expires_in
+    if expires_at is not None:
+        if expires_at.tzinfo is None:
+            expires_at = expires_at.replace(tzinfo=dt_util.get_default_time_zone())
+        if expires_at <= now:
+            raise _invalid("expiry_in_the_past")
+    return expires_at
+
+
+def _invalid(key: str, **placeholders: object) -> ServiceValidationError:
+    """Return the refusal of a call, as a sentence from the translations."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        translation_placeholders={name: str(value) for name, value in placeholders.items()},
+    )
