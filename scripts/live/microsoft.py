@@ -1,0 +1,118 @@
+"""The simulated Microsoft tenant as a process of its own, and what its control API does from outside."""
+
+from pathlib import Path
+import sys
+from typing import Any, Final, Self, override
+
+import aiohttp
+
+from .processes import ROOT, Child, LiveError, until
+
+START_SECONDS: Final = 30
+
+
+class Microsoft:
+    """A simulator on two ports of the loopback: pages without TLS, sign-in and Graph with it.
+
+    Used as a context manager it is started on entry and stopped on exit.
+    """
+
+    def __init__(self, directory: Path, *, port: int, tls_port: int) -> None:
+        """Describe a tenant; the directory is for its certificate and its log."""
+        self.url = f"http://127.0.0.1:{port}"
+        self.tls_url = f"https://127.0.0.1:{tls_port}"
+        self._certificates = directory / "certificate"
+        self._log = directory / "simulator.log"
+        self._ports = (port, tls_port)
+        self._child: Child | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to trust this tenant's certificate."""
+        return {"REQUESTS_CA_BUNDLE": str(self._certificates / "bundle.pem")}
+
+    @property
+    def cloud(self) -> list[str]:
+        """The launcher's arguments that make this tenant's cloud known to the integration."""
+        return ["--login", self.tls_url, "--graph", self.tls_url, "--portal", self.url]
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        self._certificates.mkdir(parents=True, exist_ok=True)
+        self._log.unlink(missing_ok=True)
+        port, tls_port = self._ports
+        self._child = await Child.start(
+            "The simulator",
+            *(sys.executable, "-m", "simulator"),
+            *("--port", str(port), "--tls-port", str(tls_port)),
+            *("--certificate-dir", self._certificates),
+            log=self._log,
+            directory=ROOT,
+        )
+        self._session = aiohttp.ClientSession(base_url=self.url)
+        try:
+            await until("The simulator did not answer", self._answers, seconds=START_SECONDS)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        if self._child is not None:
+            await self._child.stop()
+            self._child = None
+
+    async def wait(self) -> None:
+        """Wait until the process ends by itself, and say so."""
+        if self._child is not None:
+            await self._child.wait()
+            self._child.check()
+
+    async def _answers(self) -> bool:
+        if self._child is not None:
+            self._child.check()
+        try:
+            return bool(await self.state())
+        except aiohttp.ClientError:
+            return False
+
+    async def _control(self, method: str, path: str, body: object = None) -> Any:
+        if self._session is None:
+            raise LiveError("the simulator is not running")
+        async with self._session.request(method, f"/simulator/{path}", json=body) as answer:
+            if answer.status >= 400:
+                raise LiveError(f"the simulator refused {path}: {(await answer.text()).strip()}")
+            return await answer.json()
+
+    async def state(self) -> dict[str, Any]:
+        """Return the whole tenant."""
+        state: dict[str, Any] = await self._control("GET", "state")
+        return state
+
+    async def message_of(self, person: str) -> str | None:
+        """Return the status message that a person shows, as Microsoft has it."""
+        presence = (await self.state())["people"][person]["presence"]
+        message = presence.get("statusMessage")
+        return None if message is None else str(message["message"]["content"])
+
+    async def gesture(self, person: str, gesture: str, **arguments: object) -> None:
+        """Do what a person would do in Teams: `join_call`, `present` or `close_teams`."""
+        await self._control("POST", f"people/{person}/{gesture}", arguments)
+
+    async def change_tenant(self, **policy: str) -> None:
+        """Change what the tenant's administrator decides, such as `user_consent="blocked"`."""
+        await self._control("POST", "tenant", policy)
+
+    async def enter_code(self, code: str, account: str, decision: str = "accept") -> None:
+        """Play the second device of a sign-in by code."""
+        body = {"user_code": code, "account": account, "decision": decision}
+        await self._control("POST", "device", body)
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Microsoft {self.url} {self.tls_url}>"
