@@ -78,10 +78,12 @@ class Simulator:
         """Listen."""
         self.stopping.clear()
         port, tls_port = self._ports
-        tls = await self._listen(self._https_app(), tls_port, secure=True)
-        self._addresses.tls_url = f"https://{self._host}:{tls}"
-        plain = await self._listen(self._http_app(), port, secure=False)
-        self._addresses.url = f"http://{self._host}:{plain}"
+        tls_port = await self._listen(self._https_app(), tls_port, secure=True)
+        port = await self._listen(self._http_app(), port, secure=False)
+        self._addresses.tls_url = f"https://{self._host}:{tls_port}"
+        self._addresses.url = f"http://{self._host}:{port}"
+        # After a stop it comes back where it was, like a service after an outage.
+        self._ports = (port, tls_port)
 
     async def stop(self) -> None:
         """Close every connection and stop listening."""
