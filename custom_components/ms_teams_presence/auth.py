@@ -14,6 +14,7 @@ from functools import cache
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, override
+import warnings
 
 from aiohttp import RequestInfo, hdrs
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET
@@ -399,12 +400,9 @@ class _EntraHttp:
     """The HTTP client under MSAL: bounded in time, and no answer reaches MSAL that it would log.
 
     MSAL writes a token response that is not JSON into the log as it is, and keeps an error for a
-    minute to answer the next request with it.
+    minute to answer the next request with it. No connection outlives its request: MSAL would not
+    close it.
     """
-
-    def __init__(self) -> None:
-        """Open a session that honours the environment's proxies and certificates."""
-        self._session = requests.Session()
 
     def get(
         self,
@@ -429,13 +427,13 @@ class _EntraHttp:
         return self._send(hdrs.METH_POST, url, params=params, data=data, headers=headers)
 
     def close(self) -> None:
-        """Close the session, as MSAL's interface wants it."""
-        self._session.close()
+        """Do nothing: nothing is open. MSAL's interface has it."""
 
-    def _send(self, method: str, url: str, **kwargs: Any) -> requests.Response:
+    @staticmethod
+    def _send(method: str, url: str, **kwargs: Any) -> requests.Response:
         """Send one request; raises `SignInError` where there is no JSON object to read."""
         try:
-            response = self._session.request(method, url, timeout=_REQUEST_TIMEOUT, **kwargs)
+            response = requests.request(method, url, timeout=_REQUEST_TIMEOUT, **kwargs)
         except requests.RequestException as err:
             raise SignInError("cannot_connect") from err
         if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
@@ -458,6 +456,8 @@ def _msal() -> Any:
     """
     import msal  # noqa: PLC0415
 
+    # Home Assistant's callback takes the answer in the query, where MSAL would like a form.
+    warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
     logging.getLogger("msal").setLevel(logging.INFO)
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "msal":

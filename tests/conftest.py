@@ -1,0 +1,18 @@
+"""What every ring of the tests builds on: one simulator for each test, over real sockets."""
+
+from collections.abc import AsyncIterator
+
+# Imported before Home Assistant looks for custom integrations: the test package has a directory of
+# that name too, and the first one imported wins.
+from custom_components import ms_teams_presence  # noqa: F401
+import pytest
+
+from simulator import Simulator
+from tests.plugin import CERTIFICATE
+
+
+@pytest.fixture
+async def simulator(socket_enabled: None) -> AsyncIterator[Simulator]:
+    """Run a Microsoft tenant on loopback."""
+    async with Simulator(CERTIFICATE) as simulator:
+        yield simulator

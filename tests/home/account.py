@@ -1,0 +1,66 @@
+"""Signing in and out of the simulator through Home Assistant's real flows."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from simulator import Simulator
+from simulator.identity import Decision
+from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
+
+FORM = {
+    "cloud": "simulator",
+    "tenant": TENANT_ID,
+    "client_id": PUBLIC_CLIENT_ID,
+    "access": "read_write",
+}
+
+
+@dataclass
+class Account:
+    """A person in front of Home Assistant's config flow."""
+
+    hass: HomeAssistant
+    simulator: Simulator
+    client: ClientSessionGenerator
+
+    async def async_open(self, sign_in: str = "browser") -> ConfigFlowResult:
+        """Add the integration and choose a way in; returns the form."""
+        flow = await self.hass.config_entries.flow.async_init(DOMAIN, context={"source": "user"})
+        assert flow["type"] is FlowResultType.MENU
+        assert flow["menu_options"] == ["browser", "device_code"]
+        return await self.async_configure(flow, {"next_step_id": sign_in})
+
+    async def async_configure(
+        self, flow: ConfigFlowResult, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Submit a step."""
+        return await self.hass.config_entries.flow.async_configure(flow["flow_id"], user_input)
+
+    async def async_visit(
+        self, flow: ConfigFlowResult, account: str = "robin", decision: Decision = "accept"
+    ) -> ConfigFlowResult:
+        """Go to Microsoft's page, answer it, and come back to Home Assistant."""
+        assert flow["type"] is FlowResultType.EXTERNAL_STEP, flow
+        location = URL(await self.simulator.authorize(flow["url"], account, decision))
+        answer = await (await self.client()).get(location.path_qs)
+        assert answer.status == 200
+        return await self.async_configure(flow)
+
+    async def async_fill(self, **changes: str) -> ConfigFlowResult:
+        """Open the browser form and submit it with some fields changed."""
+        return await self.async_configure(await self.async_open(), FORM | changes)
+
+    async def async_sign_in(self, person: str = "robin", **changes: str) -> MockConfigEntry:
+        """Sign in with the browser and return the new entry, set up."""
+        flow = await self.async_visit(await self.async_fill(**changes), person)
+        assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+        await self.hass.async_block_till_done(wait_background_tasks=True)
+        return cast("MockConfigEntry", flow["result"])

@@ -1,0 +1,53 @@
+"""Home Assistant's test harness with the integration and the simulator in it."""
+
+from collections.abc import Iterator
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
+from simulator import Simulator
+from tests.home.account import Account
+
+
+@pytest.fixture(autouse=True)
+def _home(simulator: Simulator, enable_custom_integrations: None) -> None:
+    """Let Home Assistant load the integration, and end before the simulator does.
+
+    In the other order the simulator would wait for connections that Home Assistant keeps open.
+    """
+
+
+@pytest.fixture
+def cloud(simulator: Simulator) -> Iterator[Cloud]:
+    """Put the simulator into the table of clouds, as the demo's launcher does."""
+    cloud = Cloud(
+        key="simulator",
+        login=simulator.tls_url,
+        graph=simulator.tls_url,
+        portal=simulator.url,
+        has_work_location=True,
+    )
+    CLOUDS[cloud.key] = cloud
+    yield cloud
+    del CLOUDS[cloud.key]
+
+
+@pytest.fixture
+def account(
+    hass: HomeAssistant,
+    cloud: Cloud,
+    simulator: Simulator,
+    hass_client_no_auth: ClientSessionGenerator,
+    current_request_with_host: None,
+) -> Account:
+    """Return the means to sign in to the simulator by Home Assistant's own flows."""
+    return Account(hass, simulator, hass_client_no_auth)
+
+
+@pytest.fixture
+async def entry(hass: HomeAssistant, account: Account) -> MockConfigEntry:
+    """Sign in as Robin, who may read and set their presence."""
+    return await account.async_sign_in()
