@@ -1,0 +1,551 @@
+"""The sign-in's protocol: what it answers, and every way in which it refuses."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+import json
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+import pytest
+
+from simulator import Simulator
+from simulator.identity import ASSERTION_TYPE, DEVICE_GRANT, SignInError
+from simulator.tenant import (
+    CONFIDENTIAL_CLIENT_ID,
+    CONFIDENTIAL_CLIENT_SECRET,
+    DAEMON_CLIENT_ID,
+    DOMAIN,
+    PUBLIC_CLIENT_ID,
+    TENANT_ID,
+    ClientCertificate,
+    Secret,
+    daemon_certificate,
+)
+
+from .conftest import REDIRECT_URI, Client
+
+WEB = {"client_id": CONFIDENTIAL_CLIENT_ID, "redirect_uri": REDIRECT_URI}
+
+
+def fields(location: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(location).query))
+
+
+# Discovery
+
+
+@pytest.mark.parametrize("tenant", [TENANT_ID, DOMAIN])
+async def test_discovery_names_the_tenants_issuer(client: Client, tenant: str) -> None:
+    answer = await client.get(f"/{tenant}/v2.0/.well-known/openid-configuration")
+    assert answer.json["issuer"] == f"{client.simulator.tls_url}/{TENANT_ID}/v2.0"
+
+
+async def test_a_shared_authority_leaves_the_issuer_open(client: Client) -> None:
+    answer = await client.get("/organizations/v2.0/.well-known/openid-configuration")
+    assert answer.json["issuer"] == f"{client.simulator.tls_url}/{{tenantid}}/v2.0"
+
+
+async def test_an_unknown_tenant(client: Client) -> None:
+    answer = await client.get("/nowhere.example/v2.0/.well-known/openid-configuration")
+    assert (answer.status, answer.json["error"], answer.aadsts) == (400, "invalid_tenant", 90002)
+
+
+async def test_the_error_body_has_microsofts_members(client: Client) -> None:
+    answer = await client.form("token", grant_type="password")
+    assert answer.json.keys() == {
+        "error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id",
+        "error_uri",
+    }  # fmt: skip
+
+
+# Authorize
+
+
+async def test_state_comes_back(client: Client) -> None:
+    location = await client.simulator.authorize(client.authorize_url(state="a b&c"))
+    assert fields(location)["state"] == "a b&c"
+
+
+async def test_fragment_mode(client: Client) -> None:
+    location = await client.simulator.authorize(client.authorize_url(response_mode="fragment"))
+    assert "code=" in urlsplit(location).fragment
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://localhost:4711/auth/external/callback", "https://my.home-assistant.io/redirect/oauth"]
+)
+async def test_registered_redirect_uris(client: Client, uri: str) -> None:
+    location = await client.simulator.authorize(client.authorize_url(redirect_uri=uri))
+    assert location.startswith(f"{uri}?code=")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"redirect_uri": "https://elsewhere.example/"}, 50011),
+        ({"redirect_uri": "https://example.com:8123/auth/external/callback"}, 50011),
+        ({"client_id": "00000000-0000-0000-0000-000000000000"}, 700016),
+        ({"tenant": "nowhere.example"}, 90002),
+        ({"tenant": "consumers"}, 9002332),
+        ({"tenant": "organizations", "client_id": CONFIDENTIAL_CLIENT_ID}, 50194),
+    ],
+)
+async def test_the_page_keeps_what_it_cant_trust(
+    client: Client, changes: dict[str, str], code: int
+) -> None:
+    with pytest.raises(SignInError, match=f"AADSTS{code}:"):
+        await client.simulator.authorize(client.authorize_url(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"scope": "Presence.Levitate"}, "invalid_scope"),
+        ({"scope": "https://graph.microsoft.us/Presence.Read"}, "invalid_resource"),
+        ({"prompt": "none"}, "login_required"),
+        ({"prompt": "none", "login_hint": "robin@contoso.example"}, "interaction_required"),
+    ],
+)
+async def test_refusals_that_go_back_to_the_app(
+    client: Client, changes: dict[str, str | None], error: str
+) -> None:
+    url = client.authorize_url(**changes)
+    answer = await client.get(url)
+    assert (answer.status, fields(answer.headers["Location"])["error"]) == (302, error)
+
+
+async def test_prompt_none_after_consent(client: Client) -> None:
+    await client.sign_in("Presence.Read")
+    url = client.authorize_url(prompt="none", login_hint="robin@contoso.example")
+    answer = await client.get(url)
+    assert "code" in fields(answer.headers["Location"])
+
+
+@pytest.mark.parametrize(
+    ("account", "tenant", "code"),
+    [
+        ("stranger", TENANT_ID, 50020),
+        ("personal", TENANT_ID, 500200),
+        ("guest", "organizations", 50020),
+        ("nobody", TENANT_ID, 50034),
+    ],
+)
+async def test_accounts_that_may_not(client: Client, account: str, tenant: str, code: int) -> None:
+    with pytest.raises(SignInError, match=f"AADSTS{code}:"):
+        await client.simulator.authorize(client.authorize_url(tenant), account)
+
+
+async def test_a_guest_signs_in_to_this_tenant(client: Client) -> None:
+    assert await client.token("Presence.Read", account="guest")
+
+
+async def test_a_disabled_account(client: Client) -> None:
+    client.simulator.tenant.people["robin"].enabled = False
+    with pytest.raises(SignInError, match="AADSTS50057:"):
+        await client.simulator.authorize(client.authorize_url())
+
+
+async def test_a_disabled_app(client: Client) -> None:
+    client.simulator.tenant.apps[PUBLIC_CLIENT_ID].enabled = False
+    with pytest.raises(SignInError, match="AADSTS7000112:"):
+        await client.simulator.authorize(client.authorize_url())
+
+
+async def test_an_app_that_requires_assignment(client: Client) -> None:
+    client.simulator.tenant.apps[PUBLIC_CLIENT_ID].assignment_required = True
+    with pytest.raises(SignInError, match="AADSTS50105:"):
+        await client.simulator.authorize(client.authorize_url())
+
+
+@pytest.mark.parametrize(("asking", "code"), [(False, 90094), (True, 90095)])
+async def test_people_may_not_consent(client: Client, code: int, asking: bool) -> None:  # noqa: FBT001
+    client.simulator.tenant.user_consent = "blocked"
+    client.simulator.tenant.admin_consent_requests = asking
+    with pytest.raises(SignInError, match=f"AADSTS{code}:"):
+        await client.simulator.authorize(client.authorize_url())
+
+
+async def test_an_administrators_consent_is_enough(client: Client) -> None:
+    client.simulator.tenant.user_consent = "blocked"
+    query = f"client_id={PUBLIC_CLIENT_ID}&redirect_uri={REDIRECT_URI}&state=s"
+    url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?{query}"
+    answer = await client.request("POST", url, data={"decision": "accept"})
+    assert fields(answer.headers["Location"])["admin_consent"] == "True"
+    assert await client.code()
+
+
+async def test_a_permission_for_administrators_only(client: Client) -> None:
+    with pytest.raises(SignInError, match="AADSTS90094:"):
+        await client.simulator.authorize(client.authorize_url(scope="User.Read.All"))
+
+
+async def test_declining(client: Client) -> None:
+    location = await client.simulator.authorize(client.authorize_url(), decision="deny")
+    assert fields(location)["error"] == "access_denied"
+    assert "AADSTS65004" in fields(location)["error_description"]
+
+
+async def test_cancelling(client: Client) -> None:
+    location = await client.simulator.authorize(client.authorize_url(), decision="cancel")
+    assert fields(location)["error_subcode"] == "cancel"
+
+
+async def test_a_policy_on_demand_stops_on_the_page(client: Client) -> None:
+    client.simulator.faults.add("authorize", aadsts=53003)
+    answer = await client.get(client.authorize_url())
+    assert (answer.status, "AADSTS53003" in answer.text) == (400, True)
+
+
+# Codes
+
+
+async def test_a_code_is_for_one_use(client: Client) -> None:
+    code = await client.code()
+    await client.redeem(code)
+    answer = await client.redeem(code)
+    assert (answer.json["error"], answer.aadsts) == ("invalid_grant", 54005)
+
+
+async def test_a_code_expires(client: Client) -> None:
+    code = await client.code()
+    client.simulator.advance(601)
+    assert (await client.redeem(code)).aadsts == 70008
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"code": "made up"}, 400, 9002313),
+        ({"code_verifier": "x" * 43}, 400, 501481),
+        ({"code_verifier": ""}, 400, 501481),
+        ({"redirect_uri": "https://example.com/auth/external/callback"}, 400, 70000),
+        ({"client_id": "00000000-0000-0000-0000-000000000000"}, 400, 700016),
+        ({"client_secret": "anything"}, 401, 700025),
+        ({"tenant": "organizations"}, 400, 700005),
+        ({"grant_type": "password"}, 400, 70003),
+        ({"grant_type": ""}, 400, 90014),
+    ],
+)
+async def test_a_code_is_bound(
+    client: Client, changes: dict[str, str], status: int, code: int
+) -> None:
+    answer = await client.redeem(**({"code": await client.code()} | changes))
+    assert (answer.status, answer.aadsts) == (status, code)
+
+
+async def test_a_code_of_another_app(client: Client) -> None:
+    code = await client.code()
+    other = client.simulator.tenant.apps[CONFIDENTIAL_CLIENT_ID]
+    other.redirect_uris["public"] = other.redirect_uris.pop("web")
+    assert (await client.redeem(code, client_id=CONFIDENTIAL_CLIENT_ID)).aadsts == 70000
+
+
+@pytest.mark.parametrize(
+    ("secret", "code"),
+    [({}, 7000218), ({"client_secret": "wrong"}, 7000215), ({"client_secret": "old"}, 7000222)],
+)
+async def test_a_web_app_must_prove_itself(
+    client: Client, secret: dict[str, str], code: int
+) -> None:
+    app = client.simulator.tenant.apps[CONFIDENTIAL_CLIENT_ID]
+    app.secrets.append(Secret("old", client.simulator.clock.now() - timedelta(days=1)))
+    answer = await client.redeem(await client.code(**WEB), **WEB, **secret)
+    assert (answer.status, answer.json["error"], answer.aadsts) == (401, "invalid_client", code)
+
+
+async def test_a_web_app_with_its_secret(client: Client) -> None:
+    code = await client.code(**WEB)
+    answer = await client.redeem(code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET)
+    assert answer.status == 200
+
+
+async def test_a_web_app_may_leave_pkce_out(client: Client) -> None:
+    code = await client.code(**WEB, code_challenge=None, code_challenge_method=None)
+    answer = await client.redeem(
+        code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET, code_verifier=""
+    )
+    assert answer.status == 200
+
+
+async def test_a_single_page_apps_code_needs_an_origin(client: Client) -> None:
+    app = client.simulator.tenant.apps[PUBLIC_CLIENT_ID]
+    app.redirect_uris["spa"] = app.redirect_uris.pop("public")
+    assert (await client.redeem(await client.code())).aadsts == 9002327
+
+
+# Tokens
+
+
+async def test_the_answer_has_what_the_scopes_ask_for(client: Client) -> None:
+    answer = await client.redeem(await client.code(scope="Presence.Read"))
+    assert answer.json.keys() == {
+        "token_type", "scope", "expires_in", "ext_expires_in", "access_token",
+    }  # fmt: skip
+
+
+async def test_the_scope_answered_is_all_that_was_granted(client: Client) -> None:
+    await client.sign_in("Presence.ReadWrite")
+    tokens = await client.sign_in("Presence.Read")
+    assert tokens["scope"] == "Presence.Read Presence.ReadWrite profile openid email"
+
+
+async def test_scopes_may_be_named_in_full(client: Client) -> None:
+    tokens = await client.sign_in("https://graph.microsoft.com/Presence.Read")
+    assert "https://graph.microsoft.com/Presence.Read" in tokens["scope"].split()
+
+
+async def test_default_means_what_the_app_declares(client: Client) -> None:
+    tokens = await client.sign_in("https://graph.microsoft.com/.default")
+    scp = jwt.decode(tokens["access_token"], options={"verify_signature": False})["scp"]
+    assert scp == "Presence.Read Presence.ReadWrite User.Read"
+
+
+async def test_the_id_token_is_signed_by_a_published_key(client: Client) -> None:
+    code = await client.code(nonce="once")
+    token = str((await client.redeem(code)).json["id_token"])
+    answer = await client.get(f"/{TENANT_ID}/discovery/v2.0/keys")
+    keys = jwt.PyJWKSet.from_dict(answer.json)
+    key = keys[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, algorithms=["RS256"], audience=PUBLIC_CLIENT_ID)
+    robin = client.simulator.tenant.people["robin"]
+    expected = {
+        "nonce": "once",
+        "oid": robin.id,
+        "tid": TENANT_ID,
+        "name": "Robin Example",
+        "preferred_username": robin.address,
+        "ver": "2.0",
+        "iss": f"{client.simulator.tls_url}/{TENANT_ID}/v2.0",
+    }
+    assert {name: claims[name] for name in expected} == expected
+
+
+async def test_client_info_names_person_and_tenant(client: Client) -> None:
+    answer = await client.redeem(await client.code(), client_info="1")
+    info = json.loads(base64.urlsafe_b64decode(f"{answer.json['client_info']}=="))
+    robin = client.simulator.tenant.people["robin"]
+    assert info == {"uid": robin.id, "utid": TENANT_ID}
+
+
+# Refresh
+
+
+async def refresh(client: Client, token: str, **changes: str) -> object:
+    """Refresh, and return the AADSTS code or None."""
+    form = {"grant_type": "refresh_token", "client_id": PUBLIC_CLIENT_ID, "refresh_token": token}
+    answer = await client.form("token", **(form | changes))
+    return None if answer.status == 200 else answer.aadsts
+
+
+async def test_refresh_without_consent(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    assert await refresh(client, token, scope="Presence.ReadWrite") == 65001
+
+
+async def test_refresh_for_what_was_consented_since(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    await client.sign_in("Presence.ReadWrite")
+    assert await refresh(client, token, scope="Presence.ReadWrite") is None
+
+
+async def test_refresh_after_revoking(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    client.simulator.revoke("robin")
+    assert await refresh(client, token) == 50173
+
+
+async def test_revoking_spares_a_later_sign_in(client: Client) -> None:
+    client.simulator.revoke("robin")
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    assert await refresh(client, token) is None
+
+
+async def test_refresh_after_a_long_silence(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    client.simulator.advance(90 * 86400)
+    assert await refresh(client, token) == 700082
+
+
+async def test_refresh_by_another_app(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    assert await refresh(client, token, client_id=CONFIDENTIAL_CLIENT_ID) == 70000
+
+
+async def test_refresh_for_somebody_who_is_gone(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    client.simulator.tenant.remove_person("robin")
+    assert await refresh(client, token) == 50034
+
+
+async def test_refresh_by_a_public_client_with_a_secret(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["refresh_token"]
+    assert await refresh(client, token, client_secret="anything") == 700025
+
+
+async def test_refresh_with_a_made_up_token(client: Client) -> None:
+    assert await refresh(client, "made up") == 9002313
+
+
+# Device code
+
+
+async def start(client: Client) -> dict[str, object]:
+    answer = await client.form("devicecode", client_id=PUBLIC_CLIENT_ID, scope="Presence.Read")
+    return answer.json
+
+
+async def poll(client: Client, device_code: object) -> dict[str, object]:
+    answer = await client.form(
+        "token",
+        grant_type=DEVICE_GRANT,
+        client_id=PUBLIC_CLIENT_ID,
+        device_code=str(device_code),
+    )
+    return answer.json
+
+
+async def test_the_device_endpoint_has_microsofts_members(client: Client) -> None:
+    flow = await start(client)
+    assert (flow["expires_in"], flow["interval"]) == (900, 5)
+    assert flow.keys() == {
+        "user_code", "device_code", "verification_uri", "expires_in", "interval", "message",
+    }  # fmt: skip
+
+
+async def test_a_device_waits(client: Client) -> None:
+    flow = await start(client)
+    answer = await poll(client, flow["device_code"])
+    assert (answer["error"], answer["error_codes"]) == ("authorization_pending", [70016])
+
+
+async def test_a_device_is_declined(client: Client) -> None:
+    flow = await start(client)
+    client.simulator.enter_device_code(str(flow["user_code"]), decision="deny")
+    assert (await poll(client, flow["device_code"]))["error"] == "authorization_declined"
+
+
+async def test_a_device_is_too_late(client: Client) -> None:
+    flow = await start(client)
+    client.simulator.advance(900)
+    assert (await poll(client, flow["device_code"]))["error"] == "expired_token"
+
+
+async def test_a_device_with_a_made_up_code(client: Client) -> None:
+    assert (await poll(client, "made up"))["error"] == "bad_verification_code"
+
+
+async def test_a_device_code_is_for_one_use(client: Client) -> None:
+    flow = await start(client)
+    client.simulator.enter_device_code(str(flow["user_code"]))
+    assert "access_token" in await poll(client, flow["device_code"])
+    assert (await poll(client, flow["device_code"]))["error_codes"] == [54005]
+
+
+async def test_a_user_code_is_for_one_answer(client: Client) -> None:
+    flow = await start(client)
+    client.simulator.enter_device_code(str(flow["user_code"]))
+    with pytest.raises(SignInError, match="AADSTS90120:"):
+        client.simulator.enter_device_code(str(flow["user_code"]))
+
+
+async def test_an_app_without_public_flows(client: Client) -> None:
+    flow = await start(client)
+    client.simulator.tenant.apps[PUBLIC_CLIENT_ID].public_client_flows = False
+    answer = await poll(client, flow["device_code"])
+    assert (answer["error"], answer["error_codes"]) == ("invalid_client", [7000218])
+
+
+# Client credentials
+
+
+def assertion(simulator: Simulator, certificate: ClientCertificate, **changes: object) -> str:
+    claims = {
+        "aud": f"{simulator.tls_url}/{TENANT_ID}/oauth2/v2.0/token",
+        "iss": DAEMON_CLIENT_ID,
+        "sub": DAEMON_CLIENT_ID,
+        "exp": datetime.now(UTC) + timedelta(minutes=5),
+        "jti": "once",
+    } | changes
+    headers = {"x5t#S256": daemon_certificate().key_ids()["x5t#S256"]}
+    return jwt.encode(claims, certificate.private_key, "PS256", headers=headers)
+
+
+async def daemon(client: Client, tenant: str = TENANT_ID, **changes: str) -> object:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": DAEMON_CLIENT_ID,
+        "scope": "https://graph.microsoft.com/.default",
+    }
+    answer = await client.form("token", tenant, **(form | changes))
+    return None if answer.status == 200 else answer.aadsts
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({}, 7000216),
+        ({"client_secret": "wrong"}, 7000215),
+        ({"client_secret": "not-a-secret~of-the-daemon"}, None),
+        ({"client_secret": "not-a-secret~of-the-daemon", "tenant": "organizations"}, 50194),
+        ({"client_secret": "not-a-secret~of-the-daemon", "scope": "Presence.Read"}, 1002012),
+        ({"client_secret": "x", "client_id": PUBLIC_CLIENT_ID}, 700025),
+        ({"client_assertion": "x"}, 9002313),
+        ({"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE}, 50027),
+    ],
+)
+async def test_client_credentials(
+    client: Client, changes: dict[str, str], code: int | None
+) -> None:
+    assert await daemon(client, **changes) == code
+
+
+async def test_client_credentials_need_the_tenants_authority(client: Client) -> None:
+    client.simulator.tenant.apps[DAEMON_CLIENT_ID].multi_tenant = True
+    assert await daemon(client, "organizations", client_secret="any") == 9001023
+
+
+async def test_an_assertion_by_the_registered_key(client: Client) -> None:
+    text = assertion(client.simulator, daemon_certificate())
+    sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
+    assert await daemon(client, **sent) is None
+
+
+async def test_an_assertion_by_another_key(client: Client) -> None:
+    text = assertion(client.simulator, ClientCertificate.create("Somebody else"))
+    sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
+    assert await daemon(client, **sent) == 700027
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"aud": "https://elsewhere.example/"}, {"iss": PUBLIC_CLIENT_ID}, {"exp": 1700000000}],
+)
+async def test_an_assertion_that_says_something_wrong(
+    client: Client, changes: dict[str, object]
+) -> None:
+    text = assertion(client.simulator, daemon_certificate(), **changes)
+    sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
+    assert await daemon(client, **sent) == 50027
+
+
+async def test_an_app_token_has_no_refresh_token(client: Client) -> None:
+    answer = await client.form(
+        "token",
+        grant_type="client_credentials",
+        client_id=DAEMON_CLIENT_ID,
+        client_secret="not-a-secret~of-the-daemon",
+        scope="https://graph.microsoft.com/.default",
+    )
+    assert answer.json.keys() == {"token_type", "expires_in", "ext_expires_in", "access_token"}
+
+
+async def test_the_log_holds_nothing_that_could_be_used_again(client: Client) -> None:
+    code = await client.code(**WEB)
+    tokens = await client.redeem(code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET)
+    await client.get("/v1.0/me/presence", str(tokens.json["access_token"]))
+    log = repr(client.simulator.requests)
+    values = (code, CONFIDENTIAL_CLIENT_SECRET, *map(str, tokens.json.values()))
+    assert not [value for value in values if len(value) > 30 and value in log]

@@ -1,0 +1,239 @@
+"""What Graph refuses in a body is refused here, and nothing else is."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, strategies as st
+import pytest
+
+from simulator.engine import PREFERENCES, SESSION_STATES
+from simulator.graph import GraphError, read_expiry, stamp
+from simulator.tenant import CONFIDENTIAL_CLIENT_ID, PUBLIC_CLIENT_ID
+from simulator.zones import WINDOWS, find_zone
+
+from .conftest import Client
+
+SESSION: dict[str, object] = {
+    "sessionId": PUBLIC_CLIENT_ID,
+    "availability": "Available",
+    "activity": "Available",
+    "expirationDuration": "PT1H",
+}
+PREFERENCE: dict[str, object] = {"availability": "Busy", "activity": "Busy"}
+
+
+async def write(client: Client, action: str, body: object) -> tuple[int, object]:
+    token = await client.token("Presence.ReadWrite")
+    answer = await client.post(f"/v1.0/me/presence/{action}", token, body)
+    return (answer.status, answer.code if answer.text else None)
+
+
+@pytest.mark.parametrize("state", sorted(SESSION_STATES))
+async def test_a_session_may_say(client: Client, state: tuple[str, str]) -> None:
+    pair = dict(zip(("availability", "activity"), state, strict=True))
+    assert await write(client, "setPresence", SESSION | pair) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"availability": "Busy"},
+        {"activity": "InAMeeting"},
+        {"availability": "Busy", "activity": "InAMeeting"},
+        {"availability": "Available", "activity": "OutOfOffice"},
+        {"availability": "DoNotDisturb", "activity": "DoNotDisturb"},
+        {"availability": "Offline", "activity": "OffWork"},
+        {"availability": "available", "activity": "available"},
+        {"availability": None},
+        {"availability": 1},
+        {"sessionId": CONFIDENTIAL_CLIENT_ID},
+        {"sessionId": None},
+        {"expirationDuration": "PT4M59S"},
+        {"expirationDuration": "PT4H1S"},
+        {"expirationDuration": "1 hour"},
+        {"expirationDuration": "PT"},
+        {"expirationDuration": "P"},
+        {"expirationDuration": "PT1H1D"},
+        {"expirationDuration": "-PT1H"},
+        {"expirationDuration": 3600},
+        {"nickname": "robin"},
+    ],
+)
+async def test_a_session_may_not_say(client: Client, change: dict[str, object]) -> None:
+    assert await write(client, "setPresence", SESSION | change) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("duration", ["PT5M", "PT4H", "PT300S", "PT1H30M", "P0DT1H", None])
+async def test_durations_of_a_session(client: Client, duration: str | None) -> None:
+    change = {"expirationDuration": duration}
+    assert await write(client, "setPresence", SESSION | change) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"sessionId": CONFIDENTIAL_CLIENT_ID}, {"sessionId": PUBLIC_CLIENT_ID, "x": 1}]
+)
+async def test_clearing_a_session_wrongly(client: Client, body: object) -> None:
+    assert await write(client, "clearPresence", body) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("availability", sorted(PREFERENCES))
+async def test_a_preference_may_be(client: Client, availability: str) -> None:
+    body = {"availability": availability, "activity": PREFERENCES[availability][0]}
+    assert await write(client, "setUserPreferredPresence", body) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"activity": "InACall"},
+        {"availability": "Offline", "activity": "Offline"},
+        {"availability": "Available"},
+        {"activity": None},
+        {"expirationDuration": "PT0S"},
+        {"expirationDuration": "P9999999999D"},
+        {"expirationDuration": "P4000000D"},
+        {"sessionId": PUBLIC_CLIENT_ID},
+    ],
+)
+async def test_a_preference_may_not_be(client: Client, change: dict[str, object]) -> None:
+    body = PREFERENCE | change
+    assert await write(client, "setUserPreferredPresence", body) == (400, "BadRequest")
+
+
+def note(content: object = "Note", **members: object) -> dict[str, object]:
+    return {"statusMessage": {"message": {"content": content, "contentType": "text"}} | members}
+
+
+def expiry(date_time: object, time_zone: object = "UTC") -> dict[str, object]:
+    return note(expiryDateTime={"dateTime": date_time, "timeZone": time_zone})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        note("x" * 280),
+        note("Read this<pinnednote></pinnednote>"),
+        {"statusMessage": {"message": {"content": "Note"}}},
+        note(expiryDateTime=None),
+        expiry("2030-01-02T03:04:05"),
+        expiry("2030-01-02T03:04"),
+        expiry("2030-01-02T03:04:05.1234567"),
+        expiry("9999-12-30T23:00:00"),
+        expiry("2030-01-02T03:04:05", "Europe/Berlin"),
+        expiry("2030-01-02T03:04:05", "W. Europe Standard Time"),
+    ],
+)
+async def test_a_message_may_be(client: Client, body: object) -> None:
+    assert await write(client, "setStatusMessage", body) == (200, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        note("x" * 281),
+        note(5),
+        note(unknown=1),
+        {"message": {"content": "Note", "contentType": "text"}},
+        {"statusMessage": "Note"},
+        {"statusMessage": {"message": {"content": "Note", "contentType": "html"}}},
+        {"statusMessage": {"message": {"contentType": "text"}}},
+        {"statusMessage": {"message": {"content": "Note"}, "publishedDateTime": "2030-01-01"}},
+        expiry("2030-01-02T03:04:05Z"),
+        expiry("2030-01-02T03:04:05+00:00"),
+        expiry("2030-01-02 03:04:05"),
+        expiry("2030-02-30T03:04:05"),
+        expiry("2030-01-02T25:04:05"),
+        expiry("2030-01-02T03:04:05.12345678"),
+        expiry("soon"),
+        expiry(1893553445),
+        expiry("2030-01-02T03:04:05", "Mars Standard Time"),
+        expiry("2030-01-02T03:04:05", ""),
+        expiry("2030-01-02T03:04:05", "../etc/passwd"),
+        expiry("2030-01-02T03:04:05", None),
+        note(expiryDateTime="2030-01-02T03:04:05"),
+        ["statusMessage"],
+        None,
+    ],
+)
+async def test_a_message_may_not_be(client: Client, body: object) -> None:
+    assert await write(client, "setStatusMessage", body) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"workLocationType": "moon"},
+        {"workLocationType": "unspecified"},
+        {"workLocationType": "office", "placeId": "here"},
+        {"workLocationType": "office", "source": "manual"},
+    ],
+)
+async def test_a_location_may_not_be(client: Client, body: object) -> None:
+    assert await write(client, "setManualLocation", body) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("ids", [None, "x", [], [1], ["robin"]])
+async def test_ids_may_not_be(client: Client, ids: object) -> None:
+    token = await client.token("Presence.Read.All")
+    answer = await client.post("/v1.0/communications/getPresencesByUserId", token, {"ids": ids})
+    assert (answer.status, answer.code) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b'{"availability": "Busy", "activity": "Busy"}', ""),
+        (b'{"availability": "Busy", "activity": "Busy"}', "text/plain"),
+        (b'{"availability": "Busy"', "application/json"),
+        (b"\xff\xfe", "application/json"),
+        (b"", "application/json"),
+    ],
+)
+async def test_bodies_that_are_no_json(client: Client, data: bytes, kind: str) -> None:
+    token = await client.token("Presence.ReadWrite")
+    answer = await client.request(
+        "POST",
+        "/v1.0/me/presence/setUserPreferredPresence",
+        token,
+        data=data,
+        headers={"Content-Type": kind},
+    )
+    assert (answer.status, answer.code) == (400, "BadRequest")
+
+
+async def test_a_refused_write_changes_nothing(client: Client) -> None:
+    robin = client.simulator.tenant.people["robin"]
+    robin.set_status_message("Before")
+    await write(client, "setStatusMessage", expiry("soon"))
+    assert robin.status_message
+    assert robin.status_message.content == "Before"
+
+
+# Time zones
+
+
+@pytest.mark.parametrize("name", sorted(WINDOWS))
+def test_every_windows_zone_is_one(name: str) -> None:
+    assert find_zone(name) is not None
+
+
+@given(
+    st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001
+    st.integers(0, 9),
+)
+def test_an_expiry_in_utc_is_written_as_it_was_read(moment: datetime, tick: int) -> None:
+    text = f"{moment:%Y-%m-%dT%H:%M:%S.%f}{tick}"
+    assert stamp(*read_expiry(text, "UTC")) == text
+
+
+def test_a_windows_zone_knows_summer_time() -> None:
+    summer, _ = read_expiry("2026-07-01T12:00:00", "W. Europe Standard Time")
+    winter, _ = read_expiry("2026-12-01T12:00:00", "W. Europe Standard Time")
+    offsets = [summer - datetime(2026, 7, 1, 12, tzinfo=UTC), winter - datetime(2026, 12, 1, 12, tzinfo=UTC)]
+    assert offsets == [timedelta(hours=-2), timedelta(hours=-1)]
+
+
+@given(st.text())
+def test_no_text_breaks_the_expiry(text: str) -> None:
+    with pytest.raises(GraphError):
+        read_expiry(f"{text}!", "UTC")
