@@ -6,7 +6,7 @@ https://github.com/unicode-org/cldr/blob/main/common/supplemental/windowsZones.x
 
 from datetime import UTC, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _UTC_NAMES: Final = frozenset(
     {"", "utc", "etc/utc", "etc/gmt", "gmt", "z", "tzone://microsoft/utc"}
@@ -30,7 +30,7 @@ def time_zone(name: str) -> tzinfo | None:
     if name not in _loaded:
         try:
             _loaded[name] = ZoneInfo(_WINDOWS_ZONES.get(name, name))
-        except OSError, ValueError:
+        except ZoneInfoNotFoundError, OSError, ValueError:
             _loaded[name] = None
     return _loaded[name]
 
