@@ -143,7 +143,7 @@ class StatusMessage:
 
     def to_graph(self) -> Json:
         """Return the `presenceStatusMessage` that sets this message; an empty text clears it."""
-        content = self.text + _PIN if self.pinned else self.text
+        content = self.text + _PIN if self.pinned and self.text else self.text
         status: Json = {"message": {"content": content, "contentType": "text"}}
         if self.expires_at is not None:
             expires_at = self.expires_at.astimezone(UTC).replace(tzinfo=None)
