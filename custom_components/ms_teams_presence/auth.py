@@ -93,7 +93,6 @@ _REASON_OF_NUMBER: Final[dict[int, str]] = {
 _REASON_OF_ERROR: Final[dict[str, str]] = {
     "access_denied": "consent_denied",
     "authorization_declined": "consent_denied",
-    "authorization_pending": "device_code_expired",
     "bad_verification_code": "try_again",
     "code_expired": "device_code_expired",
     "consent_required": "consent_missing",
@@ -118,6 +117,8 @@ _NEEDS_PERSON: Final = frozenset(
         "unauthorized_client",
     }
 )
+# What Entra says while the code of another device has not been entered.
+_DEVICE_CODE_PENDING: Final = frozenset({"authorization_pending", "slow_down"})
 # Failures on the way to Entra rather than by its decision.
 _UNREACHABLE: Final = frozenset({"cannot_connect", "unexpected_answer"})
 
@@ -176,13 +177,10 @@ class Registration:
     def admin_consent_url(self) -> str:
         """Return the page on which an administrator approves the app for the whole tenant.
 
-        https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
+        https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
         """
-        return str(
-            URL(f"{self.cloud.authority(self.tenant)}/v2.0/adminconsent").with_query(
-                client_id=self.client_id, scope=" ".join(self.scopes)
-            )
-        )
+        page = URL(f"{self.cloud.authority(self.tenant)}/adminconsent")
+        return str(page.with_query(client_id=self.client_id))
 
     @property
     def scopes(self) -> list[str]:
@@ -231,8 +229,6 @@ class DeviceCode:
 
     url: str
     user_code: str
-    interval: int
-    """Seconds to leave between two questions."""
     application: msal.PublicClientApplication
     flow: msal.Result
 
@@ -307,7 +303,6 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
             return DeviceCode(
                 url=str(flow["verification_uri"]),
                 user_code=str(flow["user_code"]),
-                interval=int(str(flow.get("interval", 5))),
                 application=application,
                 flow=flow,
             )
@@ -318,20 +313,18 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         """Wait until the person has entered the code, and return the tokens.
 
         Asks at Microsoft's pace, one short request in the executor each time, so that no thread
-        is parked for the quarter of an hour that a code lives.
+        is parked for the quarter of an hour that a code lives. MSAL keeps the pace in the flow and
+        lengthens it where it is asked to.
         """
-        interval = code.interval
         while True:
+            await asyncio.sleep(float(str(code.flow["interval"])))
             result = await self._async_run(
                 lambda: code.application.acquire_token_by_device_flow(
                     code.flow, exit_condition=lambda flow: True
                 )
             )
-            if result.get("error") == "slow_down":
-                interval += 5
-            elif result.get("error") != "authorization_pending":
+            if result.get("error") not in _DEVICE_CODE_PENDING:
                 return self._signed_in(result)
-            await asyncio.sleep(interval)
 
     @override
     async def _async_refresh_token(self, token: dict[str, Any]) -> dict[str, Any]:
@@ -393,7 +386,7 @@ def redirect_address(hass: HomeAssistant) -> str:
         return async_get_redirect_uri(hass)
     except RuntimeError:
         # Nobody's browser is behind this call, so nothing tells the address it uses.
-        return get_url(hass) + AUTH_CALLBACK_PATH
+        return get_url(hass, prefer_external=True) + AUTH_CALLBACK_PATH
 
 
 class _EntraHttp:

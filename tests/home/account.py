@@ -1,16 +1,16 @@
 """Signing in and out of the simulator through Home Assistant's real flows."""
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Simulator
 from simulator.identity import Decision
 from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
@@ -58,9 +58,17 @@ class Account:
         """Open the browser form and submit it with some fields changed."""
         return await self.async_configure(await self.async_open(), FORM | changes)
 
-    async def async_sign_in(self, person: str = "robin", **changes: str) -> MockConfigEntry:
+    async def async_renew(self, entry: ConfigEntry, source: str) -> ConfigFlowResult:
+        """Start to sign in again (`reauth`) or to change the sign-in (`reconfigure`)."""
+        return await self.hass.config_entries.flow.async_init(
+            DOMAIN,
+            context={"source": source, "entry_id": entry.entry_id, "unique_id": entry.unique_id},
+            data=entry.data if source == SOURCE_REAUTH else None,
+        )
+
+    async def async_sign_in(self, person: str = "robin", **changes: str) -> PresenceConfigEntry:
         """Sign in with the browser and return the new entry, set up."""
         flow = await self.async_visit(await self.async_fill(**changes), person)
         assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
         await self.hass.async_block_till_done(wait_background_tasks=True)
-        return cast("MockConfigEntry", flow["result"])
+        return flow["result"]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from homeassistant.core import HomeAssistant
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
 from simulator import Simulator
 from tests.home.account import Account
@@ -48,6 +48,6 @@ def account(
 
 
 @pytest.fixture
-async def entry(hass: HomeAssistant, account: Account) -> MockConfigEntry:
+async def entry(hass: HomeAssistant, account: Account) -> PresenceConfigEntry:
     """Sign in as Robin, who may read and set their presence."""
     return await account.async_sign_in()

@@ -1,10 +1,55 @@
 """The config flow, driven as a person would, against the simulator."""
 
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+import jwt
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS
+from simulator import Simulator
+from simulator.tenant import (
+    CONFIDENTIAL_CLIENT_ID,
+    CONFIDENTIAL_CLIENT_SECRET,
+    DOMAIN as TENANT_DOMAIN,
+    PUBLIC_CLIENT_ID,
+    TENANT_ID,
+)
 from tests.home.account import FORM, Account
+
+TOKEN_MEMBERS = {
+    "access_token",
+    "refresh_token",
+    "expires_in",
+    "expires_at",
+    "scope",
+    "token_type",
+}
+
+
+def assert_form(flow: ConfigFlowResult, step: str, errors: dict[str, str]) -> None:
+    """Check that a form is back with an error and with what was typed."""
+    assert flow["type"] is FlowResultType.FORM, flow
+    assert (flow["step_id"], flow["errors"]) == (step, errors)
+    assert suggested(flow)["client_id"]
+
+
+def suggested(flow: ConfigFlowResult) -> dict[str, Any]:
+    """Return what the fields of a form start with."""
+    schema = flow["data_schema"]
+    assert schema is not None
+    return {
+        str(field): field.description["suggested_value"]
+        for field in schema.schema
+        if field.description and "suggested_value" in field.description
+    }
 
 
 async def test_browser_sign_in_makes_an_entry(hass: HomeAssistant, account: Account) -> None:
@@ -13,13 +58,546 @@ async def test_browser_sign_in_makes_an_entry(hass: HomeAssistant, account: Acco
     robin = account.simulator.tenant.people["robin"]
     assert entry.title == "Robin Example"
     assert entry.unique_id == f"{TENANT_ID}.{robin.id}"
-    assert entry.data["client_id"] == PUBLIC_CLIENT_ID
-    assert set(entry.data["token"]) == {
-        "access_token",
-        "refresh_token",
-        "expires_in",
-        "expires_at",
-        "scope",
-        "token_type",
+    assert {key: entry.data[key] for key in FORM} == FORM
+    assert entry.data["sign_in"] == "browser"
+    assert "client_secret" not in entry.data
+    assert set(entry.data["token"]) == TOKEN_MEMBERS
+    assert hass.states.get("sensor.robin_example_availability") is not None
+
+
+async def test_a_confidential_client_signs_in_with_its_secret(account: Account) -> None:
+    entry = await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
+    )
+
+    assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
+
+
+@pytest.mark.parametrize("tenant", [TENANT_ID.upper(), TENANT_DOMAIN, "organizations"])
+async def test_every_way_to_name_the_tenant_leads_to_the_same_account(
+    account: Account, tenant: str
+) -> None:
+    entry = await account.async_sign_in(tenant=tenant)
+
+    assert entry.unique_id == f"{TENANT_ID}.{account.simulator.tenant.people['robin'].id}"
+
+
+@pytest.mark.parametrize(
+    ("access", "scopes"),
+    [
+        ("read", {"Presence.Read"}),
+        ("read_write", {"Presence.Read", "Presence.ReadWrite"}),
+    ],
+)
+async def test_only_the_permissions_that_are_needed_are_asked_for(
+    account: Account, access: str, scopes: set[str]
+) -> None:
+    entry = await account.async_sign_in(access=access)
+
+    granted = set(entry.data["token"]["scope"].split())
+    assert {scope for scope in granted if scope.startswith(("Presence", "User"))} == scopes
+
+
+async def test_the_form_offers_the_clouds_and_names_the_redirect_address(
+    account: Account,
+) -> None:
+    flow = await account.async_open()
+
+    schema = flow["data_schema"]
+    placeholders = flow["description_placeholders"]
+    assert schema is not None
+    assert placeholders is not None
+    assert schema.schema["cloud"].config["options"] == list(CLOUDS)
+    assert list(CLOUDS)[:3] == ["global", "us_gov_l4", "us_gov_l5"]
+    assert placeholders["redirect_url"] == "https://example.com/auth/external/callback"
+
+
+async def test_the_next_form_suggests_the_last_registration_without_its_secret(
+    account: Account,
+) -> None:
+    await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
+    )
+
+    assert suggested(await account.async_open()) == {
+        "cloud": "simulator",
+        "tenant": TENANT_ID,
+        "client_id": CONFIDENTIAL_CLIENT_ID,
     }
-    print({s.entity_id: s.state for s in hass.states.async_all()})
+
+
+async def test_while_the_browser_is_away_the_approval_link_is_offered(account: Account) -> None:
+    flow = await account.async_fill()
+
+    assert flow["type"] is FlowResultType.EXTERNAL_STEP
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["admin_consent_url"] == (
+        f"{account.simulator.tls_url}/{TENANT_ID}/adminconsent?client_id={PUBLIC_CLIENT_ID}"
+    )
+    assert placeholders["permissions"] == "Presence.Read, Presence.ReadWrite"
+
+
+async def test_microsofts_page_is_asked_for_with_pkce_and_a_choice_of_account(
+    account: Account,
+) -> None:
+    flow = await account.async_fill()
+
+    assert "code_challenge_method=S256" in flow["url"]
+    assert "prompt=select_account" in flow["url"]
+
+
+async def test_without_a_browsers_address_the_homes_own_is_used(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    cloud: object,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    hass.config.external_url = "https://example.com"
+    account = Account(hass, simulator, hass_client_no_auth)
+
+    assert (await account.async_sign_in()).title == "Robin Example"
+
+
+async def test_without_any_address_the_flow_says_so(
+    hass: HomeAssistant,
+    simulator: Simulator,
+    cloud: object,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    account = Account(hass, simulator, hass_client_no_auth)
+    form = await account.async_open()
+    hass.config.api = None
+    flow = await account.async_configure(form, FORM)
+
+    assert flow["type"] is FlowResultType.ABORT
+    assert flow["reason"] == "no_url_available"
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({"client_id": "my app"}, {"client_id": "client_id_invalid"}),
+        ({"client_id": PUBLIC_CLIENT_ID + "0"}, {"client_id": "client_id_invalid"}),
+        ({"tenant": "our company"}, {"tenant": "tenant_invalid"}),
+        ({"tenant": "../common"}, {"tenant": "tenant_invalid"}),
+        ({"tenant": "common"}, {"tenant": "personal_authority"}),
+        ({"tenant": "Consumers"}, {"tenant": "personal_authority"}),
+        (
+            {"tenant": "x", "client_id": "y"},
+            {"tenant": "tenant_invalid", "client_id": "client_id_invalid"},
+        ),
+    ],
+)
+async def test_what_cannot_be_right_is_refused_before_microsoft_is_asked(
+    account: Account, changes: dict[str, str], errors: dict[str, str]
+) -> None:
+    flow = await account.async_fill(**changes)
+
+    assert_form(flow, "browser", errors)
+    assert suggested(flow) == FORM | changes
+    assert not account.simulator.requests
+
+
+async def test_spaces_around_a_pasted_value_do_not_matter(account: Account) -> None:
+    entry = await account.async_sign_in(client_id=f" {PUBLIC_CLIENT_ID} ", tenant=f"{TENANT_ID}\t")
+
+    assert entry.data["client_id"] == PUBLIC_CLIENT_ID
+    assert entry.data["tenant"] == TENANT_ID
+
+
+async def test_a_tenant_that_does_not_exist(account: Account) -> None:
+    flow = await account.async_fill(tenant="nobody.example")
+
+    assert_form(flow, "browser", {"tenant": "tenant_not_found"})
+
+
+async def test_after_an_error_the_same_form_goes_on(account: Account) -> None:
+    flow = await account.async_fill(tenant="nobody.example")
+    flow = await account.async_visit(await account.async_configure(flow, FORM))
+
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("decision", ["deny", "cancel"])
+async def test_a_denied_consent(account: Account, decision: Any) -> None:
+    flow = await account.async_visit(await account.async_fill(), decision=decision)
+
+    assert_form(flow, "browser", {"base": "consent_denied"})
+
+
+async def test_a_wrong_secret(account: Account) -> None:
+    flow = await account.async_visit(
+        await account.async_fill(client_id=CONFIDENTIAL_CLIENT_ID, client_secret="wrong")
+    )
+
+    assert_form(flow, "browser", {"client_secret": "secret_wrong"})
+    assert suggested(flow)["client_secret"] == "wrong"
+
+
+async def test_a_web_app_without_its_secret(account: Account) -> None:
+    flow = await account.async_visit(await account.async_fill(client_id=CONFIDENTIAL_CLIENT_ID))
+
+    assert_form(flow, "browser", {"base": "public_client_refused"})
+
+
+async def test_a_secret_that_the_app_does_not_have(account: Account) -> None:
+    flow = await account.async_visit(await account.async_fill(client_secret="surplus"))
+
+    assert_form(flow, "browser", {"client_secret": "secret_not_wanted"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"aadsts": 50076}, "interaction_required"),
+        ({"aadsts": 53003}, "blocked_by_policy"),
+        ({"aadsts": 65001}, "consent_missing"),
+        ({"aadsts": 90094}, "admin_consent_missing"),
+        ({"aadsts": 7000112}, "app_disabled"),
+        ({"aadsts": 90033}, "microsoft_unavailable"),
+        ({"status": 503}, "microsoft_unavailable"),
+        ({"status": 429}, "microsoft_unavailable"),
+        ({"status": 500, "body": "html"}, "microsoft_unavailable"),
+        ({"body": "html"}, "unexpected_answer"),
+        ({"body": "empty"}, "unexpected_answer"),
+        ({"body": "truncated"}, "unexpected_answer"),
+        ({"body": "null"}, "unexpected_answer"),
+        ({"body": "wrong_type"}, "unexpected_answer"),
+        ({"json": {}}, "unexpected_answer"),
+        (
+            {"json": {"access_token": "a", "expires_in": "soon", "scope": "Presence.Read"}},
+            "unexpected_answer",
+        ),
+        (
+            {"json": {"access_token": "a", "expires_in": 60, "scope": "Presence.Read"}},
+            "unexpected_answer",
+        ),
+        ({"json": {"error": "surprise", "error_codes": ["x"]}, "status": 400}, "sign_in_failed"),
+        ({"loss": "close"}, "cannot_connect"),
+        ({"loss": "reset"}, "cannot_connect"),
+    ],
+)
+async def test_every_failure_of_the_token_endpoint_has_its_sentence(
+    account: Account, caplog: pytest.LogCaptureFixture, fault: dict[str, Any], error: str
+) -> None:
+    flow = await account.async_fill()
+    account.simulator.faults.add("token", **fault)
+    flow = await account.async_visit(flow)
+
+    assert flow["type"] is FlowResultType.FORM, flow
+    errors = flow["errors"]
+    assert errors is not None
+    assert list(errors.values()) == [error]
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("claims", "error"),
+    [
+        (None, "unexpected_answer"),
+        ({}, "unexpected_answer"),
+        ({"sub": "s", "tid": TENANT_ID}, "unexpected_answer"),
+        ({"sub": "s", "oid": TENANT_ID}, "unexpected_answer"),
+        (
+            {"sub": "s", "tid": "9188040d-6c67-4c5b-b112-36a304b66dad", "oid": TENANT_ID},
+            "personal_account",
+        ),
+    ],
+)
+async def test_an_id_token_must_name_somebody_who_has_a_presence(
+    hass: HomeAssistant, account: Account, claims: dict[str, str] | None, error: str
+) -> None:
+    account.simulator.identity.device_code_interval = 0
+    answer: dict[str, Any] = {
+        "access_token": "access",
+        "refresh_token": "refresh",
+        "expires_in": 3600,
+        "scope": "Presence.Read Presence.ReadWrite",
+    }
+    if claims is not None:
+        answer["id_token"] = jwt.encode(claims, "k" * 32)
+    account.simulator.faults.add("token", json=answer)
+    flow = await async_wait(hass, account, await async_show_code(account))
+
+    assert_form(flow, "device_code", {"base": error})
+
+
+async def test_a_permission_that_was_not_granted_is_named(
+    hass: HomeAssistant, account: Account
+) -> None:
+    account.simulator.identity.device_code_interval = 0
+    account.simulator.faults.add(
+        "token",
+        json={
+            "access_token": "access",
+            "refresh_token": "refresh",
+            "expires_in": "3600",
+            "scope": "https://graph.microsoft.com/Presence.Read openid",
+            "id_token": jwt.encode({"sub": "s", "tid": TENANT_ID, "oid": TENANT_ID}, "k" * 32),
+        },
+    )
+    flow = await async_wait(hass, account, await async_show_code(account))
+
+    assert_form(flow, "device_code", {"base": "permissions_missing"})
+    assert flow["description_placeholders"] is not None
+    assert flow["description_placeholders"]["permissions"] == "Presence.ReadWrite"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 403}, "no_presence"),
+        ({"status": 404}, "no_presence"),
+        ({"status": 401}, "wrong_cloud"),
+        ({"status": 503}, "graph_unavailable"),
+        ({"status": 429, "retry_after": 5}, "graph_unavailable"),
+        ({"body": "html"}, "graph_unavailable"),
+        ({"loss": "close"}, "graph_unavailable"),
+    ],
+)
+async def test_a_sign_in_without_a_presence_makes_no_entry(
+    hass: HomeAssistant, account: Account, fault: dict[str, Any], error: str
+) -> None:
+    account.simulator.faults.add("GET /v1.0/me/presence", **fault)
+    flow = await account.async_visit(await account.async_fill())
+
+    assert_form(flow, "browser", {"base": error})
+    assert not hass.config_entries.async_entries(DOMAIN)
+
+
+async def test_the_same_account_twice_is_refused(account: Account) -> None:
+    await account.async_sign_in()
+    flow = await account.async_visit(await account.async_fill())
+
+    assert flow["type"] is FlowResultType.ABORT
+    assert flow["reason"] == "already_configured"
+
+
+async def test_two_accounts_live_side_by_side(hass: HomeAssistant, account: Account) -> None:
+    await account.async_sign_in("robin")
+    await account.async_sign_in("alex")
+
+    assert hass.states.get("sensor.robin_example_availability") is not None
+    assert hass.states.get("sensor.alex_example_availability") is not None
+
+
+async def test_a_closed_port(account: Account) -> None:
+    await account.simulator.stop()
+
+    assert_form(await account.async_fill(), "browser", {"base": "cannot_connect"})
+
+
+async def test_device_code_sign_in_makes_an_entry(hass: HomeAssistant, account: Account) -> None:
+    account.simulator.identity.device_code_interval = 0
+    flow = await async_show_code(account)
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["url"] == f"{account.simulator.url}/device"
+
+    account.simulator.enter_device_code(placeholders["code"])
+    flow = await async_wait(hass, account, flow)
+
+    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+    assert flow["title"] == "Robin Example"
+    assert flow["result"].data["sign_in"] == "device_code"
+    assert set(flow["result"].data["token"]) == TOKEN_MEMBERS
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_a_declined_device_code(hass: HomeAssistant, account: Account) -> None:
+    account.simulator.identity.device_code_interval = 0
+    flow = await async_show_code(account)
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    account.simulator.enter_device_code(placeholders["code"], decision="deny")
+
+    assert_form(await async_wait(hass, account, flow), "device_code", {"base": "consent_denied"})
+
+
+async def test_a_device_code_that_nobody_entered(hass: HomeAssistant, account: Account) -> None:
+    account.simulator.identity.device_code_interval = 0
+    flow = await async_show_code(account)
+    account.simulator.advance(16 * 60)
+
+    assert_form(
+        await async_wait(hass, account, flow), "device_code", {"base": "device_code_expired"}
+    )
+
+
+async def test_microsoft_may_ask_for_a_slower_pace(
+    hass: HomeAssistant, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("custom_components.ms_teams_presence.auth.asyncio.sleep", note)
+    account.simulator.faults.add("token", times=1, status=400, json={"error": "slow_down"})
+    account.simulator.faults.add("token", times=1, aadsts=70016)
+    flow = await async_show_code(account)
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    account.simulator.enter_device_code(placeholders["code"])
+    await async_wait(hass, account, flow)
+
+    assert [pause for pause in pauses if pause] == [5, 5, 10]
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "errors"),
+    [
+        ({"aadsts": 7000218}, {"base": "public_client_refused"}),
+        ({"aadsts": 700016}, {"client_id": "app_not_found"}),
+        ({"body": "html"}, {"base": "unexpected_answer"}),
+        ({"json": {"user_code": "X"}}, {"base": "unexpected_answer"}),
+    ],
+)
+async def test_a_code_that_microsoft_does_not_give(
+    account: Account, fault: dict[str, Any], errors: dict[str, str]
+) -> None:
+    account.simulator.faults.add("devicecode", **fault)
+
+    assert_form(await async_show_code(account), "device_code", errors)
+
+
+async def test_the_device_code_form_asks_for_no_secret(account: Account) -> None:
+    flow = await account.async_open("device_code")
+
+    schema = flow["data_schema"]
+    assert schema is not None
+    assert "client_secret" not in schema.schema
+
+
+async def test_closing_the_window_ends_the_waiting(hass: HomeAssistant, account: Account) -> None:
+    account.simulator.identity.device_code_interval = 0
+    flow = await async_show_code(account)
+    hass.config_entries.flow.async_abort(flow["flow_id"])
+    # A question that was under way goes to its end.
+    await asyncio.sleep(0.2)
+    account.simulator.requests.clear()
+    await asyncio.sleep(0.2)
+
+    assert not account.simulator.requests
+
+
+async def async_show_code(account: Account) -> ConfigFlowResult:
+    """Get to the page with the code, or to what stands in its place."""
+    flow = await account.async_open("device_code")
+    return await account.async_configure(flow, FORM)
+
+
+async def async_wait(
+    hass: HomeAssistant, account: Account, flow: ConfigFlowResult
+) -> ConfigFlowResult:
+    """Wait until the code was dealt with."""
+    assert flow["type"] is FlowResultType.SHOW_PROGRESS, flow
+    await hass.async_block_till_done()
+    return await account.async_configure(flow)
+
+
+async def async_confirm(flow: ConfigFlowResult, account: Account) -> ConfigFlowResult:
+    """Agree to sign in again."""
+    assert flow["step_id"] == "reauth_confirm"
+    return await account.async_configure(flow, {})
+
+
+async def test_reauth_signs_in_the_same_way_and_renews_the_token(
+    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
+) -> None:
+    old = entry.data["token"]["refresh_token"]
+    flow = await async_confirm(await account.async_renew(entry, "reauth"), account)
+    flow = await account.async_visit(flow)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["type"] is FlowResultType.ABORT
+    assert flow["reason"] == "reauth_successful"
+    assert entry.data["token"]["refresh_token"] != old
+    assert entry.data["sign_in"] == "browser"
+
+
+async def test_reauth_with_a_code(hass: HomeAssistant, account: Account) -> None:
+    account.simulator.identity.device_code_interval = 0
+    flow = await async_show_code(account)
+    assert flow["description_placeholders"] is not None
+    account.simulator.enter_device_code(flow["description_placeholders"]["code"])
+    entry = (await async_wait(hass, account, flow))["result"]
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    flow = await async_confirm(await account.async_renew(entry, "reauth"), account)
+    assert flow["description_placeholders"] is not None
+    account.simulator.enter_device_code(flow["description_placeholders"]["code"])
+    flow = await async_wait(hass, account, flow)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reauth_successful"
+
+
+async def test_reauth_as_somebody_else_is_refused(
+    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
+) -> None:
+    before = dict(entry.data)
+    flow = await async_confirm(await account.async_renew(entry, "reauth"), account)
+    flow = await account.async_visit(flow, "alex")
+
+    assert flow["type"] is FlowResultType.ABORT
+    assert flow["reason"] == "wrong_account"
+    assert flow["description_placeholders"] == {"account": "Robin Example"}
+    assert dict(entry.data) == before
+
+
+async def test_reauth_with_an_expired_secret_asks_for_a_new_one(
+    hass: HomeAssistant, account: Account
+) -> None:
+    entry = await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
+    )
+    app = account.simulator.tenant.apps[CONFIDENTIAL_CLIENT_ID]
+    new = "not-a-secret~the-next-one"
+    app.secrets[0].value = new
+    flow = await async_confirm(await account.async_renew(entry, "reauth"), account)
+    flow = await account.async_visit(flow)
+
+    assert_form(flow, "browser", {"client_secret": "secret_wrong"})
+    assert "client_secret" not in suggested(flow)
+
+    form = suggested(flow) | {"client_secret": new}
+    flow = await account.async_visit(await account.async_configure(flow, form))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reauth_successful"
+    assert entry.data["client_secret"] == new
+
+
+async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Account) -> None:
+    entry = await account.async_sign_in(access="read")
+    assert hass.states.get("text.robin_example_set_status_message") is None
+
+    flow = await account.async_renew(entry, "reconfigure")
+    assert flow["type"] is FlowResultType.MENU
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    assert suggested(flow)["access"] == "read"
+    flow = await account.async_visit(await account.async_configure(flow, FORM))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reconfigure_successful"
+    assert hass.states.get("text.robin_example_set_status_message") is not None
+
+
+@pytest.mark.parametrize(("typed", "stored"), [(10, 10), (300.0, 300)])
+async def test_the_poll_interval_is_an_option(
+    hass: HomeAssistant, entry: PresenceConfigEntry, typed: float, stored: int
+) -> None:
+    flow = await hass.config_entries.options.async_init(entry.entry_id)
+    result = await hass.config_entries.options.async_configure(
+        flow["flow_id"], {"poll_interval": typed}
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert entry.options == {"poll_interval": stored}
+    assert entry.runtime_data.update_interval == timedelta(seconds=stored)
