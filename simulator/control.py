@@ -176,6 +176,16 @@ class Control:
             raise _refused(400, error.text) from error
         return web.json_response({})
 
+    async def revoke(self, request: web.Request) -> web.Response:
+        """Refuse somebody's refresh tokens."""
+        self.simulator.revoke(str((await _arguments(request)).get("person")))
+        return web.json_response({})
+
+    async def expire(self, request: web.Request) -> web.Response:
+        """Let Graph refuse all access tokens issued so far."""
+        self.simulator.expire_access_tokens()
+        return web.json_response({})
+
     async def tenant(self, request: web.Request) -> web.Response:
         """Change the tenant's policy or vocabulary."""
         allowed: dict[str, tuple[str, ...]] = {
@@ -202,6 +212,8 @@ def routes(simulator: Simulator) -> list[web.RouteDef]:
         web.get("/simulator/requests", control.read_requests),
         web.delete("/simulator/requests", control.clear_requests),
         web.post("/simulator/device", control.device),
+        web.post("/simulator/revoke", control.revoke),
+        web.post("/simulator/expire_access_tokens", control.expire),
         web.post("/simulator/tenant", control.tenant),
     ]
 

@@ -29,6 +29,9 @@ SHORT_NAMES: Final = {
 }
 """Names for what is matched most; anything else is a glob over "METHOD /path"."""
 
+HUGE: Final = 20_000_000
+"""How many bytes the member of a huge body has."""
+
 _CODES: Final = {
     400: "BadRequest",
     401: "InvalidAuthenticationToken",
@@ -49,7 +52,6 @@ _RAW: Final[dict[Body, bytes]] = {
     "truncated": b'{"id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3", "availability": "Avail',
     "wrong_type": b'["unexpected", 42]',
     "null": b"null",
-    "huge": b'{"id": "' + b"x" * 20_000_000 + b'"}',
 }
 
 
@@ -185,9 +187,13 @@ def respond(options: Options, graph: Graph) -> web.Response:
         content = jsonlib.dumps(options["json"]).encode()
     else:
         body = options.get("body", "error")
-        content = _error(options, status, graph) if body == "error" else _RAW[body]
+        content = _error(options, status, graph) if body == "error" else _raw(body)
     kind = "text/html" if options.get("body") == "html" else JSON_TYPE
     return web.Response(body=content, status=status, headers={"Content-Type": kind} | headers)
+
+
+def _raw(body: Body) -> bytes:
+    return b'{"id": "%s"}' % (b"x" * HUGE) if body == "huge" else _RAW[body]
 
 
 def _error(options: Options, status: int, graph: Graph) -> bytes:

@@ -6,7 +6,7 @@ a call needs, which members a body may have.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import json
@@ -746,9 +746,7 @@ def _only(person: Json, members: list[str]) -> Json:
     return {name: person[name] for name in members}
 
 
-def routes(graph: Graph) -> list[web.RouteDef]:
-    """Return the https endpoints."""
-
+def _handler(graph: Graph) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         body = await request.read()
         call = Call(request.method, request.raw_path, request.headers, body)
@@ -759,4 +757,15 @@ def routes(graph: Graph) -> list[web.RouteDef]:
         headers = answer.headers | {"Content-Type": JSON_TYPE}
         return web.Response(status=answer.status, headers=headers, body=text)
 
+    return handle
+
+
+def routes(graph: Graph) -> list[web.RouteDef]:
+    """Return the https endpoints."""
+    handle = _handler(graph)
     return [web.route("*", f"/{version}/{{rest:.*}}", handle) for version in VERSIONS]
+
+
+def fallback(graph: Graph) -> web.RouteDef:
+    """Return the answer to every path that is nobody's: an unknown version of Graph."""
+    return web.route("*", "/{rest:.*}", _handler(graph))

@@ -115,6 +115,7 @@ COMMANDS: Final = {
     "at_office": Command("At the office", "set_work_location", {"location": "office"}),
     "at_home": Command("Remote", "set_work_location", {"location": "remote"}),
     "nowhere": Command("Clear location", "clear_work_location"),
+    "clear_message": Command("Clear", "clear_status_message"),
 }
 """The buttons, by the value they send."""
 
@@ -350,8 +351,8 @@ def _buttons(person: Person) -> list[tuple[str, bool]]:
         ("be_right_back", preferred == "BeRightBack"),
         ("do_not_disturb", preferred == "DoNotDisturb"),
         either(person.is_out_of_office, "out_of_office", "in_office"),
-        ("at_office", place == "office"),
-        ("at_home", place == "remote"),
+        either(place == "office", "at_office", "nowhere"),
+        either(place == "remote", "at_home", "nowhere"),
         ("reset_status", False),
         ("close_teams" if client else "open_teams", False),
     ]

@@ -122,6 +122,7 @@ class Simulator:
         app.add_routes(identity.routes(self.identity))
         # The page is for browsers, but a client may build its address from the login host.
         app.add_routes(pages.sign_in_routes(self))
+        app.add_routes([graph.fallback(self.graph)])
         return app
 
     def _http_app(self) -> web.Application:

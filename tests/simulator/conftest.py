@@ -35,6 +35,7 @@ class Reply:
 
     @property
     def json(self) -> dict[str, object]:
+        """The body, an object."""
         found = json.loads(self.text)
         assert isinstance(found, dict)
         return found
@@ -71,6 +72,7 @@ class Client:
         headers: dict[str, str] | None = None,
         data: bytes | dict[str, str] | None = None,
     ) -> Reply:
+        """Send anything; a path is one of the https port."""
         sent = dict(headers or {})
         if token:
             sent["Authorization"] = f"Bearer {token}"
@@ -84,15 +86,19 @@ class Client:
             return Reply(answer.status, dict(answer.headers), await answer.text())
 
     async def get(self, path: str, token: str = "", **headers: str) -> Reply:
+        """Read."""
         return await self.request("GET", path, token, headers=headers)
 
     async def post(self, path: str, token: str = "", body: object = None) -> Reply:
+        """Send JSON."""
         return await self.request("POST", path, token, body=body)
 
     async def form(self, end: str, tenant: str = TENANT_ID, **fields: str) -> Reply:
+        """Send a form to a sign-in endpoint."""
         return await self.request("POST", f"/{tenant}/oauth2/v2.0/{end}", data=fields)
 
-    def authorize_url(self, tenant: str = TENANT_ID, **changes: str | None) -> str:
+    def authorize_url(self, tenant: str | None = TENANT_ID, **changes: str | None) -> str:
+        """Build an authorize request of the public client; None leaves a field out."""
         fields: dict[str, str | None] = {
             "client_id": PUBLIC_CLIENT_ID,
             "response_type": "code",
@@ -106,10 +112,12 @@ class Client:
         return f"{self.simulator.url}/{tenant}/oauth2/v2.0/authorize?{urlencode(given)}"
 
     async def code(self, account: str = "robin", **changes: str | None) -> str:
+        """Sign in at the authorize page."""
         location = await self.simulator.authorize(self.authorize_url(**changes), account)
         return dict(parse_qsl(urlsplit(location).query))["code"]
 
     async def redeem(self, code: str, tenant: str = TENANT_ID, **changes: str) -> Reply:
+        """Redeem a code of the public client."""
         fields = {
             "grant_type": "authorization_code",
             "client_id": PUBLIC_CLIENT_ID,
@@ -120,16 +128,18 @@ class Client:
         return await self.form("token", tenant, **fields)
 
     async def sign_in(self, *permissions: str, account: str = "robin") -> dict[str, str]:
+        """Sign in to the public client and return the token answer."""
         scope = " ".join(("openid", "offline_access", *permissions))
         reply = await self.redeem(await self.code(account, scope=scope))
         assert reply.status == 200, reply.text
         return {name: str(value) for name, value in reply.json.items()}
 
     async def token(self, *permissions: str, account: str = "robin") -> str:
+        """Sign in to the public client and return the access token."""
         return (await self.sign_in(*permissions, account=account))["access_token"]
 
     async def app_token(self, *permissions: str) -> str:
-        """A token of the daemon, with its own permissions or just these."""
+        """Return a token of the daemon, with its own permissions or just these."""
         if permissions:
             self.simulator.tenant.apps[DAEMON_CLIENT_ID].application = set(permissions)
         reply = await self.form(
@@ -175,5 +185,5 @@ async def client(simulator: Simulator, trust: ssl.SSLContext) -> AsyncIterator[C
 
 @pytest.fixture
 def examples() -> dict[str, dict[str, object]]:
-    """The bodies of Microsoft's example requests."""
+    """Read the bodies of Microsoft's example requests and answers."""
     return json.loads((Path(__file__).parent / "examples.json").read_text())  # type: ignore[no-any-return]

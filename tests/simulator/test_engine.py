@@ -237,7 +237,7 @@ def test_work_location_by_hand_beats_detected_beats_planned(robin: Presence) -> 
     for source in ("manual", "automatic", "scheduled"):
         assert robin.work_location
         seen.append(robin.work_location.type)
-        robin.clear_work_location(source)  # type: ignore[arg-type]
+        robin.clear_work_location(source)
     assert (seen, robin.work_location) == (["remote", "office", "timeOff"], None)
 
 
@@ -276,18 +276,16 @@ def test_the_modern_vocabulary(state: State, expected: tuple[str, str]) -> None:
 
 # Whatever people and applications do
 
+GESTURES = (
+    "join_call", "leave_call", "join_meeting", "leave_meeting", "present", "focus", "go_away",
+    "come_back", "close_teams", "open_teams", "reset_status", "set_out_of_office",
+    "clear_work_location", "clear_status_message",
+)  # fmt: skip
+
 _states = st.sampled_from(sorted(SESSION_STATES))
 _minutes = st.integers(0, 300).map(lambda number: timedelta(minutes=number))
 _steps = st.one_of(
-    st.tuples(
-        st.sampled_from(
-            [
-                "join_call", "leave_call", "join_meeting", "leave_meeting", "present", "focus",
-                "go_away", "come_back", "close_teams", "open_teams", "reset_status",
-                "set_out_of_office", "clear_work_location", "clear_status_message",
-            ]  # fmt: skip
-        )
-    ),
+    st.tuples(st.sampled_from(GESTURES)),
     st.tuples(st.just("prefer"), st.sampled_from(sorted(PREFERENCES)), _minutes),
     st.tuples(st.just("set_session"), st.sampled_from("ab"), _states, _minutes),
     st.tuples(st.just("clear_session"), st.sampled_from("ab")),
@@ -306,7 +304,9 @@ def _live(story: list[tuple[object, ...]], vocabulary: Vocabulary = "classic") -
 
 
 @given(_stories)
-def test_offline_exactly_without_a_session_or_by_preference(story: list[tuple[object, ...]]) -> None:
+def test_offline_exactly_without_a_session_or_by_preference(
+    story: list[tuple[object, ...]],
+) -> None:
     person = _live(story)
     has_session = bool(person.client or person.sessions)
     hides = bool(person.preference and person.preference.state.availability == "Offline")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 import msal
@@ -36,12 +37,14 @@ def http(certificate: Certificate) -> Iterator[requests.Session]:
         yield session
 
 
-async def public(simulator: Simulator, http: requests.Session, tenant: str = TENANT_ID) -> msal.PublicClientApplication:
+async def public(
+    simulator: Simulator, http: requests.Session, tenant: str = TENANT_ID
+) -> msal.PublicClientApplication:
     return await asyncio.to_thread(
         lambda: msal.PublicClientApplication(
             PUBLIC_CLIENT_ID,
             authority=f"{simulator.tls_url}/{tenant}",
-            http_client=http,
+            http_client=cast("msal.HttpClient", http),
             instance_discovery=False,
         )
     )
@@ -55,7 +58,7 @@ async def confidential(
             client_id,
             client_credential=credential,
             authority=f"{simulator.tls_url}/{TENANT_ID}",
-            http_client=http,
+            http_client=cast("msal.HttpClient", http),
             instance_discovery=False,
         )
     )

@@ -72,7 +72,8 @@ async def test_fragment_mode(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["http://localhost:4711/auth/external/callback", "https://my.home-assistant.io/redirect/oauth"]
+    "uri",
+    ["http://localhost:4711/auth/external/callback", "https://my.home-assistant.io/redirect/oauth"],
 )
 async def test_registered_redirect_uris(client: Client, uri: str) -> None:
     location = await client.simulator.authorize(client.authorize_url(redirect_uri=uri))

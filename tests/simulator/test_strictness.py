@@ -229,7 +229,10 @@ def test_an_expiry_in_utc_is_written_as_it_was_read(moment: datetime, tick: int)
 def test_a_windows_zone_knows_summer_time() -> None:
     summer, _ = read_expiry("2026-07-01T12:00:00", "W. Europe Standard Time")
     winter, _ = read_expiry("2026-12-01T12:00:00", "W. Europe Standard Time")
-    offsets = [summer - datetime(2026, 7, 1, 12, tzinfo=UTC), winter - datetime(2026, 12, 1, 12, tzinfo=UTC)]
+    offsets = [
+        summer - datetime(2026, 7, 1, 12, tzinfo=UTC),
+        winter - datetime(2026, 12, 1, 12, tzinfo=UTC),
+    ]
     assert offsets == [timedelta(hours=-2), timedelta(hours=-1)]
 
 

@@ -1,0 +1,169 @@
+"""Trouble on demand arrives as it was ordered."""
+
+from datetime import UTC, datetime
+import json
+import time
+
+import aiohttp
+import pytest
+
+from simulator.faults import HUGE
+
+from .conftest import Client
+
+PATH = "/v1.0/me/presence"
+AWAY = {"availability": "Away", "activity": "Away"}
+
+
+async def test_an_error_in_microsofts_form(client: Client) -> None:
+    client.simulator.faults.add(f"GET {PATH}", status=503, message="Busy", retry_after=7)
+    answer = await client.get(PATH)
+    assert (answer.status, answer.code, answer.headers["Retry-After"]) == (
+        503,
+        "ServiceUnavailable",
+        "7",
+    )
+
+
+async def test_a_code_of_ones_own(client: Client) -> None:
+    client.simulator.faults.add("graph", status=403, code="MissingLicense")
+    assert (await client.get(PATH)).code == "MissingLicense"
+
+
+async def test_retry_after_as_a_date(client: Client) -> None:
+    moment = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    client.simulator.faults.add("graph", status=429, retry_after=moment)
+    answer = await client.get(PATH)
+    assert answer.headers["Retry-After"] == "Mon, 02 Nov 2026 09:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("body", "begins"),
+    [
+        ("empty", ""),
+        ("html", "<html>"),
+        ("truncated", '{"id": '),
+        ("wrong_type", "["),
+        ("null", "null"),
+    ],
+)
+async def test_strange_bodies(client: Client, body: str, begins: str) -> None:
+    client.simulator.faults.add("graph", body=body)  # type: ignore[arg-type]
+    answer = await client.get(PATH)
+    assert answer.status == 200
+    assert answer.text.startswith(begins)
+    assert bool(answer.text) == bool(begins)
+
+
+async def test_a_huge_body(client: Client) -> None:
+    client.simulator.faults.add("graph", body="huge")
+    assert len((await client.get(PATH)).text) > HUGE
+
+
+async def test_a_body_of_ones_own(client: Client) -> None:
+    client.simulator.faults.add("graph", json={"availability": 7})
+    assert json.loads((await client.get(PATH)).text) == {"availability": 7}
+
+
+@pytest.mark.parametrize("loss", ["close", "reset"])
+async def test_lost_connections(client: Client, loss: str) -> None:
+    client.simulator.faults.add("graph", loss=loss)  # type: ignore[arg-type]
+    with pytest.raises(aiohttp.ClientError):
+        await client.get(PATH)
+    assert client.simulator.requests[-1].status is None
+
+
+async def test_hanging_until_the_client_gives_up(client: Client) -> None:
+    client.simulator.faults.add("graph", loss="hang")
+    with pytest.raises(TimeoutError):
+        await client.session.get(
+            client.simulator.tls_url + PATH, timeout=aiohttp.ClientTimeout(total=0.2)
+        )
+
+
+async def test_latency(client: Client) -> None:
+    token = await client.token("Presence.Read")
+    client.simulator.faults.add("graph", latency=0.2)
+    begun = time.monotonic()
+    answer = await client.get(PATH, token)
+    assert (answer.status, time.monotonic() - begun > 0.2) == (200, True)
+
+
+@pytest.mark.parametrize(("applied", "expected"), [(True, "Away"), (False, "Available")])
+async def test_a_write_whose_answer_fails(
+    client: Client,
+    applied: bool,  # noqa: FBT001
+    expected: str,
+) -> None:
+    token = await client.token("Presence.ReadWrite")
+    client.simulator.faults.add("POST *", status=504, applied=applied)
+    answer = await client.post(f"{PATH}/setUserPreferredPresence", token, AWAY)
+    robin = client.simulator.tenant.people["robin"]
+    assert (answer.status, robin.availability) == (504, expected)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error", "suberror"),
+    [
+        (50173, 400, "invalid_grant", "bad_token"),
+        (50076, 400, "interaction_required", "basic_action"),
+        (7000215, 401, "invalid_client", None),
+        (90033, 503, "temporarily_unavailable", None),
+        (999999, 400, "invalid_grant", None),
+    ],
+)
+async def test_the_token_endpoint_refuses(
+    client: Client, code: int, status: int, error: str, suberror: str | None
+) -> None:
+    client.simulator.faults.add("token", aadsts=code)
+    answer = await client.redeem("any")
+    seen = (answer.status, answer.aadsts, answer.json["error"], answer.json.get("suberror"))
+    assert seen == (status, code, error, suberror)
+
+
+async def test_the_device_endpoint_refuses(client: Client) -> None:
+    client.simulator.faults.add("devicecode", aadsts=50134, suberror="mine")
+    answer = await client.form("devicecode")
+    assert (answer.aadsts, answer.json["suberror"]) == (50134, "mine")
+
+
+async def test_discovery_fails(client: Client) -> None:
+    client.simulator.faults.add("discovery", status=500, body="html")
+    answer = await client.get("/organizations/v2.0/.well-known/openid-configuration")
+    assert answer.status == 500
+
+
+async def test_a_claims_challenge(client: Client) -> None:
+    client.simulator.faults.add("graph", claims="e30=")
+    answer = await client.get(PATH)
+    assert answer.status == 401
+    assert 'error="insufficient_claims", claims="e30="' in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_fault_works_so_many_times(client: Client) -> None:
+    fault = client.simulator.faults.add("graph", times=2, status=503)
+    statuses = [(await client.get(PATH)).status for _ in range(3)]
+    assert (statuses, fault.hits) == ([503, 503, 401], 2)
+
+
+async def test_a_fault_is_removed(client: Client) -> None:
+    fault = client.simulator.faults.add("graph", status=503)
+    fault.remove()
+    fault.remove()
+    assert (await client.get(PATH)).status == 401
+
+
+async def test_all_faults_are_cleared(client: Client) -> None:
+    client.simulator.faults.add("graph", status=503)
+    client.simulator.faults.clear()
+    assert (await client.get(PATH)).status == 401
+
+
+async def test_a_fault_spares_what_it_does_not_match(client: Client) -> None:
+    client.simulator.faults.add("GET /v1.0/me/*", status=503)
+    assert (await client.get("/beta/me/presence")).status == 401
+
+
+async def test_an_unknown_option_is_refused(client: Client) -> None:
+    with pytest.raises(ValueError, match="no options of a fault"):
+        client.simulator.faults.add("graph", color="red")  # type: ignore[call-arg]
