@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -10,6 +11,7 @@ from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
 from simulator import Simulator
 from tests.home.account import Account
+from tests.home.clock import HomeClock
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +47,12 @@ def account(
 ) -> Account:
     """Return the means to sign in to the simulator by Home Assistant's own flows."""
     return Account(hass, simulator, hass_client_no_auth)
+
+
+@pytest.fixture
+def clock(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> HomeClock:
+    """Hold time still until the test moves it."""
+    return HomeClock(hass, freezer)
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""Moving time: Home Assistant's, the simulator's and the coordinator's are one."""
+
+from dataclasses import dataclass
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+
+@dataclass
+class HomeClock:
+    """The clock of a test."""
+
+    hass: HomeAssistant
+    freezer: FrozenDateTimeFactory
+
+    async def async_advance(self, seconds: float) -> None:
+        """Let time pass, and whatever is due at its end happen."""
+        self.freezer.tick(seconds)
+        async_fire_time_changed(self.hass)
+        await self.hass.async_block_till_done(wait_background_tasks=True)

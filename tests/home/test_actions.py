@@ -1,0 +1,352 @@
+"""The actions, called as an automation would."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.util import dt as dt_util
+import pytest
+import voluptuous as vol
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+
+ROBIN = {"entity_id": "sensor.robin_example_availability"}
+
+
+@pytest.fixture
+def robin(simulator: Simulator) -> Person:
+    """Return the person who signs in."""
+    return simulator.tenant.people["robin"]
+
+
+async def async_act(
+    hass: HomeAssistant, action: str, target: dict[str, Any] | None = None, **data: Any
+) -> None:
+    """Call an action and let what it started come to an end."""
+    await hass.services.async_call(
+        DOMAIN, action, data, target=ROBIN if target is None else target, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def writes(simulator: Simulator) -> list[tuple[str, Any]]:
+    """Return what was sent to Graph to change something."""
+    return [
+        (request.path.rpartition("/")[2], request.json)
+        for request in simulator.requests
+        if request.method == "POST" and request.path.startswith("/v1.0/")
+    ]
+
+
+def text_of(person: Person) -> str | None:
+    """Return the message of a person, as Graph has it."""
+    message = person.status_message
+    return message.content if message else None
+
+
+async def test_set_status_message_without_an_end(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(hass, "set_status_message", message="In the workshop")
+
+    assert robin.status_message is not None
+    assert robin.status_message.content == "In the workshop"
+    assert robin.status_message.expires is None
+
+
+async def test_set_status_message_expires_in(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(hass, "set_status_message", message="Lunch", expires_in={"minutes": 30})
+
+    assert robin.status_message is not None
+    assert robin.status_message.expires == dt_util.utcnow() + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2031-07-01 12:00:00", datetime(2031, 7, 1, 19, tzinfo=UTC)),
+        ("2031-07-01T12:00:00+02:00", datetime(2031, 7, 1, 10, tzinfo=UTC)),
+    ],
+)
+async def test_set_status_message_expires_at_in_home_assistants_time_zone(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, given: str, expected: datetime
+) -> None:
+    await hass.config.async_set_time_zone("America/Los_Angeles")
+    await async_act(hass, "set_status_message", message="Away", expires_at=given)
+
+    assert robin.status_message is not None
+    assert robin.status_message.expires == expected
+
+
+async def test_set_status_message_pinned(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(hass, "set_status_message", message="Call me", pinned=True)
+
+    assert text_of(robin) == "Call me<pinnednote></pinnednote>"
+    found = hass.states.get("sensor.robin_example_status_message")
+    assert found is not None
+    assert (found.state, found.attributes["pinned"]) == ("Call me", True)
+
+
+async def test_clear_status_message(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.set_status_message("Old")
+    await async_act(hass, "clear_status_message")
+
+    assert robin.status_message is None
+
+
+async def test_set_preferred_presence_with_a_duration(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(
+        hass, "set_preferred_presence", availability="do_not_disturb", duration="01:30:00"
+    )
+
+    assert robin.preference is not None
+    assert robin.preference.state.availability == "DoNotDisturb"
+    assert robin.preference.ends == dt_util.utcnow() + timedelta(minutes=90)
+
+
+async def test_clear_preferred_presence(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(hass, "set_preferred_presence", availability="away")
+    await async_act(hass, "clear_preferred_presence")
+
+    assert robin.preference is None
+
+
+async def test_the_longest_message_that_teams_takes(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(hass, "set_status_message", message="m" * 280)
+
+    assert text_of(robin) == "m" * 280
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "key"),
+    [
+        ("set_status_message", {"message": "m" * 281}, "message_too_long"),
+        ("set_status_message", {"message": "  "}, "message_empty"),
+        (
+            "set_status_message",
+            {"message": "x", "expires_in": "00:10:00", "expires_at": "2031-01-01 00:00:00"},
+            "two_expiries",
+        ),
+        ("set_status_message", {"message": "x", "expires_in": "00:00:00"}, "duration_not_positive"),
+        ("set_status_message", {"message": "x", "expires_in": -5}, "duration_not_positive"),
+        (
+            "set_status_message",
+            {"message": "x", "expires_at": "2020-01-01 00:00:00"},
+            "expiry_in_the_past",
+        ),
+        ("set_preferred_presence", {"availability": "asleep"}, "availability_unknown"),
+        ("set_preferred_presence", {"availability": "automatic"}, "availability_unknown"),
+        (
+            "set_preferred_presence",
+            {"availability": "busy", "duration": "00:00:00"},
+            "duration_not_positive",
+        ),
+        (
+            "set_preferred_presence",
+            {"availability": "busy", "duration": {"minutes": -1}},
+            "duration_not_positive",
+        ),
+    ],
+)
+async def test_bad_input_gets_one_sentence_and_nothing_is_sent(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    action: str,
+    data: dict[str, Any],
+    key: str,
+) -> None:
+    with pytest.raises(ServiceValidationError) as error:
+        await async_act(hass, action, **data)
+
+    assert error.value.translation_key == key
+    assert len(str(error.value).splitlines()) == 1
+    assert key not in str(error.value)
+    assert not writes(simulator)
+
+
+async def test_an_unknown_availability_is_told_which_are_allowed(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
+    with pytest.raises(
+        ServiceValidationError,
+        match="available, busy, do_not_disturb, be_right_back, away, offline",
+    ):
+        await async_act(hass, "set_preferred_presence", availability="asleep")
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("set_status_message", {}),
+        ("set_status_message", {"message": "x", "expires_at": "teatime"}),
+        ("set_status_message", {"message": "x", "until": "teatime"}),
+        ("set_preferred_presence", {}),
+    ],
+)
+async def test_what_home_assistants_schema_refuses_is_not_sent(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    action: str,
+    data: dict[str, Any],
+) -> None:
+    with pytest.raises(vol.Invalid):
+        await async_act(hass, action, **data)
+
+    assert not writes(simulator)
+
+
+@pytest.mark.parametrize("kind", ["entity", "device", "area", "label", "several"])
+async def test_every_target_means_the_person_once(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, kind: str
+) -> None:
+    devices = dr.async_get(hass)
+    device = dr.async_entries_for_config_entry(devices, entry.entry_id)[0]
+    area = ar.async_get(hass).async_create("Office")
+    devices.async_update_device(device.id, area_id=area.id, labels={"people"})
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    targets: dict[str, dict[str, Any]] = {
+        "entity": {"entity_id": "binary_sensor.robin_example_presenting"},
+        "device": {"device_id": device.id},
+        "area": {"area_id": area.id},
+        "label": {"label_id": "people"},
+        "several": {
+            "device_id": device.id,
+            "area_id": area.id,
+            "entity_id": [entity.entity_id for entity in entities],
+        },
+    }
+    await async_act(hass, "clear_preferred_presence", targets[kind])
+
+    assert writes(simulator) == [("clearUserPreferredPresence", {})]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {"entity_id": "light.desk"},
+        {"entity_id": "none"},
+        {"device_id": "no-such-device"},
+        {"area_id": "no_such_area"},
+    ],
+)
+async def test_a_target_that_is_nobody_is_refused(
+    hass: HomeAssistant, entry: PresenceConfigEntry, target: dict[str, str]
+) -> None:
+    with pytest.raises(ServiceValidationError) as error:
+        await async_act(hass, "clear_status_message", target)
+
+    assert error.value.translation_key == "nobody_targeted"
+
+
+async def test_a_person_who_can_only_be_read_is_refused(
+    hass: HomeAssistant, account: Account
+) -> None:
+    await account.async_sign_in(access="read")
+    with pytest.raises(ServiceValidationError, match="Robin Example can only be read"):
+        await async_act(hass, "set_status_message", message="x")
+
+    assert not writes(account.simulator)
+
+
+async def test_an_account_that_is_not_loaded_is_refused(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
+    await hass.config_entries.async_unload(entry.entry_id)
+    with pytest.raises(ServiceValidationError) as error:
+        await async_act(hass, "clear_status_message")
+
+    assert error.value.translation_key == "account_not_loaded"
+
+
+async def test_several_people_of_whom_one_fails(
+    hass: HomeAssistant, account: Account, simulator: Simulator
+) -> None:
+    await account.async_sign_in("robin")
+    await account.async_sign_in("alex")
+    alex = simulator.tenant.people["alex"]
+    simulator.faults.add(f"POST /v1.0/users/{alex.id}/*", status=403)
+    both = [f"sensor.{name}_example_availability" for name in ("robin", "alex")]
+    with pytest.raises(HomeAssistantError) as error:
+        await async_act(hass, "set_status_message", {"entity_id": both}, message="Moving")
+
+    assert "Alex Example" in str(error.value)
+    assert "Robin Example" not in str(error.value)
+    assert text_of(simulator.tenant.people["robin"]) == "Moving"
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ({"status": 400}, "refused"),
+        ({"status": 401}, "token_refused"),
+        ({"status": 403}, "not_permitted"),
+        ({"status": 404}, "refused"),
+        ({"status": 429, "retry_after": 7}, "throttled"),
+        ({"status": 500}, "graph_unavailable"),
+        ({"status": 503, "retry_after": 7}, "graph_unavailable"),
+        ({"loss": "close"}, "graph_unavailable"),
+    ],
+)
+async def test_every_refusal_of_a_write_has_its_sentence(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    fault: dict[str, Any],
+    key: str,
+) -> None:
+    simulator.faults.add("POST *setStatusMessage", **fault)
+    with pytest.raises(HomeAssistantError) as error:
+        await async_act(hass, "set_status_message", message="x")
+
+    assert error.value.translation_key == key
+    assert len(str(error.value).splitlines()) == 1
+    assert "{" not in str(error.value)
+
+
+async def test_while_graph_wants_to_be_left_alone_nothing_is_sent(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=120)
+    await clock.async_advance(15.5)
+    simulator.requests.clear()
+    with pytest.raises(HomeAssistantError, match="121 seconds"):
+        await async_act(hass, "set_status_message", message="x")
+    assert not simulator.requests
+
+    await clock.async_advance(122)
+    await async_act(hass, "set_status_message", message="x")
+    assert text_of(simulator.tenant.people["robin"]) == "x"
+
+
+async def test_a_write_while_the_sign_in_is_over_says_so(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.revoke("robin")
+    simulator.expire_access_tokens()
+    with pytest.raises(HomeAssistantError) as error:
+        await async_act(hass, "set_status_message", message="x")
+
+    assert error.value.translation_key == "sign_in_needed"
+    assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == [
+        "reauth"
+    ]

@@ -1,0 +1,616 @@
+"""The busy-light blueprint, as an automation of Home Assistant with lamps and an activity."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+import shutil
+from typing import Any, override
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.components.light import ColorMode, LightEntity
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    async_fire_time_changed,
+    setup_test_component_platform,
+)
+
+PATH = "ms_teams_presence/busy_light.yaml"
+SOURCE = Path(__file__).parents[2] / "blueprints/automation" / PATH
+
+SENSOR = "sensor.mara_activity"
+AUTOMATION = "automation.busy_light"
+DESK = "light.desk"
+
+RED = (255, 0, 0)
+ORANGE = (255, 100, 0)
+PURPLE = (160, 0, 255)
+AMBER = (255, 160, 0)
+GREEN = (0, 255, 0)
+YELLOW = (255, 255, 0)
+BLUE = (0, 0, 255)
+
+COLOURS = {
+    "in_a_call": RED,
+    "in_a_conference_call": RED,
+    "presenting": RED,
+    "in_a_meeting": ORANGE,
+    "do_not_disturb": PURPLE,
+    "focusing": PURPLE,
+    "urgent_interruptions_only": PURPLE,
+    "busy": AMBER,
+    "available": GREEN,
+    "away": YELLOW,
+    "be_right_back": YELLOW,
+    "inactive": YELLOW,
+    "out_of_office": BLUE,
+    "off_work": BLUE,
+    "offline": BLUE,
+}
+SHOWN = [activity for activity, colour in COLOURS.items() if colour in (RED, ORANGE, PURPLE, AMBER)]
+FREE = [activity for activity in COLOURS if activity not in SHOWN]
+
+
+class Lamp(LightEntity):
+    """A lamp that does what it is told and counts how often."""
+
+    _attr_should_poll = False
+
+    def __init__(
+        self, name: str, *modes: ColorMode, on: bool = False, colour: tuple[int, int, int] = RED
+    ) -> None:
+        """Make a lamp that knows the modes, the first of them being its present one."""
+        self._attr_name = name
+        self._attr_supported_color_modes = set(modes)
+        self._attr_color_mode = modes[0]
+        self._attr_is_on = on
+        self._attr_brightness = 128
+        self._attr_rgb_color = colour
+        self._attr_color_temp_kelvin = 2700
+        self.orders = 0
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Take over what Home Assistant left of the wishes."""
+        self.orders += 1
+        self._attr_is_on = True
+        for name, value in kwargs.items():
+            setattr(self, f"_attr_{name}", value)
+            if name != "brightness":
+                self._attr_color_mode = ColorMode(name.split("_kelvin")[0].split("_color")[0])
+        self.async_write_ha_state()
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Go off."""
+        self.orders += 1
+        self._attr_is_on = False
+        self.async_write_ha_state()
+
+    def show(self, *, on: bool | None = None, available: bool = True) -> None:
+        """Change without an order of Home Assistant: a switch at the wall, a plug pulled."""
+        if on is not None:
+            self._attr_is_on = on
+        self._attr_available = available
+        self.async_write_ha_state()
+
+
+@dataclass
+class Room:
+    """A room with a person, a lamp on the desk and whatever else a test puts there."""
+
+    hass: HomeAssistant
+    freezer: FrozenDateTimeFactory
+    lamps: list[Lamp] = field(default_factory=list)
+
+    async def prepare(self, *lamps: Lamp, activity: str = "available") -> None:
+        """Bring the lamps and the person, but no automation yet."""
+        self.lamps = list(lamps)
+        setup_test_component_platform(self.hass, "light", self.lamps)
+        await self.says(activity)
+        assert await async_setup_component(self.hass, "homeassistant", {})
+        assert await async_setup_component(self.hass, "scene", {})
+        assert await async_setup_component(self.hass, "light", {"light": {"platform": "test"}})
+        await self.hass.async_block_till_done()
+
+    async def automate(self, **inputs: object) -> None:
+        """Set the automation up, from the blueprint and these inputs."""
+        lights = [lamp.entity_id for lamp in self.lamps]
+        inputs = {"activity_sensor": SENSOR, "lights": lights} | inputs
+        config = {"alias": "Busy light", "use_blueprint": {"path": PATH, "input": inputs}}
+        assert await async_setup_component(self.hass, "automation", {"automation": [config]})
+        await self.settle()
+        state = self.hass.states.get(AUTOMATION)
+        assert state is not None
+        assert state.state == STATE_ON
+
+    async def says(self, activity: str, **attributes: object) -> None:
+        """Let the sensor say the activity, a second later."""
+        await self.later(1)
+        self.hass.states.async_set(SENSOR, activity, attributes)
+        await self.settle()
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.freezer.tick(timedelta(seconds=seconds))
+        async_fire_time_changed(self.hass)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything happen that needs no time.
+
+        Home Assistant's own way to wait would also wait for the end of the automation's delay.
+        """
+        for _ in range(3):
+            for _ in range(50):
+                await asyncio.sleep(0)
+            # The first use of a platform is imported in a thread.
+            await self.hass.async_add_import_executor_job(bool)
+
+    async def restart(self) -> None:
+        """Let the automation live through the end of a start of Home Assistant."""
+        self.hass.set_state(CoreState.starting)
+        await self.automate()
+        self.hass.set_state(CoreState.running)
+        self.hass.bus.async_fire("homeassistant_started")
+        await self.settle()
+
+    async def act(self, action: str, **data: object) -> None:
+        """Do an action as a person would, a second later."""
+        await self.later(1)
+        domain, name = action.split(".")
+        await self.hass.services.async_call(domain, name, data, blocking=True)
+        await self.settle()
+
+    def is_off(self, entity_id: str = DESK) -> bool:
+        """Tell whether the lamp is off."""
+        return self.hass.states.is_state(entity_id, STATE_OFF)
+
+    def colour(self, entity_id: str = DESK) -> tuple[int, int, int] | None:
+        """Return the colour that the lamp shows; none when it is not on or has none."""
+        state = self.hass.states.get(entity_id)
+        assert state is not None
+        return state.attributes.get("rgb_color") if state.state == STATE_ON else None
+
+    def attribute(self, name: str, entity_id: str = DESK) -> object:
+        """Return an attribute of the lamp."""
+        state = self.hass.states.get(entity_id)
+        assert state is not None
+        return state.attributes.get(name)
+
+
+def desk(*, on: bool = False, colour: tuple[int, int, int] = RED) -> Lamp:
+    """Return the lamp on the desk."""
+    return Lamp("Desk", ColorMode.RGB, ColorMode.COLOR_TEMP, on=on, colour=colour)
+
+
+def white(name: str = "Desk") -> Lamp:
+    """Return a lamp that can do colours and shows a warm white now."""
+    return Lamp(name, ColorMode.COLOR_TEMP, ColorMode.RGB, on=True)
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give Home Assistant a folder of its own that has the blueprint in it."""
+    target = Path(hass_tmp_config_dir, "blueprints/automation", PATH)
+    target.parent.mkdir(parents=True)
+    shutil.copy(SOURCE, target)
+    return hass_tmp_config_dir
+
+
+@pytest.fixture
+async def room(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[Room]:
+    """Return an empty room, and see to it that nothing in it keeps running."""
+    room = Room(hass, freezer)
+    yield room
+    await room.later(600)
+    state = hass.states.get(AUTOMATION)
+    assert state is None or state.attributes["current"] == 0
+
+
+def test_home_assistant_accepts_the_file() -> None:
+    blueprint = Blueprint(
+        load_yaml_dict(SOURCE),
+        path=PATH,
+        expected_domain="automation",
+        schema=AUTOMATION_BLUEPRINT_SCHEMA,
+    )
+    assert blueprint.validate() is None
+    assert blueprint.metadata["homeassistant"]["min_version"] == "2026.10.0"
+    assert blueprint.metadata["source_url"].endswith(f"/blob/main/blueprints/automation/{PATH}")
+    assert {"name", "description"} <= set.intersection(*map(set, blueprint.inputs.values()))
+
+
+def test_every_activity_can_be_chosen() -> None:
+    inputs = Blueprint(load_yaml_dict(SOURCE), schema=AUTOMATION_BLUEPRINT_SCHEMA).inputs
+    chooser = inputs["shown_activities"]
+    assert {option["value"] for option in chooser["selector"]["select"]["options"]} == set(COLOURS)
+    assert set(chooser["default"]) == set(SHOWN)
+
+
+async def test_only_person_and_lamps_are_asked_for() -> None:
+    inputs = Blueprint(load_yaml_dict(SOURCE), schema=AUTOMATION_BLUEPRINT_SCHEMA).inputs
+    assert {name for name, value in inputs.items() if "default" not in value} == {
+        "activity_sensor",
+        "lights",
+    }
+
+
+@pytest.mark.parametrize("activity", SHOWN)
+async def test_shown_activity_has_its_colour(room: Room, activity: str) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says(activity)
+    assert room.colour() == COLOURS[activity]
+    assert room.attribute("brightness") == 255
+
+
+@pytest.mark.parametrize("activity", FREE)
+async def test_free_activity_leaves_the_lamp_alone(room: Room, activity: str) -> None:
+    await room.prepare(desk(), activity="unknown")
+    await room.automate()
+    await room.says(activity)
+    await room.later(60)
+    assert room.lamps[0].orders == 0
+
+
+@pytest.mark.parametrize("activity", COLOURS)
+async def test_every_activity_can_have_a_colour(room: Room, activity: str) -> None:
+    await room.prepare(desk(), activity="unknown")
+    await room.automate(shown_activities=list(COLOURS))
+    await room.says(activity)
+    assert room.colour() == COLOURS[activity]
+
+
+async def test_activity_that_is_not_chosen_counts_as_free(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(shown_activities=["in_a_call"])
+    await room.says("in_a_meeting")
+    await room.later(60)
+    assert room.lamps[0].orders == 0
+
+
+async def test_colour_and_brightness_are_chosen(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(colour_call=[10, 20, 30], brightness=50)
+    await room.says("in_a_call")
+    assert room.colour() == (10, 20, 30)
+    assert room.attribute("brightness") == 128
+
+
+async def test_brightness_zero_is_left_to_the_lamp(room: Room) -> None:
+    lamp = desk()
+    lamp._attr_brightness = 77  # noqa: SLF001
+    await room.prepare(lamp)
+    await room.automate(brightness=0)
+    await room.says("in_a_call")
+    assert room.attribute("brightness") == 77
+
+
+async def test_call_that_becomes_a_meeting_does_not_blink(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.later(8)
+    assert room.colour() == RED
+    await room.says("in_a_meeting")
+    assert room.colour() == ORANGE
+    await room.later(60)
+    assert room.colour() == ORANGE
+    assert room.lamps[0].orders == 2
+
+
+async def test_lamp_that_was_off_goes_off_when_the_wait_is_over(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.later(9)
+    assert room.colour() == RED
+    await room.later(2)
+    assert room.is_off()
+
+
+async def test_attributes_do_not_prolong_the_wait(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.later(8)
+    await room.says("available", note="new")
+    await room.later(2)
+    assert room.is_off()
+
+
+async def test_wait_is_chosen(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(free_delay=0)
+    await room.says("in_a_call")
+    await room.says("available")
+    assert room.is_off()
+
+
+async def test_lamp_is_restored_to_what_it_was_before_the_first_activity(room: Room) -> None:
+    await room.prepare(white())
+    await room.automate()
+    for activity in ("in_a_call", "in_a_meeting", "available"):
+        await room.says(activity)
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
+    assert room.attribute("brightness") == 128
+    assert room.hass.states.async_entity_ids("scene") == []
+
+
+async def test_each_time_is_restored_anew(room: Room) -> None:
+    await room.prepare(white())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.later(11)
+    await room.act("light.turn_on", entity_id=DESK, rgb_color=[1, 2, 3])
+    await room.says("in_a_meeting")
+    await room.says("away")
+    await room.later(11)
+    assert room.colour() == (1, 2, 3)
+
+
+async def test_lamp_is_turned_off_where_that_is_chosen(room: Room) -> None:
+    await room.prepare(white())
+    await room.automate(when_free="turn_off")
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+
+
+async def test_free_person_leaves_lamps_alone(room: Room) -> None:
+    await room.prepare(desk(on=True, colour=RED))
+    await room.automate(when_free="turn_off")
+    await room.says("away")
+    await room.later(11)
+    await room.says("available")
+    await room.later(11)
+    assert room.lamps[0].orders == 0
+
+
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_lost_sensor_changes_nothing(room: Room, gone: str) -> None:
+    await room.prepare(white())
+    await room.automate()
+    await room.says(gone)
+    await room.later(60)
+    assert room.lamps[0].orders == 0
+    await room.says("in_a_call")
+    assert room.colour() == RED
+    await room.says(gone)
+    await room.later(600)
+    assert room.colour() == RED
+    await room.act("automation.trigger", entity_id=AUTOMATION)
+    await room.later(60)
+    assert room.colour() == RED
+    await room.says("available")
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
+
+
+async def test_sensor_lost_in_the_wait_does_not_stop_it(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.says(STATE_UNAVAILABLE)
+    room.lamps[0].show(available=False)
+    room.lamps[0].show()
+    await room.later(10)
+    assert room.is_off()
+
+
+async def test_restart_in_a_call_shows_the_call_and_ends_dark(room: Room) -> None:
+    dimmer = Lamp("Dimmer", ColorMode.BRIGHTNESS, on=True)
+    await room.prepare(desk(on=True, colour=ORANGE), dimmer, activity="in_a_call")
+    await room.restart()
+    assert room.colour() == RED
+    assert room.attribute("brightness", "light.dimmer") == 255
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+    assert room.is_off("light.dimmer")
+
+
+async def test_restart_finds_the_sensor_later(room: Room) -> None:
+    await room.prepare(Lamp("Desk", ColorMode.BRIGHTNESS, on=True))
+    await room.says(STATE_UNAVAILABLE, restored=True)
+    await room.restart()
+    assert room.lamps[0].orders == 0
+    await room.says("in_a_call")
+    assert room.attribute("brightness") == 255
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+
+
+async def test_restart_finds_the_lamp_later(room: Room) -> None:
+    await room.prepare(desk(), activity="in_a_call")
+    room.lamps[0].show(available=False)
+    await room.restart()
+    room.lamps[0].show()
+    await room.settle()
+    assert room.colour() == RED
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+
+
+async def test_call_that_ended_during_the_restart_leaves_no_light(room: Room) -> None:
+    await room.prepare(desk(on=True, colour=(250, 20, 5)))
+    await room.restart()
+    await room.later(11)
+    assert room.is_off()
+
+
+async def test_restart_leaves_other_light_alone(room: Room) -> None:
+    candle = white("Candle")
+    candle._attr_color_temp_kelvin = 2000  # noqa: SLF001
+    await room.prepare(desk(on=True, colour=(200, 255, 200)), candle)
+    await room.restart()
+    await room.later(11)
+    assert [lamp.orders for lamp in room.lamps] == [0, 0]
+
+
+async def test_automation_reloaded_in_a_call_keeps_its_memory(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.prepare(white())
+    await room.automate()
+    await room.says("in_a_call")
+
+    async def changed(_: HomeAssistant) -> dict[str, Any]:
+        inputs = {"activity_sensor": SENSOR, "lights": [DESK], "colour_call": [0, 0, 9]}
+        config = {"alias": "Busy light", "use_blueprint": {"path": PATH, "input": inputs}}
+        return {"automation": [config]}
+
+    monkeypatch.setattr("homeassistant.config.async_hass_config_yaml", changed)
+    await room.act("automation.reload")
+    assert room.colour() == (0, 0, 9)
+    await room.says("available")
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
+
+
+async def test_forgotten_scenes_leave_no_light_behind(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    for entity_id in room.hass.states.async_entity_ids("scene"):
+        await room.act("scene.delete", entity_id=entity_id)
+    await room.says("in_a_meeting")
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+
+
+async def test_lamp_switched_off_by_hand_stays_off_until_free(room: Room) -> None:
+    await room.prepare(white())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.act("light.turn_off", entity_id=DESK)
+    await room.says("in_a_meeting")
+    await room.says(STATE_UNAVAILABLE)
+    await room.says("in_a_meeting")
+    room.hass.bus.async_fire("automation_reloaded")
+    await room.settle()
+    assert room.is_off()
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+    await room.says("in_a_call")
+    assert room.colour() == RED
+
+
+async def test_lamp_switched_on_again_by_hand_follows_again(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.act("light.turn_off", entity_id=DESK)
+    await room.act("light.turn_on", entity_id=DESK, rgb_color=[9, 9, 9])
+    assert room.colour() == (9, 9, 9)
+    await room.says("in_a_meeting")
+    assert room.colour() == ORANGE
+
+
+async def test_lamp_with_its_power_back_gets_its_colour_back(room: Room) -> None:
+    lamp = white()
+    await room.prepare(lamp)
+    await room.automate()
+    await room.says("in_a_call")
+    lamp.show(available=False)
+    await room.later(30)
+    lamp._attr_color_mode = ColorMode.COLOR_TEMP  # noqa: SLF001
+    lamp.show(on=True)
+    await room.settle()
+    assert room.colour() == RED
+
+
+async def test_lamp_that_missed_the_end_goes_off_when_it_is_back(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    room.lamps[0].show(available=False)
+    await room.says("available")
+    await room.later(11)
+    room.lamps[0].show()
+    await room.later(11)
+    assert room.is_off()
+
+
+async def test_lamps_without_colour_go_on(room: Room) -> None:
+    await room.prepare(
+        Lamp("Dimmer", ColorMode.BRIGHTNESS),
+        Lamp("Plug", ColorMode.ONOFF),
+        Lamp("White", ColorMode.COLOR_TEMP),
+    )
+    await room.automate()
+    await room.says("in_a_call")
+    assert [lamp.is_on for lamp in room.lamps] == [True, True, True]
+    assert room.attribute("brightness", "light.dimmer") == 255
+    await room.says("available")
+    await room.later(11)
+    assert [lamp.is_on for lamp in room.lamps] == [False, False, False]
+
+
+@pytest.mark.parametrize("mode", [ColorMode.HS, ColorMode.XY, ColorMode.RGBW, ColorMode.RGBWW])
+async def test_lamp_with_another_way_to_say_colours_is_recognised(
+    room: Room, mode: ColorMode
+) -> None:
+    await room.prepare(Lamp("Desk", mode))
+    await room.automate()
+    await room.says("in_a_meeting")
+    colour = room.colour()
+    assert colour is not None
+    assert all(abs(a - b) <= 40 for a, b in zip(colour, ORANGE, strict=True))
+
+
+async def test_each_lamp_is_restored_to_its_own(room: Room) -> None:
+    await room.prepare(white("One"), desk(), desk(on=True, colour=(3, 2, 1)))
+    await room.automate()
+    await room.says("in_a_call")
+    assert [room.colour(lamp.entity_id) for lamp in room.lamps] == [RED, RED, RED]
+    await room.says("available")
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin", "light.one") == 2700
+    assert room.is_off()
+    assert room.colour("light.desk_2") == (3, 2, 1)
+
+
+async def test_single_lamp_may_be_written_without_a_list(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(lights=DESK)
+    await room.says("in_a_call")
+    assert room.colour() == RED
+
+
+async def test_lamp_that_fails_does_not_keep_the_others_dark(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Lamp("Broken", ColorMode.RGB)
+    await room.prepare(broken, desk())
+
+    async def fail(**_: object) -> None:
+        raise HomeAssistantError("no answer")
+
+    monkeypatch.setattr(broken, "async_turn_on", fail)
+    await room.automate()
+    await room.says("in_a_call")
+    assert room.colour() == RED
+    monkeypatch.undo()
+    await room.says("in_a_meeting")
+    assert room.colour("light.broken") == ORANGE

@@ -1,0 +1,397 @@
+"""What the entities of a person show and take."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+import logging
+from typing import Any
+
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
+import pytest
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from simulator.engine import Vocabulary
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+
+SENSORS = {
+    "availability": "sensor.robin_example_availability",
+    "activity": "sensor.robin_example_activity",
+    "in_call": "binary_sensor.robin_example_in_a_call",
+    "in_meeting": "binary_sensor.robin_example_in_a_meeting",
+    "presenting": "binary_sensor.robin_example_presenting",
+    "out_of_office": "binary_sensor.robin_example_out_of_office",
+}
+MESSAGE = "sensor.robin_example_status_message"
+TEXT = "text.robin_example_set_status_message"
+SELECT = "select.robin_example_preferred_presence"
+
+
+@pytest.fixture
+def robin(simulator: Simulator) -> Person:
+    """Return the person who signs in."""
+    return simulator.tenant.people["robin"]
+
+
+async def async_poll(hass: HomeAssistant) -> None:
+    """Let Home Assistant ask for an update, as a person or an automation may."""
+    await hass.services.async_call(
+        "homeassistant", "update_entity", {"entity_id": SENSORS["availability"]}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str:
+    """Return the state of an entity that exists."""
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found.state
+
+
+def shown(hass: HomeAssistant) -> tuple[str, ...]:
+    """Return the states of the sensors, in their order above."""
+    return tuple(state(hass, entity_id) for entity_id in SENSORS.values())
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the integration has said in the log, above the level of debugging."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if DOMAIN in record.name and record.levelno >= logging.WARNING
+    ]
+
+
+@pytest.fixture(autouse=True)
+async def _update_entity(hass: HomeAssistant) -> None:
+    """Load what offers `homeassistant.update_entity`."""
+    assert await async_setup_component(hass, "homeassistant", {})
+
+
+@pytest.mark.parametrize("vocabulary", ["classic", "modern"])
+@pytest.mark.parametrize(
+    ("gestures", "expected"),
+    [
+        ([], ("available", "available", "off", "off", "off", "off")),
+        (["join_call"], ("busy", "in_a_call", "on", "off", "off", "off")),
+        (["join_meeting"], ("busy", "in_a_meeting", "off", "on", "off", "off")),
+        (["join_call", "present"], ("do_not_disturb", "presenting", "on", "off", "on", "off")),
+        (["focus"], ("do_not_disturb", "focusing", "off", "off", "off", "off")),
+        (["go_away"], ("away", "away", "off", "off", "off", "off")),
+        (["be_right_back"], ("be_right_back", "be_right_back", "off", "off", "off", "off")),
+        (["close_teams"], ("offline", "offline", "off", "off", "off", "off")),
+        (["join_call", "set_out_of_office"], ("busy", "in_a_call", "on", "off", "off", "on")),
+    ],
+)
+async def test_both_vocabularies_show_the_same(
+    hass: HomeAssistant,
+    account: Account,
+    robin: Person,
+    vocabulary: Vocabulary,
+    gestures: list[str],
+    expected: tuple[str, ...],
+) -> None:
+    account.simulator.tenant.vocabulary = vocabulary
+    for gesture in gestures:
+        getattr(robin, gesture)()
+    await account.async_sign_in()
+
+    assert shown(hass) == expected
+
+
+async def test_a_conference_call_is_a_call(
+    hass: HomeAssistant, account: Account, robin: Person
+) -> None:
+    robin.join_call(conference=True)
+    await account.async_sign_in()
+
+    assert shown(hass)[:3] == ("busy", "in_a_conference_call", "on")
+
+
+async def test_unknown_words_are_unknown_states(
+    hass: HomeAssistant, account: Account, robin: Person
+) -> None:
+    account.simulator.faults.add(
+        "GET /v1.0/me/presence",
+        json={"id": robin.id, "availability": "Levitating", "activity": 7},
+    )
+    await account.async_sign_in()
+
+    assert set(shown(hass)) == {STATE_UNKNOWN}
+    assert state(hass, MESSAGE) == ""
+
+
+async def test_a_change_in_teams_is_seen(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.join_call()
+    await async_poll(hass)
+
+    assert shown(hass)[:3] == ("busy", "in_a_call", "on")
+
+
+async def test_the_device_is_the_person(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+
+    assert [(device.name, device.entry_type) for device in devices] == [
+        ("Robin Example", dr.DeviceEntryType.SERVICE)
+    ]
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    prefix = f"{entry.unique_id}_{robin.id}_"
+    assert sorted(entity.unique_id.removeprefix(prefix) for entity in entities) == [
+        "activity",
+        "availability",
+        "in_call",
+        "in_meeting",
+        "out_of_office",
+        "preferred_presence",
+        "presenting",
+        "set_status_message",
+        "status_message",
+    ]
+
+
+async def test_with_read_access_there_is_nothing_to_write_with(
+    hass: HomeAssistant, account: Account
+) -> None:
+    await account.async_sign_in(access="read")
+
+    assert hass.states.get(SENSORS["availability"]) is not None
+    assert hass.states.get(TEXT) is None
+    assert hass.states.get(SELECT) is None
+
+
+async def test_a_message_with_all_that_is_known_about_it(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
+    robin.set_status_message("Back at three", ends, pinned=True)
+    await async_poll(hass)
+
+    found = hass.states.get(MESSAGE)
+    assert found is not None
+    assert found.state == "Back at three"
+    assert found.attributes["message"] == "Back at three"
+    assert found.attributes["expires_at"] == ends
+    assert found.attributes["published_at"] is not None
+    assert found.attributes["pinned"] is True
+
+
+async def test_a_long_message_is_cut_in_the_state_and_whole_in_the_attribute(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.set_status_message("m" * 280)
+    await async_poll(hass)
+
+    found = hass.states.get(MESSAGE)
+    assert found is not None
+    assert (len(found.state), len(found.attributes["message"])) == (255, 280)
+    assert len(state(hass, TEXT)) == 255
+
+
+async def test_typing_sets_the_message_and_emptying_clears_it(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_type(hass, " In the workshop ")
+    assert robin.status_message is not None
+    assert robin.status_message.content == "In the workshop"
+    assert state(hass, MESSAGE) == state(hass, TEXT) == "In the workshop"
+
+    await async_type(hass, "")
+    assert robin.status_message is None
+    assert state(hass, MESSAGE) == state(hass, TEXT) == ""
+
+
+async def async_type(hass: HomeAssistant, value: str) -> None:
+    """Type into the text entity."""
+    await hass.services.async_call(
+        "text", "set_value", {"entity_id": TEXT, "value": value}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def async_select(hass: HomeAssistant, option: str) -> None:
+    """Choose a preferred presence."""
+    await hass.services.async_call(
+        "select", "select_option", {"entity_id": SELECT, "option": option}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "availability", "activity"),
+    [
+        ("available", "Available", "Available"),
+        ("busy", "Busy", "Busy"),
+        ("do_not_disturb", "DoNotDisturb", "DoNotDisturb"),
+        ("be_right_back", "BeRightBack", "BeRightBack"),
+        ("away", "Away", "Away"),
+        ("offline", "Offline", "OffWork"),
+    ],
+)
+async def test_selecting_a_preference_shows_it_in_teams(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    option: str,
+    availability: str,
+    activity: str,
+) -> None:
+    await async_select(hass, option)
+
+    assert (robin.availability, robin.activity) == (availability, activity)
+    assert state(hass, SELECT) == option
+    assert state(hass, SENSORS["availability"]) == option
+
+
+async def test_automatic_clears_the_preference(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_select(hass, "busy")
+    await async_select(hass, "automatic")
+
+    assert robin.preference is None
+    assert state(hass, SELECT) == "automatic"
+    assert state(hass, SENSORS["availability"]) == "available"
+
+
+@pytest.mark.parametrize(("option", "days"), [("do_not_disturb", 1), ("away", 7)])
+async def test_a_preference_ends_by_itself(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    option: str,
+    days: int,
+) -> None:
+    await async_select(hass, option)
+    await clock.async_advance(days * 86400 - 60)
+    assert state(hass, SELECT) == option
+
+    await clock.async_advance(61)
+    assert state(hass, SELECT) == "automatic"
+
+
+async def test_a_preference_is_remembered_over_a_reload(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
+    await async_select(hass, "busy")
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert state(hass, SELECT) == "busy"
+
+
+async def test_a_preference_that_ended_meanwhile_is_not_taken_up(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
+) -> None:
+    await async_select(hass, "busy")
+    await hass.config_entries.async_unload(entry.entry_id)
+    clock.freezer.tick(2 * 86400)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert state(hass, SELECT) == "automatic"
+
+
+async def test_a_failed_write_says_why_and_changes_nothing(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.faults.add("POST *setUserPreferredPresence", status=403)
+    with pytest.raises(HomeAssistantError) as error:
+        await async_select(hass, "busy")
+
+    assert error.value.translation_key == "not_permitted"
+    assert state(hass, SELECT) == "automatic"
+
+
+async def test_only_what_changed_writes_its_state(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+    robin: Person,
+) -> None:
+    await account.async_sign_in("alex")
+    await clock.async_advance(16)
+    written: list[str] = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    @callback
+    def everything(data: Mapping[str, Any]) -> bool:
+        return True
+
+    hass.bus.async_listen("state_changed", note)
+    hass.bus.async_listen("state_reported", note, event_filter=everything)
+    await clock.async_advance(16)
+    assert not written
+
+    robin.join_call()
+    await clock.async_advance(16)
+    assert written
+    assert all("robin" in entity_id for entity_id in written)
+
+
+async def test_unavailable_after_the_third_failure_and_back_after_one_success(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fault = simulator.faults.add("GET /v1.0/me/presence", status=503)
+    states = []
+    for _ in range(5):
+        await clock.async_advance(15.5)
+        states.append(state(hass, SENSORS["availability"]))
+    assert states == ["available", "available", *[STATE_UNAVAILABLE] * 3]
+    assert fault.hits == 5
+
+    fault.remove()
+    await clock.async_advance(15.5)
+    assert state(hass, SENSORS["availability"]) == "available"
+    assert len(complaints(caplog)) == 1
+
+
+BROKEN: list[dict[str, Any]] = [
+    {"body": "empty"},
+    {"body": "html"},
+    {"body": "truncated"},
+    {"body": "null"},
+    {"body": "wrong_type"},
+    {"body": "huge"},
+    {"json": {"value": []}},
+    {"loss": "close"},
+    {"loss": "reset"},
+    {"status": 500},
+    {"status": 401},
+    {"status": 403},
+    {"status": 404},
+]
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+async def test_one_broken_answer_changes_nothing(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    caplog: pytest.LogCaptureFixture,
+    fault: dict[str, Any],
+) -> None:
+    caplog.clear()
+    trouble = simulator.faults.add("GET /v1.0/me/presence", **fault)
+    await clock.async_advance(15.5)
+
+    assert trouble.hits
+    assert shown(hass) == ("available", "available", "off", "off", "off", "off")
+    assert not complaints(caplog)
