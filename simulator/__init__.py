@@ -1,7 +1,8 @@
 """A Microsoft tenant on loopback: sign-in, Graph presence, and a page that plays the Teams client."""
 
+from .refusals import SignInError
 from .server import Request, Simulator
 from .tenant import Person, Tenant
 from .tls import Certificate
 
-__all__ = ["Certificate", "Person", "Request", "Simulator", "Tenant"]
+__all__ = ["Certificate", "Person", "Request", "SignInError", "Simulator", "Tenant"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, cast
 from aiohttp import web
 
 from .graph import presence_json
-from .identity import Decision, SignInError
+from .identity import Decision
+from .refusals import SignInError
 from .tenant import Person
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ GESTURES: Final = frozenset(
 """The methods of a person that may be called from outside."""
 
 _MOMENTS: Final = frozenset({"expires", "start", "end"})
+_DURATIONS: Final = frozenset({"expires", "duration"})
 
 
 def perform(person: Person, gesture: str, arguments: Json) -> None:
@@ -66,8 +68,10 @@ def _value(name: str, value: object) -> object:
         if moment.tzinfo is None:
             raise ValueError(f"{name} has no offset")
         return moment
-    if name in _MOMENTS | {"duration"} and isinstance(value, int | float):
+    if name in _DURATIONS and isinstance(value, int | float):
         return timedelta(seconds=value)
+    if name in _MOMENTS | _DURATIONS and value is not None:
+        raise ValueError(f"{name} can't be {value}")
     return value
 
 

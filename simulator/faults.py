@@ -13,7 +13,7 @@ from aiohttp import web
 
 from .engine import Clock
 from .graph import JSON_TYPE, Graph, GraphError
-from .identity import SignInError
+from .refusals import SignInError
 
 type Body = Literal["error", "empty", "html", "truncated", "wrong_type", "null", "huge"]
 type Loss = Literal["close", "reset", "hang"]

@@ -102,15 +102,20 @@ class Member:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise bad_request("A string is expected.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise bad_request("The string is not valid Unicode.")
     return value
 
 
 def _guid(value: object) -> str:
     text = _text(value)
     try:
-        return str(UUID(text))
+        plain = str(UUID(text))
     except ValueError as error:
         raise bad_request(f"'{text}' is not a GUID.") from error
+    if plain != text.lower():
+        raise bad_request(f"'{text}' is not a GUID in its plain form.")
+    return plain
 
 
 _DURATION: Final = re.compile(
@@ -523,7 +528,7 @@ class Graph:
             case ["communications", "presences", person_id, *rest]:
                 collection = self.presences_as_collection
             case _:
-                raise bad_request(f"Resource not found for the segment '{segments[-1]}'.")
+                raise bad_request(f"Resource not found for the segment '{'/'.join(segments)}'.")
         self.throttle.count(caller.app.id, self.clock.now())
         person = self.tenant.find(_guid(person_id))
         if not rest:
@@ -676,6 +681,8 @@ def _requests(value: object) -> list[dict[str, object]]:
             raise bad_request("A request of a batch needs an id, a method and a url.")
         if "$batch" in item["url"]:
             raise bad_request("A batch can't hold a batch.")
+        if not isinstance(item.get("dependsOn", []), list):
+            raise bad_request("dependsOn must be a list of ids.")
     if len({item["id"] for item in value}) < len(value):
         raise bad_request("The ids of a batch's requests must differ.")
     return value
@@ -753,7 +760,7 @@ def _handler(graph: Graph) -> Callable[[web.Request], Awaitable[web.Response]]:
         answer = graph.answer(call)
         if answer.body is None:
             return web.Response(status=answer.status, headers=answer.headers)
-        text = json.dumps(answer.body, ensure_ascii=False).encode()
+        text = json.dumps(answer.body, ensure_ascii=False).encode(errors="replace")
         headers = answer.headers | {"Content-Type": JSON_TYPE}
         return web.Response(status=answer.status, headers=headers, body=text)
 

@@ -15,7 +15,8 @@ from . import control, faults, graph, identity, pages
 from .engine import Clock, Vocabulary
 from .faults import Faults, Handler
 from .graph import Graph
-from .identity import Decision, Go, Identity, SignInError
+from .identity import Decision, Go, Identity
+from .refusals import SignInError
 from .tenant import Addresses, CloudName, Tenant
 from .tls import Certificate
 

@@ -9,7 +9,8 @@ import jwt
 import pytest
 
 from simulator import Simulator
-from simulator.identity import ASSERTION_TYPE, DEVICE_GRANT, SignInError
+from simulator.identity import ASSERTION_TYPE, DEVICE_GRANT
+from simulator.refusals import SignInError
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -226,6 +227,7 @@ async def test_a_code_expires(client: Client) -> None:
         ({"client_id": "00000000-0000-0000-0000-000000000000"}, 400, 700016),
         ({"client_secret": "anything"}, 401, 700025),
         ({"tenant": "organizations"}, 400, 700005),
+        ({"scope": "Presence.ReadWrite"}, 400, 65001),
         ({"grant_type": "password"}, 400, 70003),
         ({"grant_type": ""}, 400, 90014),
     ],

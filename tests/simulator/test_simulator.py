@@ -1,13 +1,14 @@
 """The simulator as a whole: life, clouds, control API, a process of its own."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import signal
 import ssl
 import sys
 
 import aiohttp
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from simulator import Certificate, Simulator
@@ -63,6 +64,24 @@ async def test_a_clock_of_ones_own(socket_enabled: None, certificate: Certificat
     async with Simulator(certificate, now=lambda: moment) as simulator:
         simulator.advance(60)
         assert simulator.clock.now() == datetime(2026, 11, 2, 9, 1, tzinfo=UTC)
+
+
+async def test_a_frozen_clock_is_followed(client: Client, freezer: FrozenDateTimeFactory) -> None:
+    robin = client.simulator.tenant.people["robin"]
+    robin.set_status_message("Lunch", timedelta(hours=1))
+    freezer.tick(timedelta(hours=1, seconds=1))
+    assert robin.status_message is None
+
+
+async def test_access_tokens_live_in_their_clients_time(
+    client: Client, freezer: FrozenDateTimeFactory
+) -> None:
+    token = await client.token("Presence.Read")
+    statuses = []
+    for seconds in (0, 4199, 1):
+        freezer.tick(seconds)
+        statuses.append((await client.get("/v1.0/me/presence", token)).status)
+    assert statuses == [200, 200, 401]
 
 
 async def test_the_log_of_requests(client: Client) -> None:
@@ -132,6 +151,7 @@ async def test_a_message_with_its_end(client: Client, expires: object) -> None:
         ("people/robin/join_call", {"loud": True}, 400),
         ("people/robin/prefer", {"availability": "Sleeping"}, 400),
         ("people/robin/set_status_message", {"text": "x", "expires": "2030-01-01T00:00:00"}, 400),
+        ("people/robin/schedule_meeting", {"start": 0, "end": 60}, 400),
         ("clock", {"advance": "soon"}, 400),
         ("clock", ["advance"], 400),
         ("tenant", {"id": "x"}, 400),

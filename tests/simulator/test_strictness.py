@@ -1,17 +1,26 @@
 """What Graph refuses in a body is refused here, and nothing else is."""
 
 from datetime import UTC, datetime, timedelta
+import json
 
 from hypothesis import given, strategies as st
 import pytest
 
+from simulator import Certificate, Simulator
 from simulator.engine import PREFERENCES, SESSION_STATES
-from simulator.graph import GraphError, read_expiry, stamp
-from simulator.tenant import CONFIDENTIAL_CLIENT_ID, PUBLIC_CLIENT_ID
+from simulator.graph import ACTIONS, Call, Graph, GraphError, read_expiry, stamp
+from simulator.tenant import (
+    CONFIDENTIAL_CLIENT_ID,
+    DAEMON_CLIENT_ID,
+    DAEMON_CLIENT_SECRET,
+    PUBLIC_CLIENT_ID,
+    TENANT_ID,
+)
 from simulator.zones import WINDOWS, find_zone
 
 from .conftest import Client
 
+ROBIN = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
 SESSION: dict[str, object] = {
     "sessionId": PUBLIC_CLIENT_ID,
     "availability": "Available",
@@ -131,6 +140,7 @@ async def test_a_message_may_be(client: Client, body: object) -> None:
     [
         note("x" * 281),
         note(5),
+        note("\ud800"),
         note(unknown=1),
         {"message": {"content": "Note", "contentType": "text"}},
         {"statusMessage": "Note"},
@@ -172,7 +182,7 @@ async def test_a_location_may_not_be(client: Client, body: object) -> None:
     assert await write(client, "setManualLocation", body) == (400, "BadRequest")
 
 
-@pytest.mark.parametrize("ids", [None, "x", [], [1], ["robin"]])
+@pytest.mark.parametrize("ids", [None, "x", [], [1], ["robin"], [f"{{{ROBIN}}}"]])
 async def test_ids_may_not_be(client: Client, ids: object) -> None:
     token = await client.token("Presence.Read.All")
     answer = await client.post("/v1.0/communications/getPresencesByUserId", token, {"ids": ids})
@@ -207,6 +217,48 @@ async def test_a_refused_write_changes_nothing(client: Client) -> None:
     await write(client, "setStatusMessage", expiry("soon"))
     assert robin.status_message
     assert robin.status_message.content == "Before"
+
+
+# Whatever is sent
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+_names = st.sampled_from(
+    ["sessionId", "availability", "activity", "expirationDuration", "statusMessage", "message", "content",
+     "contentType", "expiryDateTime", "dateTime", "timeZone", "workLocationType", "placeId", "ids", "requests"]
+)  # fmt: skip
+_bodies = st.recursive(
+    _json, lambda inner: st.dictionaries(_names, inner, max_size=4), max_leaves=8
+)
+_paths = st.sampled_from(
+    [
+        "$batch",
+        "communications/getPresencesByUserId",
+        *(f"users/{ROBIN}/presence/{action}" for action in ACTIONS),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def graph(certificate: Certificate) -> Graph:
+    """Return Graph without a network, for many requests in a short time."""
+    return Simulator(certificate).graph
+
+
+@given(path=_paths, body=_bodies)
+def test_no_body_breaks_graph(graph: Graph, path: str, body: object) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": DAEMON_CLIENT_ID,
+        "client_secret": DAEMON_CLIENT_SECRET,
+        "scope": "https://graph.microsoft.com/.default",
+    }
+    token = graph.identity.token(TENANT_ID, form, None)["access_token"]
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    answer = graph.answer(Call("POST", f"/v1.0/{path}", headers, json.dumps(body).encode()))
+    assert answer.status in {200, 400, 403, 404, 429}
 
 
 # Time zones
