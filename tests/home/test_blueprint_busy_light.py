@@ -540,6 +540,20 @@ async def test_lamp_with_its_power_back_gets_its_colour_back(room: Room) -> None
     assert room.colour() == RED
 
 
+async def test_lamp_without_power_before_goes_off_afterwards(room: Room) -> None:
+    await room.prepare(white())
+    await room.automate()
+    room.lamps[0].show(available=False)
+    await room.says("in_a_call")
+    await room.later(30)
+    room.lamps[0].show()
+    await room.settle()
+    assert room.colour() == RED
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+
+
 async def test_lamp_that_missed_the_end_goes_off_when_it_is_back(room: Room) -> None:
     await room.prepare(desk())
     await room.automate()
