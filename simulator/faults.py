@@ -11,7 +11,6 @@ from typing import Final, Literal, TypedDict, Unpack
 
 from aiohttp import web
 
-from .engine import Clock
 from .graph import JSON_TYPE, Graph, GraphError
 from .refusals import SignInError
 
@@ -114,9 +113,8 @@ class Fault:
 class Faults:
     """The faults of a simulator; of several that match, the newest works."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self) -> None:
         """Begin without any."""
-        self._clock = clock
         self._faults: list[Fault] = []
 
     def __iter__(self) -> Iterator[Fault]:

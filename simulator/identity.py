@@ -62,7 +62,6 @@ class Scopes:
     graph: frozenset[str] = frozenset()
     openid: frozenset[str] = frozenset()
     prefix: str = ""
-    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -624,7 +623,7 @@ class Identity:
         known = {name.lower(): name for name in DELEGATED}
         graph: set[str] = set()
         openid: set[str] = set()
-        prefix, default = "", False
+        prefix = ""
         for item in text.split():
             if item.lower() in OPENID_SCOPES:
                 openid.add(item.lower())
@@ -634,13 +633,12 @@ class Identity:
                 raise SignInError(500011, resource)
             prefix = prefix or f"{resource}{slash}"
             if name == ".default":
-                default = True
                 graph |= app.delegated
             elif name.lower() in known:
                 graph.add(known[name.lower()])
             else:
                 raise SignInError(70011, item)
-        return Scopes(frozenset(graph), frozenset(openid), prefix, default)
+        return Scopes(frozenset(graph), frozenset(openid), prefix)
 
     def _answer(
         self,

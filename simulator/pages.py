@@ -4,6 +4,7 @@ Everything is escaped by jinja2; whatever changes something is a POST from the p
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 import json
@@ -26,6 +27,7 @@ from .tenant import (
     DAEMON_CLIENT_SECRET,
     DELEGATED,
     PUBLIC_CLIENT_ID,
+    App,
     Person,
 )
 
@@ -294,7 +296,7 @@ class Card:
     buttons: list[tuple[str, str, bool]]
 
 
-def card(person: Person) -> Card:
+def card(person: Person, apps: Mapping[str, App]) -> Card:
     """Say in words what Graph would say of somebody."""
     state = person.state
     message = person.status_message
@@ -307,12 +309,12 @@ def card(person: Person) -> Card:
         "outofoffice" if away_from_office else state.availability.lower(),
         content.removesuffix(PINNED),
         content.endswith(PINNED),
-        list(_lines(person)),
+        _lines(person, apps),
         [(name, COMMANDS[name].label, pressed) for name, pressed in _buttons(person)],
     )
 
 
-def _lines(person: Person) -> list[Line]:
+def _lines(person: Person, apps: Mapping[str, App]) -> list[Line]:
     lines: list[Line] = []
     message = person.status_message
     if message:
@@ -328,7 +330,9 @@ def _lines(person: Person) -> list[Line]:
     if person.client:
         lines.append(Line("Teams", _WORDS[person.client.state.activity]))
     for session, state in person.sessions:
-        lines.append(Line("App", f"{_WORDS[state.activity]} ({session.app_id[-4:]})", session.ends))
+        app = apps.get(session.app_id)
+        name = app.name if app else session.app_id
+        lines.append(Line("App", f"{_WORDS[state.activity]}, by {name}", session.ends))
     if not (person.client or person.sessions):
         lines.append(Line("Sessions", "none, so a preference has no effect"))
     return lines
@@ -384,7 +388,10 @@ class Home:
         simulator = self.simulator
         people = simulator.tenant.people.items()
         template = _TEMPLATES.get_template("card.html")
-        parts = {f"person-{key}": template.render(card=card(person)) for key, person in people}
+        parts = {
+            f"person-{key}": template.render(card=card(person, simulator.tenant.apps))
+            for key, person in people
+        }
         switches = [
             (name, trouble.label, name in self.troubles and self.troubles[name] in simulator.faults)
             for name, trouble in TROUBLES.items()

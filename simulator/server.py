@@ -54,7 +54,7 @@ class Simulator:
         self.clock = Clock(now)
         self.tenant = Tenant(self.clock, vocabulary)
         self.requests: list[Request] = []
-        self.faults = Faults(self.clock)
+        self.faults = Faults()
         self._addresses = Addresses()
         self.identity = Identity(self.tenant, self.clock, cloud, self._addresses)
         self.graph = Graph(self.tenant, self.clock, cloud, self._addresses, self.identity)

@@ -8,6 +8,7 @@ import ssl
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
+from hypothesis import HealthCheck, settings
 import pytest
 
 from simulator import Certificate, Simulator
@@ -18,6 +19,10 @@ from simulator.tenant import (
     TENANT_ID,
     CloudName,
 )
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 REDIRECT_URI = "http://127.0.0.1:8123/auth/external/callback"
 # The example of RFC 7636, appendix B.

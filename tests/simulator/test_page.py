@@ -9,6 +9,7 @@ from playwright.async_api import Page, async_playwright, expect
 import pytest
 
 from simulator import Simulator
+from simulator.engine import AWAY
 from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
 
 from .conftest import Client
@@ -88,6 +89,14 @@ async def test_the_clock_is_advanced(page: Page, simulator: Simulator) -> None:
     await page.goto(simulator.url)
     await page.click("#advance-1-h")
     await expect(page.locator("#robin-message")).to_have_count(0)
+
+
+async def test_a_session_names_its_app(page: Page, simulator: Simulator) -> None:
+    robin = simulator.tenant.people["robin"]
+    robin.close_teams()
+    robin.set_session(PUBLIC_CLIENT_ID, AWAY, timedelta(hours=1))
+    await page.goto(simulator.url)
+    await expect(page.locator("#robin")).to_contain_text("Away, by Presence for the home")
 
 
 async def test_trouble_is_switched_on_and_off(page: Page, client: Client) -> None:

@@ -51,6 +51,12 @@ async def test_an_unknown_tenant(client: Client) -> None:
     assert (answer.status, answer.json["error"], answer.aadsts) == (400, "invalid_tenant", 90002)
 
 
+async def test_instance_discovery_leads_to_the_configuration(client: Client) -> None:
+    answer = await client.get("/common/discovery/instance")
+    endpoint = str(answer.json["tenant_discovery_endpoint"])
+    assert (await client.get(endpoint)).json["token_endpoint"]
+
+
 async def test_the_error_body_has_microsofts_members(client: Client) -> None:
     answer = await client.form("token", grant_type="password")
     assert answer.json.keys() == {
