@@ -1,0 +1,361 @@
+"""What Home Assistant, the Marketplace and GitHub read of this repository, checked without them."""
+
+import ast
+from collections.abc import Iterator, Mapping
+import importlib
+import json
+from pathlib import Path
+import re
+import tomllib
+from typing import Any
+
+from homeassistant.components.brands.const import ALLOWED_IMAGES
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util.yaml import load_yaml_dict
+from PIL import Image
+import pytest
+
+from custom_components.ms_teams_presence.const import DOMAIN
+
+ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / DOMAIN
+SOURCES = sorted(INTEGRATION.rglob("*.py"))
+TRANSLATIONS = sorted((INTEGRATION / "translations").glob("*.json"))
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+PLATFORMS = ("binary_sensor", "select", "sensor", "text")
+
+# https://developers.home-assistant.io/docs/creating_integration_manifest
+MANIFEST_REQUIRED = {"domain", "name", "codeowners", "documentation", "iot_class", "version"}
+MANIFEST_ALLOWED = MANIFEST_REQUIRED | {
+    "after_dependencies",
+    "config_flow",
+    "dependencies",
+    "integration_type",
+    "issue_tracker",
+    "loggers",
+    "quality_scale",
+    "requirements",
+    "single_config_entry",
+}
+# https://developers.home-assistant.io/docs/internationalization/custom_integration
+TRANSLATION_SECTIONS = {
+    "common",
+    "config",
+    "config_subentries",
+    "device",
+    "entity",
+    "entity_component",
+    "exceptions",
+    "issues",
+    "options",
+    "selector",
+    "services",
+    "system_health",
+    "title",
+}
+# Parameters of Home Assistant whose value names a text: where that text is.
+TEXT_OF_PARAMETER = {"translation_key": ("exceptions", "entity", "issues", "selector", "device")}
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file, in which no key may come twice."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        assert len(keys) == len(set(keys)), f"a key comes twice among {keys} in {path.name}"
+        return dict(pairs)
+
+    return json.loads(path.read_text(), object_pairs_hook=unique)
+
+
+def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Return every text of a tree and where it is."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from leaves(value, f"{path}.{key}" if path else key)
+    else:
+        yield path, tree
+
+
+def descriptions(platform: str) -> list[EntityDescription]:
+    """Return what a platform has a table of."""
+    module = importlib.import_module(f"custom_components.{DOMAIN}.{platform}")
+    tables = [value for value in vars(module).values() if isinstance(value, tuple)]
+    # What Home Assistant makes of a description is no instance of the class that was called.
+    return [item for table in tables for item in table if hasattr(item, "translation_key")]
+
+
+def entity_descriptions() -> dict[tuple[str, str], EntityDescription]:
+    """Return what every platform has a table of, by platform and translation key."""
+    return {
+        (platform, description.translation_key or description.key): description
+        for platform in PLATFORMS
+        for description in descriptions(platform)
+    }
+
+
+def string_arguments(name: str) -> dict[str, str]:
+    """Return every literal that the integration passes under a parameter's name, and where."""
+    found = {}
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == name:
+                for value in ast.walk(node.value):
+                    if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                        found[value.value] = f"{source.name}:{value.lineno}"
+    return found
+
+
+@pytest.fixture(name="english", scope="module")
+def english_fixture() -> dict[str, Any]:
+    """Return the English texts."""
+    english: dict[str, Any] = read_json(INTEGRATION / "translations/en.json")
+    return english
+
+
+@pytest.fixture(name="icons", scope="module")
+def icons_fixture() -> dict[str, Any]:
+    """Return the icons."""
+    icons: dict[str, Any] = read_json(INTEGRATION / "icons.json")
+    return icons
+
+
+@pytest.fixture(name="services", scope="module")
+def services_fixture() -> dict[str, Any]:
+    """Return the actions."""
+    return load_yaml_dict(INTEGRATION / "services.yaml")
+
+
+def test_one_integration_in_the_repository() -> None:
+    folders = [path for path in INTEGRATION.parent.iterdir() if (path / "manifest.json").exists()]
+    assert folders == [INTEGRATION]
+
+
+def test_manifest_has_the_right_keys_in_the_right_order() -> None:
+    manifest = read_json(INTEGRATION / "manifest.json")
+    keys = list(manifest)
+    assert keys == ["domain", "name", *sorted(set(keys) - {"domain", "name"})]
+    assert set(keys) >= MANIFEST_REQUIRED | {"issue_tracker"}
+    assert set(keys) <= MANIFEST_ALLOWED
+    assert manifest["domain"] == INTEGRATION.name == DOMAIN
+    assert manifest["documentation"].startswith("https://")
+    assert all(owner.startswith("@") for owner in manifest["codeowners"])
+
+
+def test_requirements_leave_room_for_home_assistants_own() -> None:
+    (requirement,) = read_json(INTEGRATION / "manifest.json")["requirements"]
+    assert re.fullmatch(r"msal>=\d+\.\d+,<\d+", requirement)
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    released = re.findall(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
+    version = read_json(INTEGRATION / "manifest.json")["version"]
+    assert version == project["version"] == released[0]
+    assert f"[{version}]: https://" in changelog
+
+
+def test_oldest_home_assistant_is_the_same_everywhere() -> None:
+    oldest = read_json(ROOT / "hacs.json")["homeassistant"]
+    blueprints = [
+        path.read_text() for path in (ROOT / "blueprints").rglob("*.yaml") if path.is_file()
+    ]
+    assert blueprints
+    assert all(f"min_version: {oldest}" in text for text in blueprints)
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    year, month, _ = oldest.split(".")
+    assert f"home-{year}-{month}" in groups
+
+
+def test_marketplace_takes_the_repository_as_it_is() -> None:
+    hacs = read_json(ROOT / "hacs.json")
+    assert hacs["name"] == read_json(INTEGRATION / "manifest.json")["name"]
+    # A ZIP release would make every installation ask GitHub's rate-limited API.
+    assert set(hacs) <= {"name", "homeassistant", "hacs", "hide_default_branch", "country"}
+    assert (ROOT / "README.md").stat().st_size > 0
+
+
+def test_licence_is_mit() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert text.startswith("MIT License\n\nCopyright (c) ")
+    assert "Permission is hereby granted, free of charge" in text
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license"] == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("name", "shortest"), [("icon", 256), ("icon@2x", 512), ("logo", 256), ("logo@2x", 512)]
+)
+def test_brand_image_has_its_size(name: str, shortest: int) -> None:
+    for dark in ("", "dark_"):
+        path = INTEGRATION / f"brand/{dark}{name}.png"
+        if dark and not path.exists():
+            continue
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            width, height = image.size
+            drawn = image.convert("RGBA")
+        assert min(width, height) == shortest
+        if name.startswith("icon"):
+            assert width == height
+        else:
+            assert width > height
+        assert drawn.getpixel((0, 0))[3] == 0  # type: ignore[index]
+        left, top, right, bottom = drawn.getbbox() or (0, 0, 0, 0)
+        margin = shortest // 50
+        assert left <= margin
+        assert top <= margin
+        assert right >= width - margin
+        assert bottom >= height - margin
+
+
+def test_home_assistant_knows_every_brand_image() -> None:
+    assert {path.name for path in (INTEGRATION / "brand").iterdir()} <= ALLOWED_IMAGES
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_parses_and_asks_for_little(path: Path) -> None:
+    workflow = load_yaml_dict(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        assert job["timeout-minutes"] <= 60
+        for step in job["steps"]:
+            assert "run" in step or re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[\w.-]+", step["uses"])
+            for script in re.findall(r"scripts/\w+", step.get("run", "")):
+                assert (ROOT / script).is_file()
+
+
+def test_the_three_workflows_are_there() -> None:
+    assert {path.stem for path in WORKFLOWS} >= {"lint", "test", "validate"}
+
+
+@pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
+def test_translation_is_plain_text(path: Path) -> None:
+    texts = read_json(path)
+    assert set(texts) <= TRANSLATION_SECTIONS
+    for where, text in leaves(texts):
+        assert isinstance(text, str), where
+        assert text.strip() == text != "", where
+        assert not re.search(r"https?://|www\.", text), where
+        assert not re.search(r"</?\w+[^>]*>", text), where
+        assert "[%key" not in text, where
+
+
+@pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
+def test_translation_has_what_english_has(path: Path, english: dict[str, Any]) -> None:
+    original, translated = dict(leaves(english)), dict(leaves(read_json(path)))
+    assert original.keys() == translated.keys()
+    for where, text in original.items():
+        placeholders = re.findall(r"\{\w+\}", text)
+        assert sorted(placeholders) == sorted(re.findall(r"\{\w+\}", translated[where])), where
+
+
+def test_every_action_has_texts_and_an_icon(
+    services: dict[str, Any], english: dict[str, Any], icons: dict[str, Any]
+) -> None:
+    assert services.keys() == english["services"].keys() == icons["services"].keys()
+    for name, service in services.items():
+        texts = english["services"][name]
+        assert texts.keys() - {"fields", "sections"} == {"name", "description"}, name
+        assert icons["services"][name]["service"].startswith("mdi:"), name
+        fields = (service or {}).get("fields", {})
+        assert fields.keys() == texts.get("fields", {}).keys(), name
+        for field, text in texts.get("fields", {}).items():
+            assert text.keys() == {"name", "description"}, f"{name}.{field}"
+
+
+def test_every_action_is_registered_by_its_name(services: dict[str, Any]) -> None:
+    source = (INTEGRATION / "services.py").read_text()
+    assert {name for name in services if f'"{name}"' not in source} == set()
+
+
+def test_every_selector_option_has_a_text(
+    services: dict[str, Any], english: dict[str, Any]
+) -> None:
+    checked = 0
+    for name, service in services.items():
+        for field, value in (service or {}).get("fields", {}).items():
+            select = (value["selector"] or {}).get("select")
+            if not select:
+                continue
+            options = english["selector"][select["translation_key"]]["options"]
+            assert set(select["options"]) == set(options), f"{name}.{field}"
+            checked += 1
+    assert checked
+
+
+def test_no_action_hides_an_anchor(services: dict[str, Any]) -> None:
+    assert not [name for name in services if name.startswith(".")]
+
+
+@pytest.mark.parametrize("parameter", TEXT_OF_PARAMETER)
+def test_every_text_that_the_code_names_exists(parameter: str, english: dict[str, Any]) -> None:
+    known = set(english.get("exceptions", {})) | set(english.get("issues", {}))
+    known |= set(english.get("selector", {})) | set(english.get("device", {}))
+    for entities in english.get("entity", {}).values():
+        known |= set(entities)
+    missing = {key: at for key, at in string_arguments(parameter).items() if key not in known}
+    assert missing == {}
+
+
+def test_every_exception_text_is_used(english: dict[str, Any]) -> None:
+    source = "".join(path.read_text() for path in SOURCES)
+    assert {key for key in english["exceptions"] if f'"{key}"' not in source} == set()
+
+
+def test_every_error_of_the_flow_is_used(english: dict[str, Any]) -> None:
+    source = "".join(path.read_text() for path in SOURCES)
+    # Home Assistant itself aborts with these.
+    ours = {*english["config"]["error"], *english["config"]["abort"]} - {"already_configured"}
+    assert {key for key in ours if f'"{key}"' not in source} == set()
+
+
+def test_every_entity_has_a_name_and_an_icon(
+    english: dict[str, Any], icons: dict[str, Any]
+) -> None:
+    entities = set(entity_descriptions())
+    assert {platform for platform, _ in entities} == set(PLATFORMS)
+    for tree in (english["entity"], icons["entity"]):
+        assert {(platform, key) for platform, keys in tree.items() for key in keys} == entities
+    for platform, key in entities:
+        assert english["entity"][platform][key]["name"], key
+        assert icons["entity"][platform][key]["default"].startswith("mdi:"), key
+
+
+def test_every_state_has_a_text(english: dict[str, Any]) -> None:
+    with_states = 0
+    for (platform, key), description in entity_descriptions().items():
+        expected = set(getattr(description, "options", None) or ())
+        if platform == "binary_sensor" and description.device_class is None:
+            expected = {"on", "off"}
+        assert set(english["entity"][platform][key].get("state", {})) == expected, key
+        with_states += bool(expected)
+    assert with_states
+
+
+def test_icons_of_states_are_of_states_that_exist(
+    english: dict[str, Any], icons: dict[str, Any]
+) -> None:
+    for where, icon in leaves(icons):
+        assert re.fullmatch(r"mdi:[a-z0-9-]+", icon), where
+        platform, *rest = where.removeprefix("entity.").split(".")
+        if where.startswith("entity.") and rest[1] == "state":
+            assert rest[2] in english["entity"][platform][rest[0]]["state"], where
+
+
+def test_every_form_field_is_explained(english: dict[str, Any]) -> None:
+    for flow in ("config", "options"):
+        for name, step in english[flow]["step"].items():
+            assert step.get("data", {}).keys() == step.get("data_description", {}).keys(), name
+            assert (
+                step.get("menu_options", {}).keys()
+                == step.get("menu_option_descriptions", {}).keys()
+            ), name
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
+            if not re.match(r"[a-z]+:", target):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
