@@ -149,9 +149,15 @@ class Home:
             self._child = None
 
     async def restart(self) -> None:
-        """Stop and start again; the log goes on."""
-        await self.stop()
-        await self.start()
+        """Let Home Assistant restart itself, as from its menu; the log goes on."""
+        await self.act("homeassistant.restart")
+
+        async def gone() -> bool:
+            return not await self._answers()
+
+        await until("Home Assistant did not stop", gone, seconds=CHANGE_SECONDS)
+        await until("Home Assistant did not answer", self._answers, seconds=START_SECONDS)
+        await until("Home Assistant did not finish starting", self._running, seconds=START_SECONDS)
 
     async def wait(self) -> None:
         """Wait until the process ends by itself, and say so."""

@@ -1,0 +1,45 @@
+"""Processes and browser windows for this ring."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from playwright.async_api import BrowserContext
+import pytest
+import pytest_asyncio
+
+from scripts.live.demo import Demo, running
+from scripts.live.processes import free_port
+
+from .frontend import Frontend, browser_window
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip this ring where the test package is loaded: it forbids sockets and processes."""
+    if not config.pluginmanager.hasplugin("homeassistant"):
+        return
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.skip(reason="needs -p no:homeassistant"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
+    """Run the demo home and its tenant, nobody signed in; then read Home Assistant's log."""
+    state = tmp_path_factory.mktemp("demo")
+    async with running(state, (free_port(), free_port(), free_port())) as demo:
+        yield demo
+        assert demo.home.complaints() == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def window() -> AsyncIterator[BrowserContext]:
+    """Open a browser window for one test."""
+    async with browser_window() as context:
+        yield context
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def frontend(window: BrowserContext, demo: Demo) -> Frontend:
+    """Open a tab for Home Assistant."""
+    return Frontend(await window.new_page(), demo.home)

@@ -1,0 +1,36 @@
+"""The integration's directory alone, in the smallest home there is."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.live.home import Home
+from scripts.live.processes import free_port
+
+from .frontend import Frontend, browser_window
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+SMALLEST_HOME = """
+homeassistant:
+  auth_providers:
+    - type: trusted_networks
+      trusted_networks: 127.0.0.1
+      allow_bypass_login: true
+    - type: homeassistant
+frontend:
+config:
+"""
+
+
+async def test_a_copy_alone_is_offered_and_starts(tmp_path: Path) -> None:
+    directory = tmp_path / "home"
+    directory.mkdir()
+    (directory / "configuration.yaml").write_text(SMALLEST_HOME)
+    home = Home(directory, port=free_port(), environment={}, clouds=None)
+    home.install(copy=True)
+    async with home, browser_window() as window:
+        frontend = Frontend(await window.new_page(), home)
+        await frontend.choose_integration()
+        await frontend.choose_way("browser")
+        assert home.complaints() == []
