@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
+
 # Imported before Home Assistant looks for custom integrations: the test package has a directory of
 # that name too, and the first one imported wins.
 from custom_components import ms_teams_presence  # noqa: F401
-import pytest
-
 from simulator import Simulator
 from tests.plugin import CERTIFICATE
 

@@ -239,6 +239,8 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
     Methods of the sign-in raise `SignInError`; refreshing raises Home Assistant's own errors.
     """
 
+    name = "Microsoft"
+    domain = DOMAIN
     identity: Identity
     """Who signed in last through this object."""
 
@@ -247,18 +249,6 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         self._hass = hass
         self.registration = registration
         self._code_flow: msal.Result = {}
-
-    @property
-    @override
-    def name(self) -> str:
-        """Name of the implementation, which no picker ever shows."""
-        return "Microsoft"
-
-    @property
-    @override
-    def domain(self) -> str:
-        """Domain that is providing the implementation."""
-        return DOMAIN
 
     @override
     async def async_generate_authorize_url(self, flow_id: str) -> str:
@@ -423,10 +413,15 @@ class _EntraHttp:
         """Do nothing: nothing is open. MSAL's interface has it."""
 
     @staticmethod
-    def _send(method: str, url: str, **kwargs: Any) -> requests.Response:
+    def _send(
+        method: str, url: str, *, headers: Mapping[str, str] | None, **kwargs: Any
+    ) -> requests.Response:
         """Send one request; raises `SignInError` where there is no JSON object to read."""
+        headers = {**(headers or {}), hdrs.CONNECTION: "close"}
         try:
-            response = requests.request(method, url, timeout=_REQUEST_TIMEOUT, **kwargs)
+            response = requests.request(
+                method, url, headers=headers, timeout=_REQUEST_TIMEOUT, **kwargs
+            )
         except requests.RequestException as err:
             raise SignInError("cannot_connect") from err
         if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
@@ -504,11 +499,9 @@ def _stored(result: msal.Result) -> dict[str, Any]:
     token: dict[str, Any] = {name: result[name] for name in _TOKEN_MEMBERS if name in result}
     if not all(token.get(name) for name in ("access_token", "expires_in", "scope")):
         raise SignInError("unexpected_answer")
-    try:
-        token["expires_in"] = int(token["expires_in"])
-    except ValueError, TypeError:
-        raise SignInError("unexpected_answer") from None
-    return token | {"expires_at": time.time() + token["expires_in"]}
+    # MSAL has read it as a number already, or has failed over it.
+    expires_in = int(token["expires_in"])
+    return token | {"expires_in": expires_in, "expires_at": time.time() + expires_in}
 
 
 def _refusal(answer: Mapping[str, Any], *, otherwise: str = "sign_in_failed") -> SignInError:

@@ -180,11 +180,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     async def _async_setup(self) -> None:
         """Take up the preferences from before a restart."""
         for person_id, stored in (await self._store.async_load() or {}).items():
-            expires_at = dt_util.parse_datetime(stored["expires_at"])
-            if person_id in self.people and expires_at:
-                self.preferences[person_id] = Preference(
-                    Availability(stored["availability"]), expires_at
-                )
+            self.preferences[person_id] = Preference(
+                Availability(stored["availability"]), datetime.fromisoformat(stored["expires_at"])
+            )
         self._async_expire_preferences()
 
     @override

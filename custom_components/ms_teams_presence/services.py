@@ -133,16 +133,22 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
     """Run an action for everybody it is for, and name everybody for whom it failed."""
     write = action.prepare(call.data)
     targets = _resolve(call)
-    results = await asyncio.gather(
-        *(write(coordinator, person.id) for coordinator, person in targets),
-        return_exceptions=True,
-    )
-    failures = {}
-    for (_, person), result in zip(targets, results, strict=True):
-        if isinstance(result, HomeAssistantError):
-            failures[person.name] = result
-        elif isinstance(result, BaseException):
-            raise result
+
+    async def attempt(
+        coordinator: PresenceCoordinator, person: Person
+    ) -> HomeAssistantError | None:
+        try:
+            await write(coordinator, person.id)
+        except HomeAssistantError as err:
+            return err
+        return None
+
+    results = await asyncio.gather(*(attempt(*target) for target in targets))
+    failures = {
+        person.name: error
+        for (_, person), error in zip(targets, results, strict=True)
+        if error is not None
+    }
     if not failures:
         return
     if len(targets) == 1:
@@ -189,9 +195,12 @@ def _resolve(call: ServiceCall) -> list[tuple[PresenceCoordinator, Person]]:
         if entry.state is not ConfigEntryState.LOADED:
             raise _invalid("account_not_loaded", account=entry.title)
         coordinator = entry.runtime_data
-        for person in coordinator.people.values():
-            if person_key(coordinator, person.id) not in keys:
-                continue
+        people = [
+            person
+            for person in coordinator.people.values()
+            if person_key(coordinator, person.id) in keys
+        ]
+        for person in people:
             if person.id not in coordinator.writable_ids:
                 raise _invalid("read_only", person=person.name)
             targets.append((coordinator, person))

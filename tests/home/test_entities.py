@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-import logging
 from typing import Any
 
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
@@ -18,6 +17,7 @@ from simulator import Person, Simulator
 from simulator.engine import Vocabulary
 from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.log import complaints
 
 SENSORS = {
     "availability": "sensor.robin_example_availability",
@@ -56,15 +56,6 @@ def state(hass: HomeAssistant, entity_id: str) -> str:
 def shown(hass: HomeAssistant) -> tuple[str, ...]:
     """Return the states of the sensors, in their order above."""
     return tuple(state(hass, entity_id) for entity_id in SENSORS.values())
-
-
-def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what the integration has said in the log, above the level of debugging."""
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if DOMAIN in record.name and record.levelno >= logging.WARNING
-    ]
 
 
 @pytest.fixture(autouse=True)
@@ -339,6 +330,32 @@ async def test_only_what_changed_writes_its_state(
     await clock.async_advance(16)
     assert written
     assert all("robin" in entity_id for entity_id in written)
+
+
+async def test_a_write_that_changes_nothing_writes_no_state(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
+    await async_select(hass, "automatic")
+    written = []
+
+    @callback
+    def note(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    @callback
+    def everything(data: Mapping[str, Any]) -> bool:
+        return True
+
+    hass.bus.async_listen("state_reported", note, event_filter=everything)
+    await hass.services.async_call(
+        DOMAIN,
+        "clear_preferred_presence",
+        target={"entity_id": SENSORS["availability"]},
+        blocking=True,
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert not written
 
 
 async def test_unavailable_after_the_third_failure_and_back_after_one_success(

@@ -14,6 +14,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Simulator
+from tests.home.account import Account
 from tests.home.clock import HomeClock
 
 SELECT = "select.robin_example_preferred_presence"
@@ -74,13 +75,13 @@ async def test_the_actions_are_there_without_an_account(hass: HomeAssistant) -> 
 async def test_diagnostics_help_and_give_nothing_away(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    entry: PresenceConfigEntry,
+    account: Account,
     simulator: Simulator,
 ) -> None:
     robin = simulator.tenant.people["robin"]
     robin.set_status_message("Very private")
-    await entry.runtime_data.async_refresh()
     assert await async_setup_component(hass, "diagnostics", {})
+    entry = await account.async_sign_in()
     diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
 
     assert diagnostics["entry"]["access"] == "read_write"
