@@ -1,0 +1,785 @@
+"""The client against the simulator: real HTTPS, real tokens, and everything that goes wrong."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+import ssl
+import threading
+from zoneinfo import ZoneInfo
+
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
+import pytest
+
+from custom_components.ms_teams_presence.graph import client as client_module, time_zones
+from custom_components.ms_teams_presence.graph.client import PresenceClient
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
+from custom_components.ms_teams_presence.graph.errors import (
+    GraphAuthError,
+    GraphError,
+    GraphPermissionError,
+    GraphRejectedError,
+    GraphThrottledError,
+    GraphUnavailableError,
+)
+from custom_components.ms_teams_presence.graph.models import (
+    Activity,
+    Availability,
+    Presence,
+    StatusMessage,
+)
+from simulator import Person, Simulator
+from simulator.faults import Body, Loss
+from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID, CloudName
+from tests.plugin import CERTIFICATE
+
+NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
+OUT_FOR_LUNCH = StatusMessage(text="Out for lunch")
+
+
+@dataclass
+class SignIn:
+    """Robin's tokens, by a code on another device; a `TokenProvider`."""
+
+    session: ClientSession
+    address: str
+    tokens: dict[str, str] = field(default_factory=dict)
+    rejected: list[str] = field(default_factory=list)
+
+    @classmethod
+    async def create(
+        cls, simulator: Simulator, session: ClientSession, *permissions: str, prefix: str = ""
+    ) -> SignIn:
+        """Sign in."""
+        sign_in = cls(session, f"{simulator.tls_url}/{TENANT_ID}/oauth2/v2.0")
+        scopes = ["offline_access", *(prefix + permission for permission in permissions)]
+        code = await sign_in._ask("devicecode", scope=" ".join(scopes))
+        simulator.enter_device_code(code["user_code"])
+        sign_in.tokens = await sign_in._ask(
+            "token",
+            grant_type="urn:ietf:params:oauth:grant-type:device_code",
+            device_code=code["device_code"],
+        )
+        return sign_in
+
+    @property
+    def access_token(self) -> str:
+        """The token at hand."""
+        return self.tokens["access_token"]
+
+    async def __call__(self, *, rejected: str | None = None) -> str:
+        """Return the token at hand, or a new one instead of a rejected one."""
+        if rejected is not None:
+            self.rejected.append(rejected)
+            self.tokens = await self._ask(
+                "token", grant_type="refresh_token", refresh_token=self.tokens["refresh_token"]
+            )
+        return self.access_token
+
+    async def _ask(self, end: str, **fields: str) -> dict[str, str]:
+        """Ask one of the sign-in's endpoints."""
+        form = {"client_id": PUBLIC_CLIENT_ID, **fields}
+        async with self.session.post(f"{self.address}/{end}", data=form) as answer:
+            assert answer.ok, await answer.text()
+            return {name: str(value) for name, value in (await answer.json()).items()}
+
+
+def cloud_of(simulator: Simulator) -> Cloud:
+    """Return a cloud that is the simulator."""
+    return Cloud(
+        key="simulator", login=simulator.tls_url, graph=simulator.tls_url, portal=simulator.url
+    )
+
+
+@pytest.fixture(scope="session")
+def trust() -> ssl.SSLContext:
+    """Return what trusts simulators."""
+    return ssl.create_default_context(cafile=str(CERTIFICATE.bundle))
+
+
+@pytest.fixture
+async def session(simulator: Simulator, trust: ssl.SSLContext) -> AsyncIterator[ClientSession]:
+    """Return an HTTP session; it closes before the simulator stops."""
+    async with ClientSession(connector=TCPConnector(ssl=trust)) as session:
+        yield session
+
+
+@pytest.fixture
+def robin(simulator: Simulator) -> Person:
+    """Return who signed in."""
+    return simulator.tenant.people["robin"]
+
+
+@pytest.fixture
+async def sign_in(simulator: Simulator, session: ClientSession) -> SignIn:
+    """Sign in to read and write; the log of requests begins after that."""
+    sign_in = await SignIn.create(simulator, session, "Presence.Read", "Presence.ReadWrite")
+    simulator.requests.clear()
+    return sign_in
+
+
+@pytest.fixture
+def client(simulator: Simulator, session: ClientSession, sign_in: SignIn) -> PresenceClient:
+    """Return Robin's client."""
+    return PresenceClient(session, cloud_of(simulator), sign_in)
+
+
+async def error_of(call: Coroutine[object, object, object]) -> GraphError:
+    """Return the error that a call ends with."""
+    with pytest.raises(GraphError) as caught:
+        await call
+    return caught.value
+
+
+def sent(simulator: Simulator) -> list[tuple[str, str]]:
+    """Return the requests to Graph: each its method and path."""
+    return [
+        (request.method, request.path)
+        for request in simulator.requests
+        if request.path.startswith("/v1.0/")
+    ]
+
+
+# Reading
+
+
+async def test_a_presence_is_read_whole(client: PresenceClient, robin: Person) -> None:
+    robin.join_call()
+    robin.set_status_message("Out for lunch", NOON, pinned=True)
+    published = robin.status_message
+    assert published is not None
+    assert await client.async_get_my_presence() == Presence(
+        id=robin.id,
+        availability=Availability.BUSY,
+        activity=Activity.IN_A_CALL,
+        said=frozenset({Activity.BUSY, Activity.IN_A_CALL}),
+        out_of_office=False,
+        status_message=StatusMessage(
+            text="Out for lunch", expires_at=NOON, published_at=published.published, pinned=True
+        ),
+    )
+
+
+async def test_a_read_is_one_request_for_ones_own_presence(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    await client.async_get_my_presence()
+    assert sent(simulator) == [("GET", "/v1.0/me/presence")]
+
+
+async def test_a_message_without_an_end_has_no_expiry(
+    client: PresenceClient, robin: Person
+) -> None:
+    robin.set_status_message("Out for lunch")
+    status = (await client.async_get_my_presence()).status_message
+    assert status is not None
+    assert status.expires_at is None
+
+
+@pytest.mark.parametrize(
+    "gestures",
+    [
+        [],
+        ["join_call"],
+        ["join_meeting"],
+        ["present"],
+        ["focus"],
+        ["be_right_back"],
+        ["go_away"],
+        ["close_teams"],
+        ["set_out_of_office"],
+    ],
+    ids=" ".join,
+)
+async def test_both_of_graphs_vocabularies_give_the_same_presence(
+    gestures: list[str], client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    for gesture in gestures:
+        getattr(robin, gesture)()
+    classic = await client.async_get_my_presence()
+    simulator.tenant.vocabulary = "modern"
+    assert await client.async_get_my_presence() == classic
+
+
+async def test_a_conference_call_is_a_call_in_the_vocabulary_without_a_word_for_it(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    robin.join_call(conference=True)
+    simulator.tenant.vocabulary = "modern"
+    assert (await client.async_get_my_presence()).in_call
+
+
+@pytest.mark.parametrize("cloud", ["us_gov_l4", "us_gov_l5"])
+async def test_a_government_cloud_says_nothing_of_an_absence(
+    cloud: CloudName, trust: ssl.SSLContext, socket_enabled: None
+) -> None:
+    async with (
+        Simulator(CERTIFICATE, cloud=cloud) as simulator,
+        ClientSession(connector=TCPConnector(ssl=trust)) as session,
+    ):
+        sign_in = await SignIn.create(
+            simulator, session, "Presence.Read", prefix=CLOUDS[cloud].scope_prefix
+        )
+        client = PresenceClient(session, cloud_of(simulator), sign_in)
+        assert (await client.async_get_my_presence()).out_of_office is None
+
+
+@pytest.fixture
+def disk_readers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Forget all time zones; returns the threads that read one from the disk from now on."""
+    readers: list[int] = []
+
+    def read(key: str) -> ZoneInfo:
+        readers.append(threading.get_ident())
+        return ZoneInfo(key)
+
+    loaded: dict[str, tzinfo | None] = {}
+    monkeypatch.setattr(time_zones, "_loaded", loaded)
+    monkeypatch.setattr(time_zones, "ZoneInfo", read)
+    return readers
+
+
+@pytest.mark.parametrize("name", ["Tokyo Standard Time", "Nowhere/Land"])
+async def test_a_time_zone_is_read_from_the_disk_once_and_in_a_thread(
+    name: str,
+    client: PresenceClient,
+    simulator: Simulator,
+    robin: Person,
+    disk_readers: list[int],
+) -> None:
+    status = {
+        "message": {"content": "Out for lunch"},
+        "expiryDateTime": {"dateTime": "2027-03-01T21:00:00", "timeZone": name},
+    }
+    simulator.faults.add("graph", json={"id": robin.id, "statusMessage": status})
+    await client.async_get_my_presence()
+    await client.async_get_my_presence()
+    (reader,) = disk_readers
+    assert reader != threading.get_ident()
+
+
+# Writing
+
+
+@pytest.mark.parametrize("expires_at", [None, NOON])
+@pytest.mark.parametrize("pinned", [False, True])
+async def test_a_status_message_that_was_set_is_read_back(
+    client: PresenceClient, robin: Person, *, expires_at: datetime | None, pinned: bool
+) -> None:
+    await client.async_set_status_message(
+        robin.id, StatusMessage(text="Zu Tisch 🍜", expires_at=expires_at, pinned=pinned)
+    )
+    status = (await client.async_get_my_presence()).status_message
+    assert status is not None
+    assert (status.text, status.expires_at, status.pinned) == ("Zu Tisch 🍜", expires_at, pinned)
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+async def test_an_empty_status_message_clears(
+    client: PresenceClient, robin: Person, *, pinned: bool
+) -> None:
+    robin.set_status_message("Out for lunch")
+    await client.async_set_status_message(robin.id, StatusMessage(text="", pinned=pinned))
+    assert robin.status_message is None
+
+
+@pytest.mark.parametrize(
+    ("availability", "state"),
+    [
+        (Availability.AVAILABLE, ("Available", "Available")),
+        (Availability.BUSY, ("Busy", "Busy")),
+        (Availability.DO_NOT_DISTURB, ("DoNotDisturb", "DoNotDisturb")),
+        (Availability.BE_RIGHT_BACK, ("BeRightBack", "BeRightBack")),
+        (Availability.AWAY, ("Away", "Away")),
+        (Availability.OFFLINE, ("Offline", "OffWork")),
+    ],
+)
+async def test_a_preferred_presence_is_what_graph_shows(
+    availability: Availability, state: tuple[str, str], client: PresenceClient, robin: Person
+) -> None:
+    await client.async_set_preferred_presence(robin.id, availability)
+    assert robin.state == state
+
+
+@pytest.mark.parametrize(
+    ("duration", "lasts"),
+    [
+        (None, timedelta(days=1)),
+        (timedelta(hours=8), timedelta(hours=8)),
+        (timedelta(days=3, seconds=1), timedelta(days=3, seconds=1)),
+    ],
+)
+async def test_a_preferred_presence_lasts_as_asked(
+    duration: timedelta | None,
+    lasts: timedelta,
+    client: PresenceClient,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    await client.async_set_preferred_presence(robin.id, Availability.BUSY, duration)
+    assert robin.preference is not None
+    ends_in = robin.preference.ends - simulator.clock.now()
+    assert abs(ends_in - lasts) < timedelta(seconds=30)
+
+
+async def test_a_preferred_presence_that_was_cleared_is_gone(
+    client: PresenceClient, robin: Person
+) -> None:
+    robin.be_right_back()
+    await client.async_clear_preferred_presence(robin.id)
+    assert robin.preference is None
+
+
+@pytest.mark.parametrize(
+    ("write", "action", "body"),
+    [
+        (
+            lambda client, person_id: client.async_set_status_message(
+                person_id, StatusMessage(text="Out for lunch", expires_at=NOON)
+            ),
+            "setStatusMessage",
+            {
+                "statusMessage": {
+                    "message": {"content": "Out for lunch", "contentType": "text"},
+                    "expiryDateTime": {"dateTime": "2027-03-01T12:00:00.000000", "timeZone": "UTC"},
+                }
+            },
+        ),
+        (
+            lambda client, person_id: client.async_set_preferred_presence(
+                person_id, Availability.DO_NOT_DISTURB, timedelta(hours=8)
+            ),
+            "setUserPreferredPresence",
+            {
+                "availability": "DoNotDisturb",
+                "activity": "DoNotDisturb",
+                "expirationDuration": "PT28800S",
+            },
+        ),
+        (
+            lambda client, person_id: client.async_clear_preferred_presence(person_id),
+            "clearUserPreferredPresence",
+            {},
+        ),
+    ],
+    ids=["status message", "preferred presence", "no preferred presence"],
+)
+async def test_a_write_is_one_request_to_the_persons_own_address(
+    write: Callable[[PresenceClient, str], Coroutine[object, object, None]],
+    action: str,
+    body: object,
+    client: PresenceClient,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    await write(client, robin.id)
+    (request,) = simulator.requests
+    assert (request.method, request.path, request.json) == (
+        "POST",
+        f"/v1.0/users/{robin.id}/presence/{action}",
+        body,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, "empty"), (200, "html"), (200, "truncated"), (202, "null"), (204, "empty")],
+)
+async def test_a_write_succeeds_whatever_a_good_answer_holds(
+    status: int, body: Body, client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    fault = simulator.faults.add("graph", status=status, body=body)
+    await client.async_set_status_message(robin.id, OUT_FOR_LUNCH)
+    assert fault.hits == 1
+
+
+# Tokens
+
+
+async def test_a_rejected_token_is_replaced_and_the_read_repeated(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    simulator.expire_access_tokens()
+    assert (await client.async_get_my_presence()).id == robin.id
+
+
+async def test_a_rejected_token_is_replaced_and_the_write_repeated(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    simulator.expire_access_tokens()
+    await client.async_set_status_message(robin.id, OUT_FOR_LUNCH)
+    assert robin.status_message is not None
+
+
+async def test_the_provider_is_told_which_token_was_rejected(
+    client: PresenceClient, simulator: Simulator, sign_in: SignIn
+) -> None:
+    old = sign_in.access_token
+    simulator.expire_access_tokens()
+    await client.async_get_my_presence()
+    assert sign_in.rejected == [old]
+
+
+async def test_a_good_token_is_not_replaced(client: PresenceClient, sign_in: SignIn) -> None:
+    await client.async_get_my_presence()
+    assert sign_in.rejected == []
+
+
+async def test_a_second_rejection_is_an_error(client: PresenceClient, simulator: Simulator) -> None:
+    simulator.faults.add("graph", status=401)
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.status) == (GraphAuthError, 401)
+
+
+async def test_a_rejected_token_is_replaced_once(
+    client: PresenceClient, simulator: Simulator, sign_in: SignIn
+) -> None:
+    simulator.faults.add("graph", status=401)
+    await error_of(client.async_get_my_presence())
+    assert (len(sign_in.rejected), len(sent(simulator))) == (1, 2)
+
+
+async def test_an_error_of_the_repeated_request_is_its_own(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=503)
+    simulator.faults.add("graph", status=401, times=1)
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.status) == (GraphUnavailableError, 503)
+
+
+async def test_nothing_is_sent_where_there_is_no_token(
+    simulator: Simulator, session: ClientSession
+) -> None:
+    async def provide(*, rejected: str | None = None) -> str:
+        raise LookupError
+
+    client = PresenceClient(session, cloud_of(simulator), provide)
+    with pytest.raises(LookupError):
+        await client.async_get_my_presence()
+    assert simulator.requests == []
+
+
+async def test_a_redirect_is_not_followed(client: PresenceClient, simulator: Simulator) -> None:
+    elsewhere = f"{simulator.tls_url}/v1.0/users/elsewhere"
+    simulator.faults.add("GET /v1.0/me/presence", status=302, headers={"Location": elsewhere})
+    await error_of(client.async_get_my_presence())
+    assert sent(simulator) == [("GET", "/v1.0/me/presence")]
+
+
+async def test_a_token_is_sent_to_nobody_without_a_trusted_certificate(
+    simulator: Simulator, sign_in: SignIn
+) -> None:
+    trusts_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async with ClientSession(connector=TCPConnector(ssl=trusts_nobody)) as session:
+        client = PresenceClient(session, cloud_of(simulator), sign_in)
+        await error_of(client.async_get_my_presence())
+    assert simulator.requests == []
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (302, GraphUnavailableError, "UnknownError"),
+        (400, GraphRejectedError, "BadRequest"),
+        (401, GraphAuthError, "InvalidAuthenticationToken"),
+        (403, GraphPermissionError, "Forbidden"),
+        (404, GraphRejectedError, "NotFound"),
+        (409, GraphRejectedError, "Conflict"),
+        (423, GraphRejectedError, "Locked"),
+        (429, GraphThrottledError, "TooManyRequests"),
+        (500, GraphUnavailableError, "InternalServerError"),
+        (502, GraphUnavailableError, "BadGateway"),
+        (503, GraphUnavailableError, "ServiceUnavailable"),
+        (504, GraphUnavailableError, "GatewayTimeout"),
+        (509, GraphUnavailableError, "BandwidthLimitExceeded"),
+    ],
+)
+async def test_a_refusal_is_the_error_that_says_what_to_do(
+    status: int,
+    kind: type[GraphError],
+    code: str,
+    client: PresenceClient,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    simulator.faults.add("graph", status=status)
+    error = await error_of(client.async_set_status_message(robin.id, OUT_FOR_LUNCH))
+    assert (type(error), error.status, error.code) == (kind, status, code)
+
+
+async def test_a_write_without_the_permission_is_refused(
+    simulator: Simulator, session: ClientSession, robin: Person
+) -> None:
+    sign_in = await SignIn.create(simulator, session, "Presence.Read")
+    client = PresenceClient(session, cloud_of(simulator), sign_in)
+    error = await error_of(client.async_set_status_message(robin.id, OUT_FOR_LUNCH))
+    assert type(error) is GraphPermissionError
+
+
+async def test_a_message_that_graph_finds_too_long_is_refused(
+    client: PresenceClient, robin: Person
+) -> None:
+    error = await error_of(
+        client.async_set_status_message(robin.id, StatusMessage(text="long " * 100))
+    )
+    assert type(error) is GraphRejectedError
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 503])
+async def test_a_refusal_has_the_id_of_graphs_answer(
+    status: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=status, headers={"request-id": "94fb3b52"})
+    assert (await error_of(client.async_get_my_presence())).request_id == "94fb3b52"
+
+
+@pytest.mark.parametrize("body", ["empty", "html", "truncated", "wrong_type", "null"])
+async def test_a_refusal_whose_body_is_not_graphs_has_no_code(
+    body: Body, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=403, body=body)
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.code) == (GraphPermissionError, "")
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"error": None}, {"error": "denied"}, {"error": {}}, {"error": []}, "error", 7]
+)
+async def test_a_refusal_whose_body_is_of_another_shape_has_no_code(
+    body: object, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=403, json=body)
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.code) == (GraphPermissionError, "")
+
+
+async def test_the_text_of_a_refusal_holds_no_token(
+    client: PresenceClient, simulator: Simulator, sign_in: SignIn
+) -> None:
+    simulator.faults.add("graph", status=401)
+    error = await error_of(client.async_get_my_presence())
+    assert sign_in.access_token not in f"{error} {error!r}"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (GraphRejectedError(status=400), "HTTP 400"),
+        (GraphThrottledError(retry_after=7, code="TooMany"), "HTTP 429 TooMany"),
+        (GraphAuthError(status=401, request_id="94fb3b52"), "HTTP 401 94fb3b52"),
+        (
+            GraphUnavailableError(status=503, code="Busy", request_id="94fb3b52"),
+            "HTTP 503 Busy 94fb3b52",
+        ),
+        (GraphUnavailableError(code="notJson"), "no answer notJson"),
+        (GraphUnavailableError(), "no answer"),
+    ],
+)
+def test_the_text_of_an_error_is_what_a_maintainer_needs(error: GraphError, text: str) -> None:
+    assert str(error) == text
+
+
+# Being told to wait
+
+
+@dataclass(frozen=True)
+class FromNow:
+    """An HTTP date so many seconds from now."""
+
+    seconds: int
+
+
+WAITS: list[tuple[int | str | FromNow, float | None]] = [
+    (7, 7),
+    (0, 0),
+    (3601, 3600),
+    ("9" * 40, 3600),
+    (FromNow(60), 60),
+    (FromNow(-60), 0),
+    (FromNow(86400), 3600),
+    ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+    ("Sat, 01 Jan 2000 00:00:00 -0000", None),
+    ("Sat, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+    ("soon", None),
+    ("", None),
+    ("-7", None),
+    ("1.5", None),
+]
+
+
+def header(wait: int | str | FromNow) -> int | str | datetime:
+    """Return a fault's Retry-After for a wait."""
+    if isinstance(wait, FromNow):
+        return datetime.now(UTC) + timedelta(seconds=wait.seconds)
+    return wait
+
+
+@pytest.mark.parametrize(("wait", "seconds"), WAITS)
+async def test_too_many_requests_says_how_long_to_wait(
+    wait: int | str | FromNow, seconds: float | None, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=429, retry_after=header(wait))
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphThrottledError)
+    # What cannot be read counts as what Graph means when it says nothing.
+    assert error.retry_after == pytest.approx(30 if seconds is None else seconds, abs=5)
+
+
+async def test_too_many_requests_without_a_word_about_it_is_half_a_minute(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=429)
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphThrottledError)
+    assert error.retry_after == 30
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [(7, 7), ("9999", 3600), (FromNow(60), 60), ("soon", None)]
+)
+async def test_an_outage_may_say_how_long_it_takes(
+    wait: int | str | FromNow, seconds: float | None, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=503, retry_after=header(wait))
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphUnavailableError)
+    assert error.retry_after == (None if seconds is None else pytest.approx(seconds, abs=5))
+
+
+async def test_an_outage_may_leave_open_how_long_it_takes(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=503)
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphUnavailableError)
+    assert error.retry_after is None
+
+
+async def test_the_throttle_of_graph_itself_is_understood(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.graph.throttle.limit = 1
+    await client.async_get_my_presence()
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphThrottledError)
+    assert 0 < error.retry_after <= 30
+
+
+# Answers that are no presence
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("empty", "notJson"),
+        ("html", "notJson"),
+        ("truncated", "notJson"),
+        ("null", "notPresence"),
+        ("wrong_type", "notPresence"),
+    ],
+)
+async def test_a_body_that_is_no_presence_will_pass(
+    body: Body, code: str, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", body=body)
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.code) == (GraphUnavailableError, code)
+
+
+async def test_a_list_of_presences_is_not_ones_own(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    simulator.faults.add("graph", json={"value": [{"id": robin.id, "availability": "Busy"}]})
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.code) == (GraphUnavailableError, "notPresence")
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_a_huge_body_is_not_read_to_its_end(
+    status: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=status, body="huge")
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.status, error.code) == (GraphUnavailableError, status, "tooLarge")
+
+
+async def test_a_body_that_is_not_packed_as_it_says_will_pass(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", body="html", headers={"Content-Encoding": "gzip"})
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.status) == (GraphUnavailableError, 0)
+
+
+# No answer
+
+
+@pytest.mark.parametrize("loss", ["close", "reset"])
+async def test_a_lost_answer_will_pass(
+    loss: Loss, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", loss=loss)
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.status) == (GraphUnavailableError, 0)
+
+
+async def test_an_answer_that_never_comes_is_given_up(
+    client: PresenceClient, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_TIMEOUT", ClientTimeout(total=0.1))
+    simulator.faults.add("graph", loss="hang")
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.code) == (GraphUnavailableError, "TimeoutError")
+
+
+async def test_a_closed_port_will_pass(client: PresenceClient, simulator: Simulator) -> None:
+    await simulator.stop()
+    error = await error_of(client.async_get_my_presence())
+    assert (type(error), error.code) == (GraphUnavailableError, "ClientConnectorError")
+
+
+async def test_the_client_recovers_as_soon_as_graph_does(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    await simulator.stop()
+    await error_of(client.async_get_my_presence())
+    await simulator.start()
+    assert (await client.async_get_my_presence()).id == robin.id
+
+
+# Clouds
+
+
+@pytest.mark.parametrize(
+    ("key", "login", "graph"),
+    [
+        ("global", "https://login.microsoftonline.com", "https://graph.microsoft.com"),
+        ("us_gov_l4", "https://login.microsoftonline.us", "https://graph.microsoft.us"),
+        ("us_gov_l5", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    ],
+)
+def test_a_cloud_is_where_microsoft_says(key: str, login: str, graph: str) -> None:
+    cloud = CLOUDS[key]
+    assert (cloud.login, cloud.graph) == (login, graph)
+
+
+def test_every_cloud_with_presence_is_offered_by_its_key() -> None:
+    assert {key: cloud.key for key, cloud in CLOUDS.items()} == {
+        "global": "global",
+        "us_gov_l4": "us_gov_l4",
+        "us_gov_l5": "us_gov_l5",
+    }
+
+
+@pytest.mark.parametrize("key", ["us_gov_l4", "us_gov_l5"])
+def test_a_permission_of_a_government_cloud_is_asked_of_its_own_graph(key: str) -> None:
+    assert CLOUDS[key].scope_prefix == f"{CLOUDS[key].graph}/"
+
+
+def test_the_authority_of_a_tenant_is_below_the_login_host() -> None:
+    assert CLOUDS["global"].authority("organizations") == (
+        "https://login.microsoftonline.com/organizations"
+    )

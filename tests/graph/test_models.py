@@ -1,0 +1,676 @@
+"""What is made of Graph's JSON, and what is sent back: no network, no simulator."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+import logging
+
+from hypothesis import given, settings, strategies as st
+import pytest
+
+from custom_components.ms_teams_presence.graph.models import (
+    Activity,
+    Availability,
+    Presence,
+    StatusMessage,
+    time_zone_names,
+)
+
+ID = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
+LOGGER = "custom_components.ms_teams_presence.graph.models"
+PIN = "<pinnednote></pinnednote>"
+
+# All words of both of Microsoft's lists, as Microsoft spells them, and what each one says.
+WORDS: dict[str, tuple[Availability | None, Activity | None]] = {
+    "Available": (Availability.AVAILABLE, Activity.AVAILABLE),
+    "AvailableIdle": (Availability.AVAILABLE, Activity.INACTIVE),
+    "AvailableInactive": (Availability.AVAILABLE, Activity.INACTIVE),
+    "Away": (Availability.AWAY, Activity.AWAY),
+    "BeRightBack": (Availability.BE_RIGHT_BACK, Activity.BE_RIGHT_BACK),
+    "Busy": (Availability.BUSY, Activity.BUSY),
+    "BusyIdle": (Availability.BUSY, Activity.INACTIVE),
+    "DoNotDisturb": (Availability.DO_NOT_DISTURB, Activity.DO_NOT_DISTURB),
+    "focusing": (Availability.DO_NOT_DISTURB, Activity.FOCUSING),
+    "inACall": (Availability.BUSY, Activity.IN_A_CALL),
+    "InAConferenceCall": (Availability.BUSY, Activity.IN_A_CONFERENCE_CALL),
+    "inAMeeting": (Availability.BUSY, Activity.IN_A_MEETING),
+    "Inactive": (Availability.AVAILABLE, Activity.INACTIVE),
+    "Offline": (Availability.OFFLINE, Activity.OFFLINE),
+    "OffWork": (Availability.OFFLINE, Activity.OFF_WORK),
+    "OutOfOffice": (None, Activity.OUT_OF_OFFICE),
+    "presenting": (Availability.DO_NOT_DISTURB, Activity.PRESENTING),
+    "PresenceUnknown": (None, None),
+    "UrgentInterruptionsOnly": (
+        Availability.DO_NOT_DISTURB,
+        Activity.URGENT_INTERRUPTIONS_ONLY,
+    ),
+}
+# Those of them that only repeat an availability.
+PLAIN_WORDS = ("Available", "Away", "BeRightBack", "Busy", "DoNotDisturb", "Offline")
+SPELLINGS: list[Callable[[str], str]] = [str, str.lower, str.upper, str.swapcase]
+
+
+def read(availability: object = None, activity: object = None, **members: object) -> Presence:
+    """Read a presence that names a person and has these members."""
+    body = {"id": ID, "availability": availability, "activity": activity} | members
+    presence = Presence.from_graph(body)
+    assert presence is not None
+    return presence
+
+
+def message(content: object = "Out for lunch", **members: object) -> StatusMessage:
+    """Read a status message that has a text and these members."""
+    status = StatusMessage.from_graph({"message": {"content": content}} | members)
+    assert status is not None
+    return status
+
+
+def expiry(date_time: object, **members: object) -> datetime | None:
+    """Read when a status message goes."""
+    return message(expiryDateTime={"dateTime": date_time} | members).expires_at
+
+
+# Words
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_as_availability_says_the_availability_in_any_case(word: str) -> None:
+    found = {read(availability=spell(word)).availability for spell in SPELLINGS}
+    assert found == {WORDS[word][0]}
+
+
+@pytest.mark.parametrize("word", sorted(WORDS.keys() - PLAIN_WORDS))
+def test_a_telling_word_as_availability_says_the_activity_in_any_case(word: str) -> None:
+    found = {read(availability=spell(word)).activity for spell in SPELLINGS}
+    assert found == {WORDS[word][1]}
+
+
+@pytest.mark.parametrize("word", PLAIN_WORDS)
+def test_a_plain_word_as_availability_says_no_activity(word: str) -> None:
+    assert read(availability=word).activity is None
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_as_activity_says_the_activity_in_any_case(word: str) -> None:
+    found = {read(activity=spell(word)).activity for spell in SPELLINGS}
+    assert found == {WORDS[word][1]}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_as_activity_says_no_availability(word: str) -> None:
+    assert read(activity=word).availability is None
+
+
+@pytest.mark.parametrize(
+    ("availability", "activity", "expected"),
+    [
+        # The pairs in Microsoft's pages.
+        ("Available", "Available", (Availability.AVAILABLE, Activity.AVAILABLE)),
+        ("Available", "OutOfOffice", (Availability.AVAILABLE, Activity.OUT_OF_OFFICE)),
+        ("Available", "AvailableInactive", (Availability.AVAILABLE, Activity.INACTIVE)),
+        ("Busy", "Busy", (Availability.BUSY, Activity.BUSY)),
+        ("Busy", "InACall", (Availability.BUSY, Activity.IN_A_CALL)),
+        ("Busy", "InAConferenceCall", (Availability.BUSY, Activity.IN_A_CONFERENCE_CALL)),
+        ("Busy", "InAMeeting", (Availability.BUSY, Activity.IN_A_MEETING)),
+        ("DoNotDisturb", "DoNotDisturb", (Availability.DO_NOT_DISTURB, Activity.DO_NOT_DISTURB)),
+        ("DoNotDisturb", "Presenting", (Availability.DO_NOT_DISTURB, Activity.PRESENTING)),
+        ("Away", "Away", (Availability.AWAY, Activity.AWAY)),
+        ("Away", "BeRightBack", (Availability.AWAY, Activity.BE_RIGHT_BACK)),
+        ("BeRightBack", "BeRightBack", (Availability.BE_RIGHT_BACK, Activity.BE_RIGHT_BACK)),
+        ("Offline", "OffWork", (Availability.OFFLINE, Activity.OFF_WORK)),
+        ("Offline", "Offline", (Availability.OFFLINE, Activity.OFFLINE)),
+        # Pairs that follow from the lists of words.
+        ("DoNotDisturb", "Focusing", (Availability.DO_NOT_DISTURB, Activity.FOCUSING)),
+        (
+            "DoNotDisturb",
+            "UrgentInterruptionsOnly",
+            (Availability.DO_NOT_DISTURB, Activity.URGENT_INTERRUPTIONS_ONLY),
+        ),
+        ("inACall", "busy", (Availability.BUSY, Activity.IN_A_CALL)),
+        ("inACall", "available", (Availability.BUSY, Activity.IN_A_CALL)),
+        ("inAMeeting", "busy", (Availability.BUSY, Activity.IN_A_MEETING)),
+        ("presenting", "doNotDisturb", (Availability.DO_NOT_DISTURB, Activity.PRESENTING)),
+        ("focusing", "doNotDisturb", (Availability.DO_NOT_DISTURB, Activity.FOCUSING)),
+        ("inACall", "outOfOffice", (Availability.BUSY, Activity.IN_A_CALL)),
+        ("busy", "outOfOffice", (Availability.BUSY, Activity.OUT_OF_OFFICE)),
+        # What somebody does outweighs that they have not touched the keyboard.
+        ("BusyIdle", "InAMeeting", (Availability.BUSY, Activity.IN_A_MEETING)),
+        ("BusyIdle", "Busy", (Availability.BUSY, Activity.INACTIVE)),
+        ("AvailableIdle", "Available", (Availability.AVAILABLE, Activity.INACTIVE)),
+        ("AvailableIdle", "OutOfOffice", (Availability.AVAILABLE, Activity.OUT_OF_OFFICE)),
+        # One half unknown.
+        ("Snoozing", "InACall", (None, Activity.IN_A_CALL)),
+        ("Busy", "Snoozing", (Availability.BUSY, None)),
+        ("AvailableIdle", "Snoozing", (Availability.AVAILABLE, Activity.INACTIVE)),
+        ("PresenceUnknown", "PresenceUnknown", (None, None)),
+    ],
+)
+def test_a_pair_of_words_gives_the_more_telling_activity(
+    availability: str, activity: str, expected: tuple[Availability | None, Activity | None]
+) -> None:
+    presence = read(availability, activity)
+    assert (presence.availability, presence.activity) == expected
+
+
+@pytest.mark.parametrize(
+    ("classic", "modern"),
+    [
+        (("Available", "Available"), ("available", "available")),
+        (("Available", "OutOfOffice"), ("available", "outOfOffice")),
+        (("Busy", "InACall"), ("inACall", "busy")),
+        (("Busy", "InAMeeting"), ("inAMeeting", "busy")),
+        (("DoNotDisturb", "Presenting"), ("presenting", "doNotDisturb")),
+        (("DoNotDisturb", "Focusing"), ("focusing", "doNotDisturb")),
+        (("Offline", "Offline"), ("offline", "offline")),
+    ],
+)
+def test_a_classic_pair_and_its_modern_pair_are_the_same_presence(
+    classic: tuple[str, str], modern: tuple[str, str]
+) -> None:
+    assert read(*classic) == read(*modern)
+
+
+@pytest.mark.parametrize("word", ["Snoozing", "", " Busy", "Busy!", "b\u0131sy", "Bus\ud83d", "9"])
+def test_an_unknown_word_is_an_unknown_state(word: str) -> None:
+    presence = read(word, word)
+    assert (presence.availability, presence.activity) == (None, None)
+
+
+def test_an_unknown_word_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, LOGGER):
+        read(availability="Daydreaming")
+        read(availability="Daydreaming")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Graph's availability 'daydreaming' is not known here and shown as unknown"
+    ]
+
+
+def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, LOGGER):
+        read(activity="Day\ndreaming" * 1000)
+    (record,) = caplog.records
+    assert len(record.getMessage()) < 120
+    assert "\n" not in record.getMessage()
+
+
+@pytest.mark.parametrize("word", ["PresenceUnknown", "", None, 7])
+def test_what_is_no_unknown_word_is_not_logged(
+    word: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, LOGGER):
+        read(word, word)
+    assert caplog.records == []
+
+
+# What follows from the words
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("Busy", "InACall"), True),
+        (("inACall", "busy"), True),
+        (("Busy", "InAConferenceCall"), True),
+        (("DoNotDisturb", "Presenting"), True),
+        (("presenting", "doNotDisturb"), True),
+        (("inACall", "outOfOffice"), True),
+        (("Busy", "InAMeeting"), False),
+        (("Busy", "Snoozing"), False),
+        (("Available", "Available"), False),
+        (("PresenceUnknown", "PresenceUnknown"), None),
+        ((None, None), None),
+    ],
+)
+def test_in_call_is_a_call_a_conference_or_presenting(
+    words: tuple[str | None, str | None], *, expected: bool | None
+) -> None:
+    assert read(*words).in_call is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("Busy", "InAMeeting"), True),
+        (("inAMeeting", "busy"), True),
+        (("inAMeeting", "InACall"), True),
+        (("Busy", "InACall"), False),
+        (("PresenceUnknown", "PresenceUnknown"), None),
+    ],
+)
+def test_in_meeting_is_said_by_either_member(
+    words: tuple[str, str], *, expected: bool | None
+) -> None:
+    assert read(*words).in_meeting is expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("DoNotDisturb", "Presenting"), True),
+        (("presenting", "doNotDisturb"), True),
+        (("DoNotDisturb", "DoNotDisturb"), False),
+        (("PresenceUnknown", "PresenceUnknown"), None),
+    ],
+)
+def test_presenting_is_said_by_either_member(
+    words: tuple[str, str], *, expected: bool | None
+) -> None:
+    assert read(*words).presenting is expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "activity", "expected"),
+    [
+        (True, "Available", True),
+        (True, None, True),
+        (False, "OutOfOffice", True),
+        (None, "OutOfOffice", True),
+        (False, "Available", False),
+        (None, "Available", False),
+        (False, None, False),
+        (None, None, None),
+    ],
+)
+def test_out_of_office_is_said_by_the_setting_or_the_activity(
+    *, setting: bool | None, activity: str | None, expected: bool | None
+) -> None:
+    presence = read(activity=activity, outOfOfficeSettings={"isOutOfOffice": setting})
+    assert presence.is_out_of_office is expected
+
+
+# Presence
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            {
+                "id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
+                "availability": "Available",
+                "activity": "Available",
+                "outOfOfficeSettings": {"message": None, "isOutOfOffice": False},
+                "sequenceNumber": "A0129311063",
+            },
+            Presence(
+                id="fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
+                availability=Availability.AVAILABLE,
+                activity=Activity.AVAILABLE,
+                said=frozenset({Activity.AVAILABLE}),
+                out_of_office=False,
+            ),
+        ),
+        (
+            {
+                "id": "66825e03-7ef5-42da-9069-724602c31f6b",
+                "availability": "DoNotDisturb",
+                "activity": "Presenting",
+                "outOfOfficeSettings": {"message": None, "isOutOfOffice": False},
+                "sequenceNumber": "A0129311063",
+            },
+            Presence(
+                id="66825e03-7ef5-42da-9069-724602c31f6b",
+                availability=Availability.DO_NOT_DISTURB,
+                activity=Activity.PRESENTING,
+                said=frozenset({Activity.DO_NOT_DISTURB, Activity.PRESENTING}),
+                out_of_office=False,
+            ),
+        ),
+        (
+            {
+                "id": "dc74d9bb-6afe-433d-8eaa-e39d80d3a647",
+                "availability": "Away",
+                "activity": "BeRightBack",
+                "outOfOfficeSettings": {"message": None, "isOutOfOffice": False},
+                "sequenceNumber": "A0129311063",
+            },
+            Presence(
+                id="dc74d9bb-6afe-433d-8eaa-e39d80d3a647",
+                availability=Availability.AWAY,
+                activity=Activity.BE_RIGHT_BACK,
+                said=frozenset({Activity.AWAY, Activity.BE_RIGHT_BACK}),
+                out_of_office=False,
+            ),
+        ),
+        (
+            {
+                "id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
+                "availability": "Available",
+                "activity": "Available",
+                "outOfOfficeSettings": {"message": None, "isOutOfOffice": False},
+                "statusMessage": {
+                    "message": {"content": "Hey I am available now", "contentType": "text"}
+                },
+            },
+            Presence(
+                id="fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
+                availability=Availability.AVAILABLE,
+                activity=Activity.AVAILABLE,
+                said=frozenset({Activity.AVAILABLE}),
+                out_of_office=False,
+                status_message=StatusMessage(text="Hey I am available now"),
+            ),
+        ),
+    ],
+    ids=["own", "colleague", "colleague by another path", "colleague with a message"],
+)
+def test_an_answer_from_microsofts_pages_is_read_whole(
+    answer: dict[str, object], expected: Presence
+) -> None:
+    assert Presence.from_graph(answer) == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        "presence",
+        7,
+        [],
+        [{"id": ID}],
+        {},
+        {"id": None},
+        {"id": ""},
+        {"id": 7},
+        {"value": [{"id": ID}]},
+    ],
+)
+def test_an_answer_that_names_no_person_is_no_presence(answer: object) -> None:
+    assert Presence.from_graph(answer) is None
+
+
+def test_a_person_is_the_same_in_any_case_of_the_id() -> None:
+    presence = Presence.from_graph({"id": ID.upper()})
+    assert presence is not None
+    assert presence.id == ID
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["availability", "activity", "outOfOfficeSettings", "statusMessage"],
+)
+def test_a_member_of_another_type_counts_as_missing(member: str) -> None:
+    odd: list[object] = [None, True, 7, 1.5, [], ["Busy"], {}, {"value": "Busy"}]
+    read_anyway = [Presence.from_graph({"id": ID, member: value}) for value in odd]
+    assert read_anyway == [Presence(id=ID)] * len(odd)
+
+
+@pytest.mark.parametrize("value", [None, 0, 1, "true", [], {}])
+def test_out_of_office_is_unknown_where_it_is_no_boolean(value: object) -> None:
+    assert read(outOfOfficeSettings={"isOutOfOffice": value}).out_of_office is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("A0129311063", "A0129311063"), (None, ""), (7, "")]
+)
+def test_the_sequence_number_is_a_text(value: object, expected: str) -> None:
+    assert read(sequenceNumber=value).sequence_number == expected
+
+
+def test_the_sequence_number_alone_is_no_change() -> None:
+    assert read(sequenceNumber="A0129311063") == read(sequenceNumber="A0129311064")
+
+
+# Status message
+
+
+def test_a_status_message_is_read_whole() -> None:
+    assert StatusMessage.from_graph(
+        {
+            "message": {"content": f"Out for lunch{PIN}", "contentType": "text"},
+            "expiryDateTime": {
+                "dateTime": "2022-10-18T17:05:33.2079781",
+                "timeZone": "Pacific Standard Time",
+            },
+            "publishedDateTime": "2022-10-17T23:59:59.1234567Z",
+        }
+    ) == StatusMessage(
+        text="Out for lunch",
+        expires_at=datetime(2022, 10, 19, 0, 5, 33, 207978, tzinfo=UTC),
+        published_at=datetime(2022, 10, 17, 23, 59, 59, 123456, tzinfo=UTC),
+        pinned=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        None,
+        "Out for lunch",
+        [],
+        {},
+        {"message": None},
+        {"message": "Out for lunch"},
+        {"message": {}},
+        {"message": {"content": None}},
+        {"message": {"content": 7}},
+        {"message": {"content": ""}},
+        {"message": {"content": " \n\t"}},
+        {"message": {"content": PIN}},
+        {"message": {"content": f" {PIN} "}},
+    ],
+)
+def test_a_message_without_text_is_no_message(status: object) -> None:
+    assert StatusMessage.from_graph(status) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "pinned"),
+    [
+        ("Out for lunch", False),
+        ("  Out for lunch\n", False),
+        (f"Out for lunch{PIN}", True),
+        (f"Out for lunch {PIN}\n", True),
+        ("Out for lunch<PinnedNote> </PinnedNote>", True),
+        (f"{PIN}Out for lunch", True),
+        (f"Out for lunch{PIN}{PIN}", True),
+    ],
+)
+def test_the_mark_of_a_pinned_note_is_not_part_of_the_text(content: str, *, pinned: bool) -> None:
+    assert message(content) == StatusMessage(text="Out for lunch", pinned=pinned)
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "hour"),
+    [
+        ({"timeZone": "UTC"}, 17),
+        ({"timeZone": "Etc/GMT"}, 17),
+        ({"timeZone": "tzone://Microsoft/Utc"}, 17),
+        ({"timeZone": "W. Europe Standard Time"}, 15),
+        ({"timeZone": "Tokyo Standard Time"}, 8),
+        ({"timeZone": "Europe/Berlin"}, 15),
+        ({"timeZone": "Nonsense Standard Time"}, 17),
+        ({"timeZone": "Nowhere/Land"}, 17),
+        ({"timeZone": ""}, 17),
+        ({"timeZone": None}, 17),
+        ({"timeZone": 7}, 17),
+        ({}, 17),
+    ],
+)
+def test_an_expiry_is_in_its_time_zone_or_else_in_utc(
+    time_zone: dict[str, object], hour: int
+) -> None:
+    assert expiry("2022-10-18T17:05:33", **time_zone) == datetime(
+        2022, 10, 18, hour, 5, 33, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    ("date_time", "expected"),
+    [
+        ("2022-10-18T17:05:33.2079781", datetime(2022, 10, 18, 17, 5, 33, 207978, tzinfo=UTC)),
+        ("2022-10-18T17:05:33.5", datetime(2022, 10, 18, 17, 5, 33, 500000, tzinfo=UTC)),
+        ("2022-10-18T17:05", datetime(2022, 10, 18, 17, 5, tzinfo=UTC)),
+        ("2022-10-18", datetime(2022, 10, 18, tzinfo=UTC)),
+    ],
+)
+def test_an_expiry_is_read_at_any_precision(date_time: str, expected: datetime) -> None:
+    assert expiry(date_time, timeZone="UTC") == expected
+
+
+@pytest.mark.parametrize("date_time", ["2022-10-18T19:05:33+02:00", "2022-10-18T17:05:33Z"])
+def test_an_offset_in_the_date_outweighs_the_time_zone(date_time: str) -> None:
+    assert expiry(date_time, timeZone="Tokyo Standard Time") == datetime(
+        2022, 10, 18, 17, 5, 33, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    "date_time",
+    ["9999-12-30T23:00:00.0000000", "9999-12-31T23:59:59.9999999Z", "9999-01-01T00:00:00+14:00"],
+)
+def test_the_year_9999_is_never(date_time: str) -> None:
+    assert expiry(date_time, timeZone="Pacific Standard Time") is None
+
+
+@pytest.mark.parametrize(
+    "date_time",
+    ["", "tomorrow", "2022-13-01T00:00:00", "2022-10-18T25:00:00", "0001-01-01T00:00:00", None, 7],
+)
+def test_an_expiry_that_is_no_date_is_never(date_time: object) -> None:
+    # East of Greenwich the first of all days begins before time does.
+    assert expiry(date_time, timeZone="Tokyo Standard Time") is None
+
+
+@pytest.mark.parametrize("value", [None, "2022-10-18T17:05:33Z", 7, [], {}])
+def test_an_expiry_of_another_shape_is_never(value: object) -> None:
+    assert message(expiryDateTime=value).expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2022-10-17T08:00:00.1234567Z", datetime(2022, 10, 17, 8, 0, 0, 123456, tzinfo=UTC)),
+        ("2022-10-17T10:00:00+02:00", datetime(2022, 10, 17, 8, tzinfo=UTC)),
+        ("2022-10-17T08:00:00", datetime(2022, 10, 17, 8, tzinfo=UTC)),
+        ("yesterday", None),
+        (None, None),
+        (7, None),
+        ({"dateTime": "2022-10-17T08:00:00", "timeZone": "UTC"}, None),
+    ],
+)
+def test_the_publication_is_a_moment_or_unknown(value: object, expected: datetime | None) -> None:
+    assert message(publishedDateTime=value).published_at == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (StatusMessage(text="Out for lunch"), "Out for lunch"),
+        (StatusMessage(text="Out for lunch", pinned=True), f"Out for lunch{PIN}"),
+        (StatusMessage(text=""), ""),
+        (StatusMessage(text="", pinned=True), ""),
+    ],
+)
+def test_a_message_without_an_end_is_written_as_its_content(
+    status: StatusMessage, content: str
+) -> None:
+    assert status.to_graph() == {"message": {"content": content, "contentType": "text"}}
+
+
+@pytest.mark.parametrize(
+    "expires_at",
+    [
+        datetime(2022, 10, 18, 17, 5, 33, 207978, tzinfo=UTC),
+        datetime(2022, 10, 18, 19, 5, 33, 207978, tzinfo=timezone(timedelta(hours=2))),
+    ],
+)
+def test_an_expiry_is_written_in_utc_without_an_offset(expires_at: datetime) -> None:
+    status = StatusMessage(text="Out for lunch", expires_at=expires_at).to_graph()
+    assert status["expiryDateTime"] == {
+        "dateTime": "2022-10-18T17:05:33.207978",
+        "timeZone": "UTC",
+    }
+
+
+def test_the_publication_is_not_written() -> None:
+    status = StatusMessage(text="Out for lunch", published_at=datetime(2022, 10, 17, tzinfo=UTC))
+    assert status.to_graph().keys() == {"message"}
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ({"statusMessage": {"expiryDateTime": {"timeZone": "Europe/Berlin"}}}, ["Europe/Berlin"]),
+        ({"statusMessage": {"expiryDateTime": {"timeZone": ""}}}, []),
+        ({"statusMessage": {"expiryDateTime": {"timeZone": 7}}}, []),
+        ({"statusMessage": {"expiryDateTime": None}}, []),
+        ({"statusMessage": None}, []),
+        ({}, []),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_the_time_zones_of_a_presence_are_those_it_names(body: object, names: list[str]) -> None:
+    assert time_zone_names(body) == names
+
+
+# Whatever comes
+
+
+def _objects(members: dict[str, st.SearchStrategy[object]]) -> st.SearchStrategy[object]:
+    """Objects that have some of these members, each of the right shape or any other."""
+    anything = {name: value | JSON for name, value in members.items()}
+    return st.fixed_dictionaries({}, optional=anything)
+
+
+JSON: st.SearchStrategy[object] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+_WORD = st.sampled_from(sorted(WORDS)) | st.text(max_size=12)
+_DATE_TIME = st.datetimes().map(datetime.isoformat) | st.text(max_size=30)
+_ZONE = st.sampled_from(["UTC", "Tokyo Standard Time", "Europe/Berlin"]) | st.text(max_size=12)
+_STATUS_MESSAGE = _objects(
+    {
+        "message": _objects({"content": st.text() | st.just(PIN)}),
+        "expiryDateTime": _objects({"dateTime": _DATE_TIME, "timeZone": _ZONE}),
+        "publishedDateTime": _DATE_TIME,
+    }
+)
+_PRESENCE = _objects(
+    {
+        "id": st.just(ID),
+        "availability": _WORD,
+        "activity": _WORD,
+        "outOfOfficeSettings": _objects({"isOutOfOffice": st.booleans()}),
+        "statusMessage": _STATUS_MESSAGE,
+        "sequenceNumber": st.text(max_size=12),
+    }
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON | _PRESENCE)
+def test_any_json_is_a_presence_or_none(data: object) -> None:
+    assert isinstance(Presence.from_graph(data), Presence | None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON | _STATUS_MESSAGE)
+def test_any_json_is_a_status_message_or_none(data: object) -> None:
+    assert isinstance(StatusMessage.from_graph(data), StatusMessage | None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON | _PRESENCE)
+def test_the_time_zones_of_any_json_are_strings(data: object) -> None:
+    assert all(isinstance(name, str) for name in time_zone_names(data))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.builds(
+        StatusMessage,
+        text=st.text(min_size=1).map(str.strip).filter(bool),
+        expires_at=st.none()
+        | st.datetimes(
+            min_value=datetime(2000, 1, 1),  # noqa: DTZ001
+            max_value=datetime(9998, 12, 30),  # noqa: DTZ001
+            timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours))),
+        ),
+        pinned=st.booleans(),
+    )
+)
+def test_a_status_message_reads_as_it_was_written(status: StatusMessage) -> None:
+    assert StatusMessage.from_graph(status.to_graph()) == status
