@@ -14,7 +14,7 @@ import hashlib
 import json
 import secrets
 from typing import Final, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from uuid import uuid4
 
 from aiohttp import web
@@ -785,6 +785,18 @@ def _without_loopback_port(uri: str) -> str:
     return uri
 
 
+def _basic(header: str) -> dict[str, str]:
+    """Read the client's id and secret from an Authorization header (RFC 6749, section 2.3.1)."""
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    try:
+        client_id, _, secret = base64.b64decode(credentials).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"client_id": unquote(client_id), "client_secret": unquote(secret)}
+
+
 def routes(identity: Identity) -> list[web.RouteDef]:
     """Return the https endpoints."""
 
@@ -808,7 +820,7 @@ def routes(identity: Identity) -> list[web.RouteDef]:
         return answer(lambda: identity.start_device_flow(request.match_info["tenant"], fields))
 
     async def token(request: web.Request) -> web.Response:
-        fields = await form(request)
+        fields = _basic(request.headers.get("Authorization", "")) | await form(request)
         origin = request.headers.get("Origin")
         return answer(lambda: identity.token(request.match_info["tenant"], fields, origin))
 

@@ -10,7 +10,7 @@ from datetime import datetime
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
 import jinja2
@@ -206,7 +206,9 @@ class SignIn:
         except SignInError as error:
             return refusal(error)
         if form.get("decision"):
-            return _go(f"{redirect_uri}?error=access_denied&error_subcode=cancel")
+            refused = {"error": "access_denied", "error_subcode": "cancel"}
+            state = {"state": request.query["state"]} if "state" in request.query else {}
+            return _go(f"{redirect_uri}?{urlencode(refused | state)}")
         words = [(scope, DELEGATED[scope]) for scope in sorted(app.delegated)]
         words += [(scope, "For the application itself") for scope in sorted(app.application)]
         return render("consent.html", person=None, app=app, scopes=words)

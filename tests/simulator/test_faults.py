@@ -102,6 +102,14 @@ async def test_a_write_whose_answer_fails(
     assert (answer.status, robin.availability) == (504, expected)
 
 
+async def test_a_write_whose_answer_is_lost(client: Client) -> None:
+    token = await client.token("Presence.ReadWrite")
+    client.simulator.faults.add("POST *", loss="close", applied=True)
+    with pytest.raises(aiohttp.ClientError):
+        await client.post(f"{PATH}/setUserPreferredPresence", token, AWAY)
+    assert client.simulator.tenant.people["robin"].availability == "Away"
+
+
 @pytest.mark.parametrize(
     ("code", "status", "error", "suberror"),
     [

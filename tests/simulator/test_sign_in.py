@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import json
 from urllib.parse import parse_qsl, urlsplit
 
+from aiohttp import encode_basic_auth
 import jwt
 import pytest
 
@@ -23,7 +24,7 @@ from simulator.tenant import (
     daemon_certificate,
 )
 
-from .conftest import REDIRECT_URI, Client
+from .conftest import REDIRECT_URI, VERIFIER, Client
 
 WEB = {"client_id": CONFIDENTIAL_CLIENT_ID, "redirect_uri": REDIRECT_URI}
 
@@ -185,6 +186,17 @@ async def test_an_administrators_consent_is_enough(client: Client) -> None:
     assert await client.code()
 
 
+async def test_an_administrator_declines(client: Client) -> None:
+    query = f"client_id={PUBLIC_CLIENT_ID}&redirect_uri={REDIRECT_URI}&state=s"
+    url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?{query}"
+    answer = await client.request("POST", url, data={"decision": "deny"})
+    assert fields(answer.headers["Location"]) == {
+        "error": "access_denied",
+        "error_subcode": "cancel",
+        "state": "s",
+    }
+
+
 async def test_a_permission_for_administrators_only(client: Client) -> None:
     with pytest.raises(SignInError, match="AADSTS90094:"):
         await client.simulator.authorize(client.authorize_url(scope="User.Read.All"))
@@ -268,6 +280,19 @@ async def test_a_web_app_must_prove_itself(
 async def test_a_web_app_with_its_secret(client: Client) -> None:
     code = await client.code(**WEB)
     answer = await client.redeem(code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET)
+    assert answer.status == 200
+
+
+async def test_a_secret_in_the_authorization_header(client: Client) -> None:
+    form = {
+        "grant_type": "authorization_code",
+        "code": await client.code(**WEB),
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": VERIFIER,
+    }
+    secret = encode_basic_auth(CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET)
+    path = f"/{TENANT_ID}/oauth2/v2.0/token"
+    answer = await client.request("POST", path, data=form, headers={"Authorization": secret})
     assert answer.status == 200
 
 
