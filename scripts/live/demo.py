@@ -28,9 +28,8 @@ FURNITURE: Final = Path(__file__).with_name("demo_home")
 BLUEPRINTS: Final = ROOT / "blueprints"
 DASHBOARD: Final = "teams-presence"
 
-HOME_PORT: Final = 8123
-SIMULATOR_PORT: Final = 8455
-SIMULATOR_TLS_PORT: Final = 8456
+USUAL_PORTS: Final = (8123, 8455, 8456)
+"""Of Home Assistant, and of the simulator without and with TLS."""
 
 ROBIN: Final = "robin"
 LAMP: Final = "light.desk_lamp"
@@ -60,8 +59,18 @@ def furnish(directory: Path, simulator_url: str) -> None:
     shutil.copytree(BLUEPRINTS, directory / "blueprints", dirs_exist_ok=True)
 
 
+def usual_ports() -> tuple[int, ...]:
+    """Return the usual ports, others where something else listens there."""
+    return tuple(port if is_free(port) else free_port() for port in USUAL_PORTS)
+
+
+def free_ports() -> tuple[int, ...]:
+    """Return ports for a home that nobody looks at."""
+    return tuple(free_port() for _ in USUAL_PORTS)
+
+
 @contextlib.asynccontextmanager
-async def running(state: Path, ports: tuple[int, int, int]) -> AsyncIterator[Demo]:
+async def running(state: Path, ports: tuple[int, ...]) -> AsyncIterator[Demo]:
     """Run the demo's processes, with everything they keep in one directory."""
     home_port, port, tls_port = ports
     directory = state / "home"
@@ -111,9 +120,7 @@ async def sign_in(demo: Demo, account: str) -> None:
 
 async def show(state: Path) -> None:
     """Run the demo until it is stopped."""
-    preferred = (HOME_PORT, SIMULATOR_PORT, SIMULATOR_TLS_PORT)
-    home_port, port, tls_port = (port if is_free(port) else free_port() for port in preferred)
-    async with running(state, (home_port, port, tls_port)) as demo:
+    async with running(state, usual_ports()) as demo:
         # The tenant of the last time is gone, and with it every sign-in.
         for entry in await demo.home.entries():
             await demo.home.remove(entry)
@@ -160,7 +167,7 @@ def is_red(lamp: State) -> bool:
 
 async def check(state: Path) -> None:
     """Run the demo without anybody and raise LiveError where it does not work."""
-    async with running(state, (free_port(), free_port(), free_port())) as demo:
+    async with running(state, free_ports()) as demo:
         try:
             await walk_through(demo)
         except LiveError as err:

@@ -7,8 +7,7 @@ from playwright.async_api import BrowserContext
 import pytest
 import pytest_asyncio
 
-from scripts.live.demo import Demo, running
-from scripts.live.processes import free_port
+from scripts.live.demo import Demo, free_ports, running
 
 from .frontend import Frontend, browser_window
 
@@ -27,7 +26,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """Run the demo home and its tenant, nobody signed in; then read Home Assistant's log."""
     state = tmp_path_factory.mktemp("demo")
-    async with running(state, (free_port(), free_port(), free_port())) as demo:
+    async with running(state, free_ports()) as demo:
         yield demo
         assert demo.home.complaints() == []
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 import contextlib
 import json
 import os
-from pathlib import Path
 import re
 import shutil
 from typing import Final
@@ -22,7 +21,6 @@ from scripts.live.home import INTEGRATION, Home
 
 TITLE: Final = "Microsoft Teams Presence"
 TEXTS: Final = json.loads((INTEGRATION / "translations/en.json").read_text())
-SIZE: Final = {"width": 1280, "height": 800}
 # Pages are built in the browser, by two busy cores at worst.
 MILLISECONDS: Final = 20_000
 
@@ -93,12 +91,15 @@ class Frontend:
         await expect(self.dialog).to_contain_text(TEXTS["config"]["step"][way]["title"])
 
     async def fill_in(self, *, tenant: str, client_id: str) -> None:
-        """Fill in the form about the app registration."""
+        """Fill in the form about the app registration, whose cloud stays Microsoft's global one."""
+        await self.dialog.locator("input[name=tenant]").fill(tenant)
+        await self.dialog.locator("input[name=client_id]").fill(client_id)
+
+    async def choose_simulator(self) -> None:
+        """Choose the cloud that only exists here."""
         cloud = TEXTS["config"]["step"]["browser"]["data"]["cloud"]
         await self.dialog.get_by_label(cloud).click()
         await self.page.get_by_role("menuitem", name="simulator").click()
-        await self.dialog.locator("input[name=tenant]").fill(tenant)
-        await self.dialog.locator("input[name=client_id]").fill(client_id)
 
     async def submit(self) -> None:
         """Submit the form."""
@@ -125,8 +126,3 @@ class Frontend:
     def teams(self) -> FrameLocator:
         """The simulated Teams on the demo's dashboard."""
         return self.page.frame_locator("iframe")
-
-
-async def picture(page: Page, path: Path) -> None:
-    """Take a picture of a tab, small enough for a repository."""
-    await page.screenshot(path=path, animations="disabled")

@@ -27,6 +27,7 @@ async def leave_for_microsoft(frontend: Frontend) -> Page:
     await frontend.choose_integration()
     await frontend.choose_way("browser")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+    await frontend.choose_simulator()
     return await frontend.submit_and_leave()
 
 
@@ -48,6 +49,7 @@ async def test_sign_in_with_a_code_makes_a_device(frontend: Frontend, demo: Demo
     await frontend.choose_integration()
     await frontend.choose_way("device_code")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+    await frontend.choose_simulator()
     await frontend.submit()
     code = await frontend.dialog.locator("h1").inner_text()
     async with frontend.page.context.expect_page() as tab:
@@ -74,6 +76,7 @@ async def test_wrong_tenant_is_explained(frontend: Frontend) -> None:
     await frontend.choose_integration()
     await frontend.choose_way("browser")
     await frontend.fill_in(tenant="nowhere.example", client_id=PUBLIC_CLIENT_ID)
+    await frontend.choose_simulator()
     await frontend.submit()
     await expect(frontend.dialog).to_contain_text(error_text("tenant_not_found"))
 

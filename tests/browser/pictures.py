@@ -1,0 +1,72 @@
+"""Take the pictures of the documentation: `python -m tests.browser.pictures docs/images`."""
+
+import asyncio
+import io
+from pathlib import Path
+import sys
+import tempfile
+
+from PIL import Image
+from playwright.async_api import Page, expect
+
+from scripts.live.demo import AVAILABILITY, LAMP, ROBIN, Demo, is_red, running, sign_in, usual_ports
+from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
+
+from .frontend import TITLE, Frontend, browser_window
+
+
+async def take(page: Page, path: Path) -> None:
+    """Take a picture when nothing moves any more, in few colours and so in few bytes."""
+    await page.evaluate("document.fonts.ready")
+    # Dialogs and toggles slide into place, and no event tells when the last one has arrived.
+    await page.wait_for_timeout(1500)
+    screen = await page.screenshot(animations="disabled", caret="hide")
+    with Image.open(io.BytesIO(screen)) as image:
+        image.convert("RGB").quantize(256).save(path, optimize=True)
+
+
+async def take_sign_in(demo: Demo, frontend: Frontend, images: Path) -> None:
+    """Show the ways in, the form, and where it leads."""
+    await frontend.choose_integration()
+    await take(frontend.page, images / "ways-to-sign-in.png")
+    await frontend.choose_way("browser")
+    await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+    await take(frontend.page, images / "sign-in-form.png")
+    await frontend.choose_simulator()
+    microsoft = await frontend.submit_and_leave()
+    await microsoft.locator("#account-robin").click()
+    await take(microsoft, images / "consent.png")
+
+
+async def take_home(demo: Demo, frontend: Frontend, images: Path) -> None:
+    """Show the dashboard in a call, the device, and the simulated Teams."""
+    await sign_in(demo, ROBIN)
+    await demo.home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
+    await demo.microsoft.gesture(ROBIN, "set_status_message", text="On the phone until three")
+    await demo.microsoft.gesture(ROBIN, "join_call")
+    await demo.home.wait_for(LAMP, "turn red", is_red)
+    await frontend.open()
+    await expect(frontend.teams.locator("#robin-state")).to_be_visible()
+    await take(frontend.page, images / "dashboard.png")
+    await frontend.open_device("Robin Example")
+    await expect(frontend.page.get_by_text(TITLE).first).to_be_visible()
+    await take(frontend.page, images / "device.png")
+    await frontend.page.goto(demo.microsoft.url)
+    await take(frontend.page, images / "simulator.png")
+
+
+async def main(images: Path) -> None:
+    """Take all pictures with a home of their own."""
+    with tempfile.TemporaryDirectory() as directory:
+        async with (
+            running(Path(directory), usual_ports()) as demo,
+            browser_window() as window,
+        ):
+            for scene in (take_sign_in, take_home):
+                await scene(demo, Frontend(await window.new_page(), demo.home), images)
+
+
+if __name__ == "__main__":
+    destination = Path(sys.argv[1])
+    destination.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(destination))
