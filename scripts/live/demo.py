@@ -1,6 +1,6 @@
 """The demo: a home with a lamp, a simulated Microsoft tenant, and somebody who is signed in.
 
-Run by `scripts/demo`, which makes the environment that this needs.
+Run by `scripts/demo`, which makes the environment that this needs; see `__main__`.
 """
 
 import argparse
@@ -13,7 +13,6 @@ from pathlib import Path
 import shutil
 import signal
 from string import Template
-import sys
 import tempfile
 from typing import Final
 
@@ -272,7 +271,3 @@ def main() -> int:
     kinds.add_argument("--fresh", action="store_true", help="forget what the last demo left")
     options = parser.parse_args()
     return run_check() if options.check else run_show(fresh=options.fresh)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,14 +12,13 @@ from scripts.live.demo import Demo, free_ports, running
 from .frontend import Frontend, browser_window
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip this ring where the test package is loaded: it forbids sockets and processes."""
-    if not config.pluginmanager.hasplugin("homeassistant"):
-        return
+    """Refuse to run beside the test package, which forbids sockets and processes."""
     here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.skip(reason="needs -p no:homeassistant"))
+    ours = any(item.path.is_relative_to(here) for item in items)
+    if ours and config.pluginmanager.hasplugin("homeassistant"):
+        raise pytest.UsageError("tests/browser needs -p no:homeassistant")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

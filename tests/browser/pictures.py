@@ -25,24 +25,19 @@ async def take(page: Page, path: Path) -> None:
         image.convert("RGB").quantize(256).save(path, optimize=True)
 
 
-async def take_sign_in(demo: Demo, frontend: Frontend, images: Path) -> None:
-    """Show the ways in, the form, and where it leads."""
+async def take_sign_in(_: Demo, frontend: Frontend, images: Path) -> None:
+    """Show the form about the app registration."""
     await frontend.choose_integration()
-    await take(frontend.page, images / "ways-to-sign-in.png")
     await frontend.choose_way("browser")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
     await take(frontend.page, images / "sign-in-form.png")
-    await frontend.choose_simulator()
-    microsoft = await frontend.submit_and_leave()
-    await microsoft.locator("#account-robin").click()
-    await take(microsoft, images / "consent.png")
 
 
 async def take_home(demo: Demo, frontend: Frontend, images: Path) -> None:
     """Show the dashboard in a call, the device, and the simulated Teams."""
     await sign_in(demo, ROBIN)
     await demo.home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
-    await demo.microsoft.gesture(ROBIN, "set_status_message", text="On the phone until three")
+    await demo.microsoft.gesture(ROBIN, "set_status_message", text="Back at three")
     await demo.microsoft.gesture(ROBIN, "join_call")
     await demo.home.wait_for(LAMP, "turn red", is_red)
     await frontend.open()
