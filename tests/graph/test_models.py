@@ -1,12 +1,14 @@
 """What is made of Graph's JSON, and what is sent back: no network, no simulator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 import logging
+import time
 
 from hypothesis import given, settings, strategies as st
 import pytest
 
+from custom_components.ms_teams_presence.graph import models
 from custom_components.ms_teams_presence.graph.models import (
     Activity,
     Availability,
@@ -131,7 +133,17 @@ def test_a_word_as_activity_says_no_availability(word: str) -> None:
         ("presenting", "doNotDisturb", (Availability.DO_NOT_DISTURB, Activity.PRESENTING)),
         ("focusing", "doNotDisturb", (Availability.DO_NOT_DISTURB, Activity.FOCUSING)),
         ("inACall", "outOfOffice", (Availability.BUSY, Activity.IN_A_CALL)),
+        ("inAMeeting", "outOfOffice", (Availability.BUSY, Activity.IN_A_MEETING)),
+        ("presenting", "outOfOffice", (Availability.DO_NOT_DISTURB, Activity.PRESENTING)),
+        ("focusing", "outOfOffice", (Availability.DO_NOT_DISTURB, Activity.FOCUSING)),
+        (
+            "UrgentInterruptionsOnly",
+            "OutOfOffice",
+            (Availability.DO_NOT_DISTURB, Activity.URGENT_INTERRUPTIONS_ONLY),
+        ),
         ("busy", "outOfOffice", (Availability.BUSY, Activity.OUT_OF_OFFICE)),
+        # Of two things that somebody does, the activity is the one to show.
+        ("inAMeeting", "InACall", (Availability.BUSY, Activity.IN_A_CALL)),
         # What somebody does outweighs that they have not touched the keyboard.
         ("BusyIdle", "InAMeeting", (Availability.BUSY, Activity.IN_A_MEETING)),
         ("BusyIdle", "Busy", (Availability.BUSY, Activity.INACTIVE)),
@@ -175,6 +187,13 @@ def test_an_unknown_word_is_an_unknown_state(word: str) -> None:
     assert (presence.availability, presence.activity) == (None, None)
 
 
+@pytest.fixture
+def _nothing_was_logged() -> None:
+    """Forget which unknown words were logged already."""
+    models._report_unknown.cache_clear()  # noqa: SLF001
+
+
+@pytest.mark.usefixtures("_nothing_was_logged")
 def test_an_unknown_word_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, LOGGER):
         read(availability="Daydreaming")
@@ -184,6 +203,7 @@ def test_an_unknown_word_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
     ]
 
 
+@pytest.mark.usefixtures("_nothing_was_logged")
 def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, LOGGER):
         read(activity="Day\ndreaming" * 1000)
@@ -192,6 +212,7 @@ def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFi
     assert "\n" not in record.getMessage()
 
 
+@pytest.mark.usefixtures("_nothing_was_logged")
 @pytest.mark.parametrize("word", ["PresenceUnknown", "", None, 7])
 def test_what_is_no_unknown_word_is_not_logged(
     word: object, caplog: pytest.LogCaptureFixture
@@ -492,6 +513,22 @@ def test_an_expiry_is_in_its_time_zone_or_else_in_utc(
     assert expiry("2022-10-18T17:05:33", **time_zone) == datetime(
         2022, 10, 18, hour, 5, 33, tzinfo=UTC
     )
+
+
+@pytest.fixture
+def _machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the system's own time zone be far from UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_machine_in_tokyo")
+def test_an_expiry_in_an_unknown_time_zone_is_in_utc_wherever_the_machine_is() -> None:
+    expires_at = expiry("2022-10-18T17:05:33", timeZone="Nowhere/Land")
+    assert expires_at == datetime(2022, 10, 18, 17, 5, 33, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
