@@ -8,7 +8,8 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import PresenceConfigEntry, PresenceCoordinator, preference_store
+from .coordinator import PresenceConfigEntry, PresenceCoordinator, async_end_sessions
+from .keeper import Keeper
 from .services import async_setup_services
 
 CONFIG_SCHEMA: Final = cv.config_entry_only_config_schema(DOMAIN)
@@ -32,10 +33,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> 
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
-    """Take an account's entities away."""
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    """Take an account's entities away; what was set stays, unless the account is disabled."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded and entry.disabled_by is not None:
+        await async_end_sessions(hass, entry)
+    return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """Leave nothing behind of an account."""
-    await preference_store(hass, entry).async_remove()
+    """Leave nothing behind of an account, here or in Teams."""
+    await async_end_sessions(hass, entry)
+    await Keeper(hass, entry.entry_id).async_remove()

@@ -362,6 +362,24 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
             raise SignInError("cannot_connect") from err
 
 
+class DetachedToken:
+    """Access tokens where no config entry keeps them, as for one that is being removed.
+
+    Raises what refreshing raises.
+    """
+
+    def __init__(self, sign_in: MicrosoftSignIn, token: Mapping[str, Any]) -> None:
+        """Start with a stored token."""
+        self._sign_in = sign_in
+        self._token = dict(token)
+
+    async def __call__(self, *, rejected: str | None = None) -> str:
+        """Return an access token, a new one where Graph has rejected the given one."""
+        if rejected is not None or self._token["expires_at"] <= time.time():
+            self._token = await self._sign_in.async_refresh_token(self._token)
+        return str(self._token["access_token"])
+
+
 def rejection(error: str) -> SignInError:
     """Return the error for what Microsoft's page sent back in place of a code."""
     return _refusal({"error": error})

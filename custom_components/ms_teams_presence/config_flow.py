@@ -23,6 +23,7 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
@@ -49,6 +50,7 @@ from .const import (
     ACCESS_READ_WRITE,
     CONF_ACCESS,
     CONF_CLOUD,
+    CONF_HOLD_SESSION,
     CONF_NAME,
     CONF_OBJECT_ID,
     CONF_POLL_INTERVAL,
@@ -414,25 +416,26 @@ class OptionsFlow(OptionsFlowWithReload):
     """Options of an account."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask how often to poll."""
+        """Ask how often to poll, and whether preferences show while Teams is closed."""
         if user_input is not None:
-            return self.async_create_entry(
-                data={CONF_POLL_INTERVAL: int(user_input[CONF_POLL_INTERVAL])}
-            )
-        schema = vol.Schema(
-            {
-                vol.Required(CONF_POLL_INTERVAL, default=DEFAULT_POLL_INTERVAL): NumberSelector(
-                    NumberSelectorConfig(
-                        min=MIN_POLL_INTERVAL,
-                        max=MAX_POLL_INTERVAL,
-                        step=1,
-                        unit_of_measurement="s",
-                        mode=NumberSelectorMode.BOX,
-                    )
+            user_input[CONF_POLL_INTERVAL] = int(user_input[CONF_POLL_INTERVAL])
+            return self.async_create_entry(data=user_input)
+        fields: dict[vol.Marker, Any] = {
+            vol.Required(CONF_POLL_INTERVAL, default=DEFAULT_POLL_INTERVAL): NumberSelector(
+                NumberSelectorConfig(
+                    min=MIN_POLL_INTERVAL,
+                    max=MAX_POLL_INTERVAL,
+                    step=1,
+                    unit_of_measurement="s",
+                    mode=NumberSelectorMode.BOX,
                 )
-            }
-        )
+            )
+        }
+        if self.config_entry.data[CONF_ACCESS] == ACCESS_READ_WRITE:
+            fields[vol.Required(CONF_HOLD_SESSION, default=False)] = BooleanSelector()
         return self.async_show_form(
             step_id="init",
-            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema(fields), self.config_entry.options
+            ),
         )

@@ -24,3 +24,7 @@ CONF_POLL_INTERVAL: Final = "poll_interval"
 DEFAULT_POLL_INTERVAL: Final = 15
 MIN_POLL_INTERVAL: Final = 10
 MAX_POLL_INTERVAL: Final = 300
+# Whether to make a preference show while Teams is closed. Off by default: some employers mind.
+CONF_HOLD_SESSION: Final = "hold_session"
+
+ISSUE_PREFERENCE_NOT_SHOWN: Final = "preference_not_shown"

@@ -42,7 +42,8 @@ async def async_get_config_entry_diagnostics(
             {
                 "signed_in": person_id == coordinator.me.id,
                 "writable": person_id in coordinator.writable_ids,
-                "preference": coordinator.preferences.get(person_id),
+                "preference": coordinator.keeper.preferences.get(person_id),
+                "session": coordinator.keeper.sessions.get(person_id),
                 "presence": async_redact_data(
                     asdict(presence) | {"said": sorted(presence.said)}, _SECRET
                 ),

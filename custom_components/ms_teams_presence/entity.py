@@ -54,7 +54,7 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         current = (
             self.available,
             self.presence,
-            self.coordinator.preferences.get(self.person_id),
+            self.coordinator.keeper.preferences.get(self.person_id),
         )
         if current != self._written:
             self._written = current

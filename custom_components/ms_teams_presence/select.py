@@ -1,6 +1,7 @@
 """Select: what a person prefers to be shown as."""
 
-from typing import Final, override
+from collections.abc import Mapping
+from typing import Any, Final, override
 
 from homeassistant.components.select import SelectEntity, SelectEntityDescription
 from homeassistant.core import HomeAssistant
@@ -39,8 +40,19 @@ class PreferredPresenceSelect(PresenceEntity, SelectEntity):
     @override
     def current_option(self) -> str:
         """Return the preference, which ends by itself at its expiry."""
-        preference = self.coordinator.preferences.get(self.person_id)
+        preference = self.coordinator.keeper.preferences.get(self.person_id)
         return preference.availability if preference else AUTOMATIC
+
+    @property
+    @override
+    def extra_state_attributes(self) -> Mapping[str, Any]:
+        """Return whether the preference shows in Teams, and until when it lasts."""
+        keeper = self.coordinator.keeper
+        preference = keeper.preferences.get(self.person_id)
+        return {
+            "in_effect": keeper.in_effect(self.presence),
+            "expires_at": preference.expires_at if preference else None,
+        }
 
     @override
     async def async_select_option(self, option: str) -> None:

@@ -15,7 +15,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PresenceConfigEntry
 from .entity import PresenceEntity, entities
-from .graph.models import Activity, Availability, Presence
+from .graph.clouds import Cloud
+from .graph.models import Activity, Availability, Presence, WorkLocation
 
 PARALLEL_UPDATES: Final = 0
 
@@ -26,6 +27,7 @@ class PresenceSensorDescription(SensorEntityDescription):
 
     value_fn: Callable[[Presence], str | None]
     attributes_fn: Callable[[Presence], Mapping[str, Any]] | None = None
+    exists_fn: Callable[[Cloud], bool] = lambda cloud: True
 
 
 def _message(presence: Presence) -> str:
@@ -63,6 +65,13 @@ SENSORS: Final = (
         value_fn=_message,
         attributes_fn=_message_attributes,
     ),
+    PresenceSensorDescription(
+        key="work_location",
+        device_class=SensorDeviceClass.ENUM,
+        options=list(WorkLocation),
+        value_fn=lambda presence: presence.work_location,
+        exists_fn=lambda cloud: cloud.has_work_location,
+    ),
 )
 
 
@@ -73,7 +82,9 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of everybody in an account."""
     coordinator = entry.runtime_data
-    async_add_entities(entities(PresenceSensor, coordinator, coordinator.people, SENSORS))
+    cloud = coordinator.registration.cloud
+    descriptions = [description for description in SENSORS if description.exists_fn(cloud)]
+    async_add_entities(entities(PresenceSensor, coordinator, coordinator.people, descriptions))
 
 
 class PresenceSensor(PresenceEntity, SensorEntity):

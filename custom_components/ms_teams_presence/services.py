@@ -4,9 +4,10 @@ Each takes the usual target. One resolver turns it into people, each of whom is 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -28,17 +29,30 @@ import voluptuous as vol
 from .const import DOMAIN
 from .coordinator import PresenceConfigEntry, PresenceCoordinator
 from .entity import person_key
-from .graph.models import Availability, Person, StatusMessage
+from .graph.models import Activity, Availability, Person, StatusMessage, WorkLocation
+from .keeper import MAX_SESSION, MIN_SESSION
 
+ATTR_ACTIVITY: Final = "activity"
 ATTR_AVAILABILITY: Final = "availability"
 ATTR_DURATION: Final = "duration"
 ATTR_EXPIRES_AT: Final = "expires_at"
 ATTR_EXPIRES_IN: Final = "expires_in"
+ATTR_LOCATION: Final = "location"
 ATTR_MESSAGE: Final = "message"
 ATTR_PINNED: Final = "pinned"
 
 # What Teams lets a person type.
 MAX_MESSAGE_LENGTH: Final = 280
+# How long a presence session lasts where nobody says; Graph's own five minutes are too short to use.
+DEFAULT_SESSION: Final = timedelta(hours=1)
+# What an app may say in a presence session.
+SESSION_ACTIVITIES: Final = (
+    Activity.AVAILABLE,
+    Activity.IN_A_CALL,
+    Activity.IN_A_CONFERENCE_CALL,
+    Activity.AWAY,
+    Activity.PRESENTING,
+)
 
 type Write = Callable[[PresenceCoordinator, str], Awaitable[None]]
 
@@ -53,6 +67,8 @@ class Action:
     name: str
     fields: Mapping[vol.Marker, Any]
     prepare: Callable[[Mapping[str, Any]], Write]
+    work_location: bool = False
+    """Whether it needs a cloud that knows work locations."""
 
 
 def _prepare_set_status_message(data: Mapping[str, Any]) -> Write:
@@ -74,13 +90,7 @@ def _prepare_clear_status_message(data: Mapping[str, Any]) -> Write:
 
 def _prepare_set_preferred_presence(data: Mapping[str, Any]) -> Write:
     """Check a preference and its duration."""
-    if data[ATTR_AVAILABILITY] not in set(Availability):
-        raise _invalid(
-            "availability_unknown",
-            value=data[ATTR_AVAILABILITY],
-            allowed=", ".join(Availability),
-        )
-    availability = Availability(data[ATTR_AVAILABILITY])
+    availability = _one_of(Availability, data[ATTR_AVAILABILITY])
     duration: timedelta | None = data.get(ATTR_DURATION)
     if duration is not None and duration < timedelta(seconds=1):
         raise _invalid("duration_not_positive")
@@ -91,6 +101,31 @@ def _prepare_set_preferred_presence(data: Mapping[str, Any]) -> Write:
 
 def _prepare_clear_preferred_presence(data: Mapping[str, Any]) -> Write:
     return lambda coordinator, person_id: coordinator.async_clear_preferred_presence(person_id)
+
+
+def _prepare_set_presence(data: Mapping[str, Any]) -> Write:
+    """Check a session; https://learn.microsoft.com/graph/api/presence-setpresence."""
+    activity = _one_of(SESSION_ACTIVITIES, data[ATTR_ACTIVITY])
+    duration: timedelta = data[ATTR_DURATION]
+    if not MIN_SESSION <= duration <= MAX_SESSION:
+        raise _invalid("duration_out_of_range", shortest=MIN_SESSION, longest=MAX_SESSION)
+    return lambda coordinator, person_id: coordinator.async_set_presence(
+        person_id, activity, duration
+    )
+
+
+def _prepare_clear_presence(data: Mapping[str, Any]) -> Write:
+    return lambda coordinator, person_id: coordinator.async_clear_presence(person_id)
+
+
+def _prepare_set_work_location(data: Mapping[str, Any]) -> Write:
+    """Check a place; https://learn.microsoft.com/graph/api/presence-setmanuallocation."""
+    location = _one_of(WorkLocation, data[ATTR_LOCATION])
+    return lambda coordinator, person_id: coordinator.async_set_work_location(person_id, location)
+
+
+def _prepare_clear_work_location(data: Mapping[str, Any]) -> Write:
+    return lambda coordinator, person_id: coordinator.async_set_work_location(person_id, None)
 
 
 ACTIONS: Final = (
@@ -114,6 +149,27 @@ ACTIONS: Final = (
         _prepare_set_preferred_presence,
     ),
     Action("clear_preferred_presence", {}, _prepare_clear_preferred_presence),
+    Action(
+        "set_presence",
+        {
+            vol.Required(ATTR_ACTIVITY): cv.string,
+            vol.Optional(ATTR_DURATION, default=DEFAULT_SESSION): cv.time_period,
+        },
+        _prepare_set_presence,
+    ),
+    Action("clear_presence", {}, _prepare_clear_presence),
+    Action(
+        "set_work_location",
+        {vol.Required(ATTR_LOCATION): cv.string},
+        _prepare_set_work_location,
+        work_location=True,
+    ),
+    Action(
+        "clear_work_location",
+        {},
+        _prepare_clear_work_location,
+        work_location=True,
+    ),
 )
 
 
@@ -133,6 +189,10 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
     """Run an action for everybody it is for, and name everybody for whom it failed."""
     write = action.prepare(call.data)
     targets = _resolve(call)
+    if action.work_location:
+        for coordinator, _ in targets:
+            if not coordinator.registration.cloud.has_work_location:
+                raise _invalid("no_work_location", account=coordinator.config_entry.title)
 
     async def attempt(
         coordinator: PresenceCoordinator, person: Person
@@ -207,6 +267,14 @@ def _resolve(call: ServiceCall) -> list[tuple[PresenceCoordinator, Person]]:
     if not targets:
         raise _invalid("nobody_targeted")
     return targets
+
+
+def _one_of[T: StrEnum](allowed: Iterable[T], value: str) -> T:
+    """Return the allowed value that is meant; a refusal says which there are."""
+    values = {str(one): one for one in allowed}
+    if value not in values:
+        raise _invalid("value_not_allowed", value=value, allowed=", ".join(values))
+    return values[value]
 
 
 def _expiry(data: Mapping[str, Any]) -> datetime | None:

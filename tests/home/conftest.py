@@ -7,9 +7,10 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.ms_teams_presence import coordinator
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
-from simulator import Simulator
+from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 
@@ -53,6 +54,18 @@ def account(
 def clock(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> HomeClock:
     """Hold time still until the test moves it."""
     return HomeClock(hass, freezer)
+
+
+@pytest.fixture
+def robin(simulator: Simulator) -> Person:
+    """Return the person who signs in."""
+    return simulator.tenant.people["robin"]
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_before_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send a failed write again at once."""
+    monkeypatch.setattr(coordinator, "_RETRY_DELAYS", (0.0, 0.0))
 
 
 @pytest.fixture

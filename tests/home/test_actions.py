@@ -1,5 +1,6 @@
 """The actions, called as an automation would."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,12 +18,6 @@ from tests.home.account import Account
 from tests.home.clock import HomeClock
 
 ROBIN = {"entity_id": "sensor.robin_example_availability"}
-
-
-@pytest.fixture
-def robin(simulator: Simulator) -> Person:
-    """Return the person who signs in."""
-    return simulator.tenant.people["robin"]
 
 
 async def async_act(
@@ -152,8 +147,12 @@ async def test_the_longest_message_that_teams_takes(
             {"message": "x", "expires_at": "2020-01-01 00:00:00"},
             "expiry_in_the_past",
         ),
-        ("set_preferred_presence", {"availability": "asleep"}, "availability_unknown"),
-        ("set_preferred_presence", {"availability": "automatic"}, "availability_unknown"),
+        ("set_preferred_presence", {"availability": "asleep"}, "value_not_allowed"),
+        ("set_preferred_presence", {"availability": "automatic"}, "value_not_allowed"),
+        ("set_presence", {"activity": "in_a_meeting"}, "value_not_allowed"),
+        ("set_presence", {"activity": "away", "duration": "00:04:59"}, "duration_out_of_range"),
+        ("set_presence", {"activity": "away", "duration": "04:00:01"}, "duration_out_of_range"),
+        ("set_work_location", {"location": "timeOff"}, "value_not_allowed"),
         (
             "set_preferred_presence",
             {"availability": "busy", "duration": "00:00:00"},
@@ -301,9 +300,9 @@ async def test_several_people_of_whom_one_fails(
         ({"status": 401}, "token_refused"),
         ({"status": 403}, "not_permitted"),
         ({"status": 404}, "refused"),
-        ({"status": 429, "retry_after": 7}, "throttled"),
+        ({"status": 429, "retry_after": 70}, "throttled"),
         ({"status": 500}, "graph_unavailable"),
-        ({"status": 503, "retry_after": 7}, "graph_unavailable"),
+        ({"status": 503, "retry_after": 70}, "graph_unavailable"),
         ({"loss": "close"}, "graph_unavailable"),
     ],
 )
@@ -350,3 +349,99 @@ async def test_a_write_while_the_sign_in_is_over_says_so(
     assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == [
         "reauth"
     ]
+
+
+@pytest.mark.parametrize(
+    ("location", "graph"), [("office", "office"), ("remote", "remote"), ("time_off", "timeOff")]
+)
+async def test_set_and_clear_work_location(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    location: str,
+    graph: str,
+) -> None:
+    await async_act(hass, "set_work_location", location=location)
+    assert writes(simulator) == [("setManualLocation", {"workLocationType": graph})]
+    found = hass.states.get("sensor.robin_example_work_location")
+    assert found is not None
+    assert found.state == location
+
+    await async_act(hass, "clear_work_location")
+    assert writes(simulator)[1:] == [("clearLocation", None)]
+    assert robin.work_location is None
+
+
+@pytest.mark.parametrize(
+    ("activity", "pair"),
+    [
+        ("available", ("Available", "Available")),
+        ("in_a_call", ("Busy", "InACall")),
+        ("in_a_conference_call", ("Busy", "InAConferenceCall")),
+        ("away", ("Away", "Away")),
+        ("presenting", ("DoNotDisturb", "Presenting")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("duration", "expected"), [("00:05:00", "PT5M"), ("04:00:00", "PT4H"), (None, "PT1H")]
+)
+async def test_set_presence(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    activity: str,
+    pair: tuple[str, str],
+    duration: str | None,
+    expected: str,
+) -> None:
+    data = {"activity": activity} | ({"duration": duration} if duration else {})
+    await async_act(hass, "set_presence", ROBIN, **data)
+
+    ((action, body),) = writes(simulator)
+    assert action == "setPresence"
+    assert (body["availability"], body["activity"]) == pair
+    assert body["expirationDuration"] == expected
+
+
+async def test_a_write_without_an_answer_is_sent_again(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
+) -> None:
+    lost = simulator.faults.add("POST *setStatusMessage", times=2, loss="close", applied=True)
+    await async_act(hass, "set_status_message", message="Twice does no harm")
+
+    assert lost.hits == 2
+    assert text_of(robin) == "Twice does no harm"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+async def test_a_refused_write_is_not_sent_again(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, status: int
+) -> None:
+    refused = simulator.faults.add("POST *setStatusMessage", status=status)
+    with pytest.raises(HomeAssistantError):
+        await async_act(hass, "set_status_message", message="x")
+
+    assert refused.hits == 1
+
+
+async def test_a_later_write_is_not_undone_by_the_repetition_of_an_earlier_one(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
+) -> None:
+    simulator.faults.add("POST *setStatusMessage", times=1, status=503, latency=0.2)
+    first = hass.async_create_task(async_act(hass, "set_status_message", message="First"))
+    await asyncio.sleep(0.1)
+    await async_act(hass, "set_status_message", message="Second")
+    await first
+
+    assert text_of(robin) == "Second"
+
+
+async def test_a_short_throttling_is_waited_out(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
+) -> None:
+    simulator.faults.add("POST *setStatusMessage", times=1, status=429, retry_after=1)
+    await async_act(hass, "set_status_message", message="In a moment")
+
+    assert text_of(robin) == "In a moment"

@@ -609,10 +609,21 @@ async def test_the_poll_interval_is_an_option(
 ) -> None:
     flow = await hass.config_entries.options.async_init(entry.entry_id)
     result = await hass.config_entries.options.async_configure(
-        flow["flow_id"], {"poll_interval": typed}
+        flow["flow_id"], {"poll_interval": typed, "hold_session": False}
     )
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"poll_interval": stored}
+    assert entry.options == {"poll_interval": stored, "hold_session": False}
     assert entry.runtime_data.update_interval == timedelta(seconds=stored)
+
+
+async def test_with_read_access_there_is_no_option_about_preferences(
+    hass: HomeAssistant, account: Account
+) -> None:
+    entry = await account.async_sign_in(access="read")
+    flow = await hass.config_entries.options.async_init(entry.entry_id)
+    schema = flow["data_schema"]
+
+    assert schema is not None
+    assert [str(field) for field in schema.schema] == ["poll_interval"]

@@ -1,18 +1,20 @@
 """What the entities of a person show and take."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
 from simulator import Person, Simulator
 from simulator.engine import Vocabulary
 from tests.home.account import Account
@@ -30,12 +32,6 @@ SENSORS = {
 MESSAGE = "sensor.robin_example_status_message"
 TEXT = "text.robin_example_set_status_message"
 SELECT = "select.robin_example_preferred_presence"
-
-
-@pytest.fixture
-def robin(simulator: Simulator) -> Person:
-    """Return the person who signs in."""
-    return simulator.tenant.people["robin"]
 
 
 async def async_poll(hass: HomeAssistant) -> None:
@@ -146,6 +142,7 @@ async def test_the_device_is_the_person(
         "presenting",
         "set_status_message",
         "status_message",
+        "work_location",
     ]
 
 
@@ -412,3 +409,73 @@ async def test_one_broken_answer_changes_nothing(
     assert trouble.hits
     assert shown(hass) == ("available", "available", "off", "off", "off", "off")
     assert not complaints(caplog)
+
+
+WORK_LOCATION = "sensor.robin_example_work_location"
+
+
+async def test_the_work_location_is_shown(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    seen = [state(hass, WORK_LOCATION)]
+    for location in ("office", "remote", "timeOff"):
+        robin.set_work_location(location)
+        await clock.async_advance(16)
+        seen.append(state(hass, WORK_LOCATION))
+
+    assert seen == [STATE_UNKNOWN, "office", "remote", "time_off"]
+
+
+async def test_a_cloud_without_work_locations_has_no_such_sensor(
+    hass: HomeAssistant, cloud: Cloud, account: Account
+) -> None:
+    CLOUDS["simulator"] = replace(cloud, has_work_location=False)
+    await account.async_sign_in()
+
+    assert hass.states.get(WORK_LOCATION) is None
+    with pytest.raises(ServiceValidationError) as error:
+        await hass.services.async_call(
+            DOMAIN,
+            "set_work_location",
+            {"location": "office"},
+            target={"entity_id": SENSORS["availability"]},
+            blocking=True,
+        )
+    assert error.value.translation_key == "no_work_location"
+
+
+async def test_a_message_goes_at_its_end_without_a_poll(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    hass.config_entries.async_update_entry(entry, options={"poll_interval": 300})
+    robin.set_status_message("Lunch", timedelta(seconds=70))
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, MESSAGE) == "Lunch"
+
+    await clock.async_advance(71)
+    assert state(hass, MESSAGE) == ""
+
+
+async def test_a_message_that_graph_still_shows_after_its_end_is_gone(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    ended = (datetime.now(UTC) - timedelta(minutes=1)).replace(tzinfo=None).isoformat()
+    simulator.faults.add(
+        "GET /v1.0/me/presence",
+        json={
+            "id": robin.id,
+            "availability": "Available",
+            "statusMessage": {
+                "message": {"content": "Over", "contentType": "text"},
+                "expiryDateTime": {"dateTime": ended, "timeZone": "UTC"},
+            },
+        },
+    )
+    await clock.async_advance(16)
+
+    assert state(hass, MESSAGE) == ""

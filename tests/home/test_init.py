@@ -66,9 +66,13 @@ async def test_the_actions_are_there_without_an_account(hass: HomeAssistant) -> 
 
     assert set(hass.services.async_services()[DOMAIN]) == {
         "clear_preferred_presence",
+        "clear_presence",
         "clear_status_message",
+        "clear_work_location",
         "set_preferred_presence",
+        "set_presence",
         "set_status_message",
+        "set_work_location",
     }
 
 

@@ -19,7 +19,15 @@ from .errors import (
     GraphThrottledError,
     GraphUnavailableError,
 )
-from .models import Availability, Json, Presence, StatusMessage, time_zone_names
+from .models import (
+    Activity,
+    Availability,
+    Json,
+    Presence,
+    StatusMessage,
+    WorkLocation,
+    time_zone_names,
+)
 from .time_zones import is_loaded, time_zone
 
 _TIMEOUT: Final = ClientTimeout(total=20)
@@ -38,6 +46,20 @@ _PREFERENCES: Final[dict[Availability, tuple[str, str]]] = {
     Availability.BE_RIGHT_BACK: ("BeRightBack", "BeRightBack"),
     Availability.AWAY: ("Away", "Away"),
     Availability.OFFLINE: ("Offline", "OffWork"),
+}
+
+# What an app may say in a session of its own, by activity.
+_SESSIONS: Final[dict[Activity, tuple[str, str]]] = {
+    Activity.AVAILABLE: ("Available", "Available"),
+    Activity.IN_A_CALL: ("Busy", "InACall"),
+    Activity.IN_A_CONFERENCE_CALL: ("Busy", "InAConferenceCall"),
+    Activity.AWAY: ("Away", "Away"),
+    Activity.PRESENTING: ("DoNotDisturb", "Presenting"),
+}
+_WORK_LOCATIONS: Final = {
+    WorkLocation.OFFICE: "office",
+    WorkLocation.REMOTE: "remote",
+    WorkLocation.TIME_OFF: "timeOff",
 }
 
 
@@ -99,7 +121,7 @@ class PresenceClient:
         graph_availability, graph_activity = _PREFERENCES[availability]
         body: Json = {"availability": graph_availability, "activity": graph_activity}
         if duration is not None:
-            body["expirationDuration"] = f"PT{int(duration.total_seconds())}S"
+            body["expirationDuration"] = _iso_duration(duration)
         await self._async_write(person_id, "setUserPreferredPresence", body)
 
     async def async_clear_preferred_presence(self, person_id: str) -> None:
@@ -108,6 +130,59 @@ class PresenceClient:
         https://learn.microsoft.com/graph/api/presence-clearuserpreferredpresence
         """
         await self._async_write(person_id, "clearUserPreferredPresence", {})
+
+    async def async_set_presence(
+        self, person_id: str, session_id: str, activity: Activity, duration: timedelta
+    ) -> None:
+        """Make or renew the app's presence session of a person.
+
+        `session_id` is the client id of the app. Activities: available, in_a_call,
+        in_a_conference_call, away, presenting. The duration is between 5 minutes and 4 hours, in
+        whole seconds; available fades after 5 minutes all the same.
+
+        https://learn.microsoft.com/graph/api/presence-setpresence
+        """
+        graph_availability, graph_activity = _SESSIONS[activity]
+        await self._async_write(
+            person_id,
+            "setPresence",
+            {
+                "sessionId": session_id,
+                "availability": graph_availability,
+                "activity": graph_activity,
+                "expirationDuration": _iso_duration(duration),
+            },
+        )
+
+    async def async_clear_presence(self, person_id: str, session_id: str) -> None:
+        """End the app's presence session of a person, if there is one.
+
+        https://learn.microsoft.com/graph/api/presence-clearpresence
+        """
+        try:
+            await self._async_write(person_id, "clearPresence", {"sessionId": session_id})
+        except GraphRejectedError as err:
+            # There was no session, which is what was asked for.
+            if err.status != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def async_set_my_work_location(self, location: WorkLocation) -> None:
+        """Set where the signed-in person works today.
+
+        https://learn.microsoft.com/graph/api/presence-setmanuallocation
+        """
+        await self._async_request(
+            hdrs.METH_POST,
+            "/me/presence/setManualLocation",
+            {"workLocationType": _WORK_LOCATIONS[location]},
+        )
+
+    async def async_clear_my_work_location(self) -> None:
+        """Go back to where the signed-in person works by their schedule.
+
+        https://learn.microsoft.com/graph/api/presence-clearlocation
+        """
+        await self._async_request(hdrs.METH_POST, "/me/presence/clearLocation")
 
     async def _async_write(self, person_id: str, action: str, body: Json) -> None:
         """Call one of Graph's actions on the presence of a person."""
@@ -160,6 +235,14 @@ async def _async_load_time_zones(names: Iterable[str]) -> None:
     for name in names:
         if not is_loaded(name):
             await asyncio.to_thread(time_zone, name)
+
+
+def _iso_duration(duration: timedelta) -> str:
+    """Write a duration of at least a second as ISO 8601 does, in hours, minutes and seconds."""
+    minutes, seconds = divmod(int(duration.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "H"), (minutes, "M"), (seconds, "S"))
+    return "PT" + "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
 def _error(response: ClientResponse, content: bytes) -> GraphError:

@@ -54,6 +54,20 @@ class Activity(StrEnum):
     URGENT_INTERRUPTIONS_ONLY = "urgent_interruptions_only"
 
 
+class WorkLocation(StrEnum):
+    """Where a person works today; https://learn.microsoft.com/graph/api/resources/userworklocation."""
+
+    OFFICE = "office"
+    REMOTE = "remote"
+    TIME_OFF = "time_off"
+
+
+_WORK_LOCATIONS: Final = {
+    "office": WorkLocation.OFFICE,
+    "remote": WorkLocation.REMOTE,
+    "timeoff": WorkLocation.TIME_OFF,
+}
+
 # Every word Graph has documented, in lower case: what it says of the availability where it stands
 # there, and of the activity.
 _WORDS: Final[dict[str, tuple[Availability | None, Activity]]] = {
@@ -170,6 +184,7 @@ class Presence:
     out_of_office: bool | None = None
     """Whether an absence is set in Outlook, Teams or the calendar; None where the cloud is silent."""
     status_message: StatusMessage | None = None
+    work_location: WorkLocation | None = None
     sequence_number: str = field(default="", compare=False)
     """Graph's version stamp; it moves without anything else moving."""
 
@@ -215,6 +230,9 @@ class Presence:
             said=frozenset(word for word in (activity, implied) if word is not None),
             out_of_office=out_of_office if isinstance(out_of_office, bool) else None,
             status_message=StatusMessage.from_graph(presence.get("statusMessage")),
+            work_location=_WORK_LOCATIONS.get(
+                _text(_object(presence.get("workLocation")).get("workLocationType")).lower()
+            ),
             sequence_number=_text(presence.get("sequenceNumber")),
         )
 

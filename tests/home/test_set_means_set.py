@@ -1,0 +1,484 @@
+"""A preference that is set shows, lasts, and ends, whatever Teams is doing meanwhile."""
+
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryDisabler
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from simulator.tenant import PUBLIC_CLIENT_ID
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+
+AVAILABILITY = "sensor.robin_example_availability"
+SELECT = "select.robin_example_preferred_presence"
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+
+
+async def async_act(hass: HomeAssistant, action: str, **data: Any) -> None:
+    """Call an action for the signed-in person."""
+    await hass.services.async_call(
+        DOMAIN, action, data, target={"entity_id": AVAILABILITY}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def async_prefer(hass: HomeAssistant, availability: str, **data: Any) -> None:
+    """Set a preference by the action."""
+    await async_act(hass, "set_preferred_presence", availability=availability, **data)
+
+
+async def async_hold(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
+    """Switch on the option that makes preferences show while Teams is closed."""
+    hass.config_entries.async_update_entry(entry, options={"hold_session": True})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def found(hass: HomeAssistant, entity_id: str = SELECT) -> State:
+    """Return an entity's state object."""
+    state = hass.states.get(entity_id)
+    assert state is not None
+    return state
+
+
+def session_calls(simulator: Simulator) -> list[str]:
+    """Return what was done to the app's own session, in short."""
+    calls = []
+    for request in simulator.requests:
+        action = request.path.rpartition("/")[2]
+        if action == "setPresence":
+            assert isinstance(request.json, dict)
+            assert request.json["sessionId"] == PUBLIC_CLIENT_ID
+            calls.append(f"{request.json['activity']} {request.json['expirationDuration']}")
+        elif action == "clearPresence":
+            calls.append("clear")
+    return calls
+
+
+def issues(hass: HomeAssistant) -> list[str]:
+    """Return the repairs that are offered."""
+    return [
+        str(issue.translation_key)
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN
+    ]
+
+
+async def test_the_select_tells_that_a_preference_shows(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
+) -> None:
+    assert found(hass).attributes["in_effect"] is None
+    await async_prefer(hass, "busy", duration="02:00:00")
+
+    assert found(hass).state == "busy"
+    assert found(hass).attributes["in_effect"] is True
+    assert found(hass).attributes["expires_at"] == dt_util.utcnow() + timedelta(hours=2)
+    assert not issues(hass)
+
+
+async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_click(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    account: Account,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await account.async_sign_in()
+    robin.close_teams()
+    await async_prefer(hass, "do_not_disturb")
+    assert found(hass).attributes["in_effect"] is False
+    assert found(hass, AVAILABILITY).state == "offline"
+    assert issues(hass) == ["preference_not_shown"]
+    assert not session_calls(simulator)
+
+    client = await hass_client()
+    issue_id = next(issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN)
+    flows = "/api/repairs/issues/fix"
+    answer = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
+    flow = await answer.json()
+    assert flow["step_id"] == "confirm"
+    answer = await client.post(f"{flows}/{flow['flow_id']}", json={})
+    assert (await answer.json())["type"] == "create_entry"
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert entry.options["hold_session"] is True
+    assert session_calls(simulator) == ["Away PT4H"]
+    assert robin.availability == "DoNotDisturb"
+    assert found(hass, AVAILABILITY).state == "do_not_disturb"
+    assert found(hass).attributes["in_effect"] is True
+    assert not issues(hass)
+
+
+async def test_the_repair_goes_when_teams_opens(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    assert issues(hass)
+    robin.open_teams()
+    await clock.async_advance(61)
+
+    assert not issues(hass)
+
+
+async def test_a_session_is_held_renewed_and_cleared_with_the_preference(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy", duration="06:00:00")
+    assert session_calls(simulator) == ["Away PT4H"]
+
+    for _ in range(6 * 60 - 1):
+        await clock.async_advance(MINUTE)
+        assert robin.availability == "Busy"
+    assert session_calls(simulator) == ["Away PT4H", "Away PT2H10M"]
+
+    await clock.async_advance(2 * MINUTE)
+    assert session_calls(simulator)[2:] == ["clear"]
+    assert robin.availability == "Offline"
+    assert found(hass).state == "automatic"
+
+
+async def test_nothing_is_held_while_teams_is_open_or_offline_is_preferred(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    await async_prefer(hass, "busy")
+    robin.close_teams()
+    await async_prefer(hass, "offline")
+    await clock.async_advance(2 * MINUTE)
+
+    assert found(hass).attributes["in_effect"] is True
+    assert not session_calls(simulator)
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("clear_preferred_presence", {}),
+        ("set_preferred_presence", {"availability": "offline"}),
+    ],
+)
+async def test_a_held_session_ends_with_what_it_was_for(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    action: str,
+    data: dict[str, str],
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    await async_act(hass, action, **data)
+
+    assert session_calls(simulator) == ["Away PT4H", "clear"]
+    assert not robin.sessions
+
+
+@pytest.mark.parametrize("status", [400, 403])
+async def test_a_preference_is_cleared_even_where_its_session_cannot_be(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    status: int,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    simulator.faults.add("POST *clearPresence", status=status)
+    await async_act(hass, "clear_preferred_presence")
+
+    assert found(hass).state == "automatic"
+    assert robin.preference is None
+
+
+async def test_another_preference_keeps_the_session(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy", duration="00:30:00")
+    await async_prefer(hass, "away", duration="01:00:00")
+    for _ in range(59):
+        await clock.async_advance(MINUTE)
+    assert robin.availability == "Away"
+    assert "clear" not in session_calls(simulator)
+
+    await clock.async_advance(2 * MINUTE)
+    assert session_calls(simulator)[-1] == "clear"
+
+
+async def test_reload_keeps_the_session_and_goes_on_with_it(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy", duration="05:00:00")
+    await hass.config_entries.async_unload(entry.entry_id)
+    clock.freezer.tick(3 * HOUR + 55 * MINUTE)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert session_calls(simulator) == ["Away PT4H", "Away PT1H5M"]
+    assert robin.availability == "Busy"
+
+
+async def test_removal_ends_the_session(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    await hass.config_entries.async_remove(entry.entry_id)
+
+    assert session_calls(simulator) == ["Away PT4H", "clear"]
+    assert not robin.sessions
+
+
+async def test_removal_renews_a_token_that_graph_refuses(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    simulator.expire_access_tokens()
+    await hass.config_entries.async_remove(entry.entry_id)
+
+    assert not robin.sessions
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 404}, {"loss": "close"}])
+async def test_removal_goes_on_when_the_session_cannot_be_ended(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    fault: dict[str, Any],
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    simulator.faults.add("POST *clearPresence", **fault)
+    await hass.config_entries.async_remove(entry.entry_id)
+
+    assert not hass.config_entries.async_entries(DOMAIN)
+
+
+async def test_disabling_ends_the_session_and_enabling_makes_it_again(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    assert session_calls(simulator) == ["Away PT4H", "clear"]
+
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, None)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert robin.availability == "Busy"
+
+
+async def test_a_session_that_cannot_be_made_is_tried_again_in_a_minute(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    refused = simulator.faults.add("POST *setPresence", status=403)
+    await async_prefer(hass, "busy")
+    for _ in range(5):
+        await clock.async_advance(10)
+    assert refused.hits == 1
+
+    refused.remove()
+    await clock.async_advance(30)
+    assert robin.availability == "Busy"
+
+
+async def test_a_renewal_that_fails_is_tried_again_before_the_session_ends(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy", duration="06:00:00")
+    for _ in range(3 * 60 + 49):
+        await clock.async_advance(MINUTE)
+    refused = simulator.faults.add("POST *setPresence", status=403)
+    await clock.async_advance(2 * MINUTE)
+    assert refused.hits == 1
+    refused.remove()
+    for _ in range(15):
+        await clock.async_advance(MINUTE)
+        assert robin.availability == "Busy"
+
+
+async def test_a_session_that_somebody_else_ended_is_made_again(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    robin.clear_session(PUBLIC_CLIENT_ID)
+    for _ in range(3):
+        await clock.async_advance(61)
+
+    assert robin.availability == "Busy"
+
+
+async def test_an_explicit_session_replaces_the_held_one_until_it_ends(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy", duration="10:00:00")
+    await async_act(hass, "set_presence", activity="presenting", duration="01:00:00")
+    assert [str(state.activity) for _, state in robin.sessions] == ["Presenting"]
+
+    for _ in range(63):
+        await clock.async_advance(MINUTE)
+    assert session_calls(simulator) == ["Away PT4H", "Presenting PT1H", "Away PT4H"]
+    assert robin.availability == "Busy"
+
+
+async def test_available_is_said_again_before_it_fades_and_no_longer_than_asked_for(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    robin.close_teams()
+    await async_act(hass, "set_presence", activity="available", duration="00:10:00")
+    for _ in range(19):
+        assert (robin.availability, robin.activity) == ("Available", "Available")
+        await clock.async_advance(MINUTE / 2)
+    await clock.async_advance(MINUTE)
+
+    assert session_calls(simulator) == [
+        "Available PT10M",
+        "Available PT6M",
+        "Available PT5M",
+        "clear",
+    ]
+    assert robin.availability == "Offline"
+
+
+async def test_clear_presence_ends_the_session_and_needs_none(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.close_teams()
+    await async_act(hass, "set_presence", activity="in_a_call")
+    assert found(hass, AVAILABILITY).state == "busy"
+    await async_act(hass, "clear_presence")
+    await async_act(hass, "clear_presence")
+
+    assert not robin.sessions
+    assert found(hass, AVAILABILITY).state == "offline"
+
+
+async def test_a_change_made_in_teams_is_noticed_after_five_minutes(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    robin.prefer("Away")
+    for _ in range(5):
+        await clock.async_advance(55)
+    assert found(hass).state == "busy"
+    assert found(hass).attributes["in_effect"] is False
+
+    await clock.async_advance(61)
+    await clock.async_advance(61)
+    assert found(hass).state == "automatic"
+    assert session_calls(simulator)[-1] == "clear"
+    assert robin.preference is not None
+
+
+async def test_a_contradiction_that_passes_is_no_change(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_prefer(hass, "busy")
+    for _ in range(3):
+        robin.prefer("Away")
+        await clock.async_advance(4 * MINUTE)
+        robin.prefer("Busy")
+        await clock.async_advance(61)
+
+    assert found(hass).state == "busy"
+
+
+async def test_closing_teams_is_no_change_of_the_preference(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_prefer(hass, "busy")
+    robin.close_teams()
+    for _ in range(15):
+        await clock.async_advance(61)
+
+    assert found(hass).state == "busy"
+
+
+async def test_after_unload_nothing_is_left_that_waits(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    await async_act(hass, "set_presence", activity="available")
+    await async_act(hass, "set_status_message", message="x", expires_in="01:00:00")
+    await hass.config_entries.async_unload(entry.entry_id)
+    simulator.requests.clear()
+    await clock.async_advance(5 * HOUR)
+
+    assert not simulator.requests
