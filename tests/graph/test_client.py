@@ -27,10 +27,11 @@ from custom_components.ms_teams_presence.graph.models import (
     Availability,
     Presence,
     StatusMessage,
+    WorkLocation,
 )
 from simulator import Person, Simulator
 from simulator.faults import Body, Loss
-from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID, CloudName
+from simulator.tenant import DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID, CloudName
 from tests.plugin import CERTIFICATE
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -328,6 +329,73 @@ async def test_a_preferred_presence_that_was_cleared_is_gone(
     robin.be_right_back()
     await client.async_clear_preferred_presence(robin.id)
     assert robin.preference is None
+
+
+@pytest.mark.parametrize(
+    ("activity", "state"),
+    [
+        (Activity.AVAILABLE, ("Available", "Available")),
+        (Activity.IN_A_CALL, ("Busy", "InACall")),
+        (Activity.IN_A_CONFERENCE_CALL, ("Busy", "InAConferenceCall")),
+        (Activity.AWAY, ("Away", "Away")),
+        (Activity.PRESENTING, ("DoNotDisturb", "Presenting")),
+    ],
+)
+async def test_a_session_of_the_app_shows_while_teams_is_closed(
+    activity: Activity, state: tuple[str, str], client: PresenceClient, robin: Person
+) -> None:
+    robin.close_teams()
+    await client.async_set_presence(robin.id, PUBLIC_CLIENT_ID, activity, timedelta(hours=1))
+    assert robin.state == state
+
+
+@pytest.mark.parametrize("duration", [timedelta(minutes=5), timedelta(hours=3, minutes=59)])
+async def test_a_session_of_the_app_lasts_as_asked(
+    duration: timedelta, client: PresenceClient, robin: Person
+) -> None:
+    await client.async_set_presence(robin.id, PUBLIC_CLIENT_ID, Activity.AWAY, duration)
+    ((session, _),) = robin.sessions
+    assert session.ends - session.since == duration
+
+
+async def test_a_session_of_the_app_that_was_cleared_is_gone(
+    client: PresenceClient, robin: Person
+) -> None:
+    hour = timedelta(hours=1)
+    await client.async_set_presence(robin.id, PUBLIC_CLIENT_ID, Activity.AWAY, hour)
+    await client.async_clear_presence(robin.id, PUBLIC_CLIENT_ID)
+    assert robin.sessions == []
+
+
+async def test_to_clear_where_there_is_no_session_is_no_error(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    await client.async_clear_presence(robin.id, PUBLIC_CLIENT_ID)
+    assert [request.status for request in simulator.requests] == [404]
+
+
+async def test_to_clear_the_session_of_another_app_is_refused(
+    client: PresenceClient, robin: Person
+) -> None:
+    error = await error_of(client.async_clear_presence(robin.id, DAEMON_CLIENT_ID))
+    assert (type(error), error.status) == (GraphRejectedError, 400)
+
+
+@pytest.mark.parametrize("location", WorkLocation)
+async def test_a_work_location_that_was_set_is_read_back(
+    location: WorkLocation, client: PresenceClient
+) -> None:
+    await client.async_set_my_work_location(location)
+    assert (await client.async_get_my_presence()).work_location is location
+
+
+async def test_a_work_location_that_was_cleared_is_the_planned_one(
+    client: PresenceClient, robin: Person
+) -> None:
+    robin.set_work_location("office", "scheduled")
+    robin.set_work_location("remote")
+    await client.async_clear_my_work_location()
+    assert (await client.async_get_my_presence()).work_location is WorkLocation.OFFICE
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from custom_components.ms_teams_presence.graph.models import (
     Availability,
     Presence,
     StatusMessage,
+    WorkLocation,
     time_zone_names,
 )
 
@@ -407,7 +408,7 @@ def test_a_person_is_the_same_in_any_case_of_the_id() -> None:
 
 @pytest.mark.parametrize(
     "member",
-    ["availability", "activity", "outOfOfficeSettings", "statusMessage"],
+    ["availability", "activity", "outOfOfficeSettings", "statusMessage", "workLocation"],
 )
 def test_a_member_of_another_type_counts_as_missing(member: str) -> None:
     odd: list[object] = [None, True, 7, 1.5, [], ["Busy"], {}, {"value": "Busy"}]
@@ -418,6 +419,24 @@ def test_a_member_of_another_type_counts_as_missing(member: str) -> None:
 @pytest.mark.parametrize("value", [None, 0, 1, "true", [], {}])
 def test_out_of_office_is_unknown_where_it_is_no_boolean(value: object) -> None:
     assert read(outOfOfficeSettings={"isOutOfOffice": value}).out_of_office is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("office", WorkLocation.OFFICE),
+        ("Remote", WorkLocation.REMOTE),
+        ("timeOff", WorkLocation.TIME_OFF),
+        ("unspecified", None),
+        ("unknownFutureValue", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_work_location_is_one_of_three_or_unknown(
+    value: object, expected: WorkLocation | None
+) -> None:
+    assert read(workLocation={"workLocationType": value}).work_location is expected
 
 
 @pytest.mark.parametrize(
@@ -672,6 +691,7 @@ _PRESENCE = _objects(
         "activity": _WORD,
         "outOfOfficeSettings": _objects({"isOutOfOffice": st.booleans()}),
         "statusMessage": _STATUS_MESSAGE,
+        "workLocation": _objects({"workLocationType": st.text(max_size=12)}),
         "sequenceNumber": st.text(max_size=12),
     }
 )
