@@ -625,6 +625,27 @@ async def test_a_refusal_whose_body_is_of_another_shape_has_no_code(
     assert (type(error), error.code) == (GraphPermissionError, "")
 
 
+async def test_a_refusals_code_is_kept_to_what_a_code_looks_like(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    body = {"error": {"code": "Bad\nRequest" + "!" * 500 + "x" * 500}}
+    simulator.faults.add("GET /v1.0/me/presence", status=400, json=body)
+    error = await error_of(client.async_get_my_presence())
+
+    assert error.code == "BadRequest" + "x" * 90
+
+
+async def test_a_text_that_is_no_unicode_is_refused_without_being_sent(
+    client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    error = await error_of(
+        client.async_set_status_message(robin.id, StatusMessage(text="half \ud83d"))
+    )
+
+    assert isinstance(error, GraphRejectedError)
+    assert not simulator.requests
+
+
 async def test_the_text_of_a_refusal_holds_no_token(
     client: PresenceClient, simulator: Simulator, sign_in: SignIn
 ) -> None:

@@ -110,3 +110,10 @@ def test_a_name_is_read_from_the_disk_once(name: str, monkeypatch: pytest.Monkey
     for _ in range(2):
         time_zone(name)
     assert len(reads) == 1
+
+
+def test_a_name_that_is_no_name_is_neither_looked_up_nor_remembered() -> None:
+    name = "Zone " * 20
+
+    assert is_loaded(name)
+    assert time_zone(name) is None

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+import re
 from typing import Final, Protocol
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs
@@ -33,6 +34,8 @@ from .time_zones import is_loaded, time_zone
 _TIMEOUT: Final = ClientTimeout(total=20)
 # A presence is a kilobyte; whatever is larger than 650 of the longest is not presence.
 _MAX_BYTES: Final = 8 * 1024 * 1024
+_NOT_IN_A_CODE: Final = re.compile(r"[^\w.-]")
+_MAX_CODE: Final = 100
 # What Graph's 429 means without a Retry-After, in seconds.
 _DEFAULT_RETRY_AFTER: Final = 30.0
 # No wait is longer than this many seconds, whatever a header or a wrong clock says.
@@ -200,13 +203,18 @@ class PresenceClient:
     async def _async_send(self, method: str, path: str, body: Json | None, token: str) -> bytes:
         """Send one request and return the body of a good answer."""
         headers = {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.ACCEPT: "application/json"}
-        if body is not None:
+        try:
+            data = None if body is None else orjson.dumps(body)
+        except orjson.JSONEncodeError as err:
+            # Half a character, as a template that cuts a text can make one.
+            raise GraphRejectedError(code="notText") from err
+        if data is not None:
             headers[hdrs.CONTENT_TYPE] = "application/json"
         try:
             async with self._session.request(
                 method,
                 self._root + path,
-                data=None if body is None else orjson.dumps(body),
+                data=data,
                 headers=headers,
                 # A token goes to Graph and nowhere else.
                 allow_redirects=False,
@@ -215,7 +223,7 @@ class PresenceClient:
                 content = await _async_read(response)
         except (ClientError, TimeoutError, OSError) as err:
             raise GraphUnavailableError(code=type(err).__name__) from err
-        if response.ok and response.status < HTTPStatus.MULTIPLE_CHOICES:
+        if response.status < HTTPStatus.MULTIPLE_CHOICES:
             return content
         raise _error(response, content)
 
@@ -251,10 +259,11 @@ def _error(response: ClientResponse, content: bytes) -> GraphError:
     The body may be Graph's error object, empty, or the page of some proxy.
     """
     try:
-        code = str(orjson.loads(content)["error"]["code"])
+        # Whatever stands there goes into a log, so it is kept to what a code looks like.
+        code = _NOT_IN_A_CODE.sub("", orjson.loads(content)["error"]["code"])[:_MAX_CODE]
     except orjson.JSONDecodeError, KeyError, TypeError:
         code = ""
-    request_id = response.headers.get("request-id", "")
+    request_id = _NOT_IN_A_CODE.sub("", response.headers.get("request-id", ""))[:_MAX_CODE]
     retry_after = _retry_after(response.headers.get(hdrs.RETRY_AFTER))
     match response.status:
         case HTTPStatus.TOO_MANY_REQUESTS:

@@ -12,12 +12,15 @@ _UTC_NAMES: Final = frozenset(
     {"", "utc", "etc/utc", "etc/gmt", "gmt", "z", "tzone://microsoft/utc"}
 )
 
+# No zone has a name as long as this; whatever comes in its place is not worth remembering.
+_TOO_LONG: Final = 64
+
 _loaded: dict[str, tzinfo | None] = {}
 
 
 def is_loaded(name: str) -> bool:
     """Tell whether `time_zone` answers from memory, so that it may be called in an event loop."""
-    return name.casefold() in _UTC_NAMES or name in _loaded
+    return name.casefold() in _UTC_NAMES or name in _loaded or len(name) >= _TOO_LONG
 
 
 def time_zone(name: str) -> tzinfo | None:
@@ -27,6 +30,8 @@ def time_zone(name: str) -> tzinfo | None:
     """
     if name.casefold() in _UTC_NAMES:
         return UTC
+    if len(name) >= _TOO_LONG:
+        return None
     if name not in _loaded:
         try:
             _loaded[name] = ZoneInfo(_WINDOWS_ZONES.get(name, name))
