@@ -354,21 +354,26 @@ class Identity:
         """Remember what somebody let an app do."""
         self.tenant.consents.setdefault((app.id, person.key), set()).update(scopes.graph)
 
-    def consent_as_admin(self, segment: str, params: Form) -> str:
-        """Grant an app all it declares, for everybody, and return where the browser goes."""
+    def consent_as_admin(self, segment: str, params: Form) -> str | None:
+        """Grant an app all it declares, for everybody, and return where the browser goes.
+
+        That is nowhere where the link names no redirect URI, as the page "Grant tenant-wide admin consent" has it.
+        """
         app, redirect_uri = self.read_admin_consent(segment, params)
         app.admin_consented |= app.delegated
+        if not redirect_uri:
+            return None
         fields = {"admin_consent": "True", "tenant": self.tenant.id}
         if "state" in params:
             fields["state"] = params["state"]
         return f"{redirect_uri}?{urlencode(fields)}"
 
     def read_admin_consent(self, segment: str, params: Form) -> tuple[App, str]:
-        """Check an admin-consent request: the app and its redirect URI."""
+        """Check an admin-consent request: the app and its redirect URI, empty where there is none."""
         self.check_tenant(segment)
         app = self._app(segment, params.get("client_id", ""))
         redirect_uri = params.get("redirect_uri", "")
-        if _platform(app, redirect_uri) is None:
+        if redirect_uri and _platform(app, redirect_uri) is None:
             raise SignInError(50011, redirect_uri)
         return app, redirect_uri
 

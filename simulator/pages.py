@@ -202,9 +202,12 @@ class SignIn:
         try:
             app, redirect_uri = identity.read_admin_consent(segment, request.query)
             if form.get("decision") == "accept":
-                return _go(identity.consent_as_admin(segment, request.query))
+                location = identity.consent_as_admin(segment, request.query)
+                return _go(location) if location else _close("The app is approved for everybody.")
         except SignInError as error:
             return refusal(error)
+        if form.get("decision") and not redirect_uri:
+            return _close("The app was not approved.")
         if form.get("decision"):
             refused = {"error": "access_denied", "error_subcode": "cancel"}
             state = {"state": request.query["state"]} if "state" in request.query else {}
@@ -237,7 +240,7 @@ class SignIn:
                 return render("device.html", problem=error.text)
             return refusal(error)
         text = "The device was not let in." if decision != "accept" else "You are signed in."
-        return render("message.html", title="You can close this page", text=text)
+        return _close(text)
 
     def _accounts(self, app: str, hint: str | None, user_code: str = "") -> web.Response:
         people = list(self.simulator.tenant.people.values())
@@ -257,6 +260,10 @@ def sign_in_routes(simulator: Simulator) -> list[web.AbstractRouteDef]:
         web.post("/device", pages.device),
         web.static("/static", _HERE / "static"),
     ]
+
+
+def _close(text: str) -> web.Response:
+    return render("message.html", title="You can close this page", text=text)
 
 
 def _go(location: str) -> web.Response:

@@ -197,6 +197,18 @@ async def test_an_administrator_declines(client: Client) -> None:
     }
 
 
+async def test_an_administrators_link_without_a_way_back(client: Client) -> None:
+    client.simulator.tenant.user_consent = "blocked"
+    url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?client_id={PUBLIC_CLIENT_ID}"
+    declined = await client.request("POST", url, data={"decision": "deny"})
+    with pytest.raises(SignInError, match="AADSTS90094:"):
+        await client.simulator.authorize(client.authorize_url())
+    accepted = await client.request("POST", url, data={"decision": "accept"})
+
+    assert (declined.status, accepted.status) == (200, 200)
+    assert await client.code()
+
+
 async def test_a_permission_for_administrators_only(client: Client) -> None:
     with pytest.raises(SignInError, match="AADSTS90094:"):
         await client.simulator.authorize(client.authorize_url(scope="User.Read.All"))
