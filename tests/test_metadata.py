@@ -11,7 +11,7 @@ from typing import Any
 
 from homeassistant.components.brands.const import ALLOWED_IMAGES
 from homeassistant.helpers.entity import EntityDescription
-from homeassistant.util.yaml import load_yaml_dict, parse_yaml
+from homeassistant.util.yaml import load_yaml_dict
 from PIL import Image
 import pytest
 
@@ -359,20 +359,3 @@ def test_links_in_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
             if not re.match(r"[a-z]+:", target):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
-
-
-def test_examples_in_the_readme_name_what_exists(services: dict[str, Any]) -> None:
-    blocks = re.findall(
-        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    examples = [parse_yaml(part) for block in blocks for part in block.split("---\n")]
-    shown = set()
-    for example in examples:
-        assert isinstance(example, dict)
-        domain, _, name = example.get("action", "").partition(".")
-        if domain == DOMAIN:
-            shown.add(name)
-            fields = (services[name] or {}).get("fields", {})
-            assert example["target"]
-            assert example.get("data", {}).keys() <= fields.keys(), name
-    assert shown == services.keys()
