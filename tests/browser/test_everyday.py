@@ -67,6 +67,8 @@ async def test_a_restart_keeps_everything(signed_in: Demo, dashboard: Frontend) 
     home, microsoft = signed_in.home, signed_in.microsoft
     await home.restart()
     await home.wait_for(AVAILABILITY, "be back", lambda at: at["state"] == "available")
+    # The page comes back by itself too, but when depends on how often it has tried meanwhile.
+    await dashboard.open()
 
     await dashboard.teams.locator("#robin-join-call").click()
     await home.wait_for(LAMP, "turn red", is_red)
