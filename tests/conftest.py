@@ -8,11 +8,15 @@ import pytest
 # that name too, and the first one imported wins.
 from custom_components import ms_teams_presence  # noqa: F401
 from simulator import Simulator
+from simulator.tenant import CloudName
 from tests.plugin import CERTIFICATE
 
 
 @pytest.fixture
-async def simulator(socket_enabled: None) -> AsyncIterator[Simulator]:
-    """Run a Microsoft tenant on loopback."""
-    async with Simulator(CERTIFICATE) as simulator:
+async def simulator(
+    socket_enabled: None, request: pytest.FixtureRequest
+) -> AsyncIterator[Simulator]:
+    """Run a Microsoft tenant on loopback, in the global cloud or the one of an indirect parameter."""
+    cloud: CloudName = getattr(request, "param", "global")
+    async with Simulator(CERTIFICATE, cloud=cloud) as simulator:
         yield simulator

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, override
 import warnings
@@ -31,13 +32,24 @@ from homeassistant.helpers.config_entry_oauth2_flow import (
     async_get_redirect_uri,
 )
 from homeassistant.helpers.network import get_url
+from homeassistant.util import dt as dt_util
 from multidict import CIMultiDict, CIMultiDictProxy
 import orjson
 import requests
 from yarl import URL
 
-from .const import ACCESS_READ_WRITE, CONF_ACCESS, CONF_CLOUD, CONF_TENANT, DOMAIN
-from .graph.clouds import CLOUDS, Cloud
+from .const import (
+    ACCESS_READ_WRITE,
+    CONF_ACCESS,
+    CONF_CERTIFICATE,
+    CONF_CLOUD,
+    CONF_COLLEAGUES,
+    CONF_SIGN_IN,
+    CONF_TENANT,
+    DOMAIN,
+    SIGN_IN_APPLICATION,
+)
+from .graph.clouds import CLOUDS, DEFAULT_SCOPE, Cloud
 
 if TYPE_CHECKING:
     import msal
@@ -66,6 +78,7 @@ _REASON_OF_NUMBER: Final[dict[int, str]] = {
         "app_disabled": (7000112,),
         "app_misconfigured": (650056, 650052),
         "app_not_found": (700016, 70001),
+        "certificate_wrong": (700027, 700021, 700023, 700024),
         "blocked_by_policy": (50097, 53000, 53001, 53003, 530003, 530032, 530035),
         "consent_denied": (65004,),
         "consent_missing": (65001,),
@@ -119,6 +132,10 @@ _NEEDS_PERSON: Final = frozenset(
 )
 # What Entra says while the code of another device has not been entered.
 _DEVICE_CODE_PENDING: Final = frozenset({"authorization_pending", "slow_down"})
+_PEM_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
+_PEM_KEY: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL
+)
 # Failures on the way to Entra rather than by its decision.
 _UNREACHABLE: Final = frozenset({"cannot_connect", "unexpected_answer"})
 
@@ -146,10 +163,16 @@ class Registration:
     tenant: str
     """Directory id, a domain of the directory, or `organizations` for an app of many tenants."""
     client_id: str
-    client_secret: str | None
-    """None for a public client, which has none."""
+    client_secret: str | None = None
+    """None for a public client, which has none, and where there is a certificate."""
+    certificate: str | None = None
+    """The organisation's app may have a certificate with its private key, PEM, in place of a secret."""
     access: str
     """`read` or `read_write`."""
+    colleagues: bool = False
+    """Whether other people than the signed-in one may be watched."""
+    is_application: bool = False
+    """Whether the app signs in by itself, for no person: it may watch everybody."""
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Self:
@@ -159,19 +182,23 @@ class Registration:
             tenant=data[CONF_TENANT],
             client_id=data[CONF_CLIENT_ID],
             client_secret=data.get(CONF_CLIENT_SECRET) or None,
+            certificate=data.get(CONF_CERTIFICATE) or None,
             access=data[CONF_ACCESS],
+            colleagues=data.get(CONF_COLLEAGUES, False),
+            is_application=data[CONF_SIGN_IN] == SIGN_IN_APPLICATION,
         )
 
     @property
     def permissions(self) -> list[str]:
-        """Return the delegated permissions to ask for, the fewest that do.
+        """Return the permissions to ask for, the fewest that do: the app's own, or delegated ones.
 
         `Presence.ReadWrite` permits no reading: https://learn.microsoft.com/graph/permissions-reference
         """
-        wanted = ["Presence.Read"]
-        if self.access == ACCESS_READ_WRITE:
-            wanted.append("Presence.ReadWrite")
-        return wanted
+        everybody = ["Presence.Read.All", "User.ReadBasic.All"]
+        writes = self.access == ACCESS_READ_WRITE
+        if self.is_application:
+            return everybody + ["Presence.ReadWrite.All"] * writes
+        return ["Presence.Read"] + ["Presence.ReadWrite"] * writes + everybody * self.colleagues
 
     @property
     def admin_consent_url(self) -> str:
@@ -184,8 +211,9 @@ class Registration:
 
     @property
     def scopes(self) -> list[str]:
-        """Return the permissions as scopes of the cloud's Graph."""
-        return [self.cloud.scope_prefix + permission for permission in self.permissions]
+        """Return what Entra is asked for: an app can only ask for all that it was granted."""
+        permissions = [DEFAULT_SCOPE] if self.is_application else self.permissions
+        return [self.cloud.scope(permission) for permission in permissions]
 
     def missing_permissions(self, token: Mapping[str, Any]) -> list[str]:
         """Return what was asked for and not granted; Entra writes scopes short or in full."""
@@ -282,6 +310,20 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         )
         return self._signed_in(result)
 
+    async def async_sign_in_as_application(self) -> tuple[str, dict[str, Any]]:
+        """Sign in for the app itself; returns the id of its tenant and the tokens.
+
+        https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+        """
+
+        def acquire() -> tuple[str, dict[str, Any]]:
+            credential = _credential(self.registration) or ""
+            application = _confidential_application(self.registration, credential)
+            result = application.acquire_token_for_client(self.registration.scopes)
+            return application.authority.tenant.lower(), _stored(result)
+
+        return await self._async_run(acquire)
+
     async def async_start_device_code(self) -> DeviceCode:
         """Ask for a code that a person enters on another device."""
 
@@ -318,7 +360,15 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
 
     @override
     async def _async_refresh_token(self, token: dict[str, Any]) -> dict[str, Any]:
-        """Exchange the refresh token, asking for what was granted and nothing else."""
+        """Exchange the refresh token, asking for what was granted and nothing else.
+
+        The organisation's app has none and signs in anew.
+        """
+        if self.registration.is_application:
+            try:
+                return (await self.async_sign_in_as_application())[1]
+            except SignInError as err:
+                raise self._home_assistant_error(err) from err
         scopes = [scope for scope in token["scope"].split() if scope not in _SIGN_IN_SCOPES]
         try:
             result = await self._async_run(
@@ -334,7 +384,7 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
     def _signed_in(self, result: msal.Result) -> dict[str, Any]:
         """Return what to store of a first token, and remember whose it is."""
         token = _stored(result)
-        if "refresh_token" not in token:
+        if "refresh_token" not in token or "scope" not in token:
             raise SignInError("unexpected_answer")
         self.identity = Identity.from_claims(result.get("id_token_claims"))
         return token
@@ -473,14 +523,52 @@ def _msal() -> Any:
 
 def _application(registration: Registration) -> msal.ClientApplication:
     """Return a new MSAL application; one for each attempt, because it remembers refusals."""
-    if registration.client_secret is None:
+    credential = _credential(registration)
+    if credential is None:
         return _public_application(registration)
+    return _confidential_application(registration, credential)
+
+
+def _confidential_application(
+    registration: Registration, credential: msal.Credential
+) -> msal.ConfidentialClientApplication:
+    """Return a new MSAL application of the kind that proves who it is."""
     application: msal.ConfidentialClientApplication = _msal().ConfidentialClientApplication(
-        registration.client_id,
-        client_credential=registration.client_secret,
-        **_application_options(registration),
+        registration.client_id, client_credential=credential, **_application_options(registration)
     )
     return application
+
+
+def _credential(registration: Registration) -> msal.Credential | None:
+    """Return what the app proves itself with, as MSAL takes it; None for a public client."""
+    if registration.certificate is not None:
+        return _certificate_credential(registration.certificate)
+    return registration.client_secret
+
+
+def _certificate_credential(pem: str) -> dict[str, str]:
+    """Return a certificate with its key as MSAL takes it, which makes the thumbprint itself.
+
+    Raises `SignInError` where it can't be used, before Microsoft is asked.
+    """
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    keys = _PEM_KEY.findall(pem)
+    if not keys:
+        raise SignInError("certificate_without_key", needs_person=True)
+    try:
+        certificate = x509.load_pem_x509_certificate(pem[pem.index(_PEM_CERTIFICATE) :].encode())
+        key = load_pem_private_key(keys[0].encode(), password=None)
+    except TypeError as err:
+        raise SignInError("certificate_encrypted", needs_person=True) from err
+    except ValueError as err:
+        raise SignInError("certificate_unreadable", needs_person=True) from err
+    if certificate.public_key() != key.public_key():
+        raise SignInError("certificate_without_key", needs_person=True)
+    if certificate.not_valid_after_utc <= dt_util.utcnow():
+        raise SignInError("certificate_expired", needs_person=True)
+    return {"private_key": keys[0], "public_certificate": pem}
 
 
 def _public_application(registration: Registration) -> msal.PublicClientApplication:
@@ -515,7 +603,7 @@ def _stored(result: msal.Result) -> dict[str, Any]:
     if "error" in result:
         raise _refusal(result)
     token: dict[str, Any] = {name: result[name] for name in _TOKEN_MEMBERS if name in result}
-    if not all(token.get(name) for name in ("access_token", "expires_in", "scope")):
+    if not all(token.get(name) for name in ("access_token", "expires_in")):
         raise SignInError("unexpected_answer")
     # MSAL has read it as a number already, or has failed over it.
     expires_in = int(token["expires_in"])

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, entities
+from .entity import PresenceEntity, add_entities
 from .graph.models import Presence
 
 PARALLEL_UPDATES: Final = 0
@@ -46,8 +46,8 @@ async def async_setup_entry(
 ) -> None:
     """Add the binary sensors of everybody in an account."""
     coordinator = entry.runtime_data
-    async_add_entities(
-        entities(PresenceBinarySensor, coordinator, coordinator.people, BINARY_SENSORS)
+    add_entities(
+        async_add_entities, PresenceBinarySensor, coordinator, coordinator.people, BINARY_SENSORS
     )
 
 

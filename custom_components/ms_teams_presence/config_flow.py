@@ -14,6 +14,7 @@ from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntry,
     ConfigFlowResult,
+    ConfigSubentryFlow,
     OptionsFlowWithReload,
 )
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN
@@ -38,7 +39,6 @@ import voluptuous as vol
 
 from .auth import (
     DeviceCode,
-    Identity,
     MicrosoftSignIn,
     Registration,
     SignInError,
@@ -49,7 +49,9 @@ from .const import (
     ACCESS_READ,
     ACCESS_READ_WRITE,
     CONF_ACCESS,
+    CONF_CERTIFICATE,
     CONF_CLOUD,
+    CONF_COLLEAGUES,
     CONF_HOLD_SESSION,
     CONF_NAME,
     CONF_OBJECT_ID,
@@ -58,20 +60,25 @@ from .const import (
     CONF_TENANT,
     DEFAULT_POLL_INTERVAL,
     DOMAIN,
+    GUID,
     MAX_POLL_INTERVAL,
     MIN_POLL_INTERVAL,
+    SIGN_IN_APPLICATION,
     SIGN_IN_BROWSER,
     SIGN_IN_DEVICE_CODE,
+    SUBENTRY_PERSON,
 )
 from .graph.client import PresenceClient
 from .graph.clouds import CLOUDS
 from .graph.errors import GraphAuthError, GraphError, GraphPermissionError, GraphRejectedError
+from .people_flow import PersonSubentryFlow
 
 _LOGGER = logging.getLogger(__name__)
 
-_SIGN_INS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE]
+_SIGN_INS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE, SIGN_IN_APPLICATION]
+# An id that nobody has, to ask whether asking is permitted.
+_NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 
-_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE)
 # Authorities that let personal accounts in, which have no presence.
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
@@ -81,6 +88,11 @@ _ORGANIZATIONS: Final = "organizations"
 _FIELD_OF_REASON: Final = {
     "app_disabled": CONF_CLIENT_ID,
     "app_not_found": CONF_CLIENT_ID,
+    "certificate_encrypted": CONF_CERTIFICATE,
+    "certificate_expired": CONF_CERTIFICATE,
+    "certificate_unreadable": CONF_CERTIFICATE,
+    "certificate_without_key": CONF_CERTIFICATE,
+    "certificate_wrong": CONF_CERTIFICATE,
     "secret_expired": CONF_CLIENT_SECRET,
     "secret_not_wanted": CONF_CLIENT_SECRET,
     "secret_wrong": CONF_CLIENT_SECRET,
@@ -103,10 +115,12 @@ def _schema(sign_in: str) -> vol.Schema:
         vol.Required(CONF_TENANT): TextSelector(),
         vol.Required(CONF_CLIENT_ID): TextSelector(),
     }
-    if sign_in == SIGN_IN_BROWSER:
+    if sign_in != SIGN_IN_DEVICE_CODE:
         fields[vol.Optional(CONF_CLIENT_SECRET)] = TextSelector(
             TextSelectorConfig(type=TextSelectorType.PASSWORD)
         )
+    if sign_in == SIGN_IN_APPLICATION:
+        fields[vol.Optional(CONF_CERTIFICATE)] = TextSelector(TextSelectorConfig(multiline=True))
     fields[vol.Required(CONF_ACCESS, default=ACCESS_READ_WRITE)] = SelectSelector(
         SelectSelectorConfig(
             options=[ACCESS_READ_WRITE, ACCESS_READ],
@@ -114,20 +128,29 @@ def _schema(sign_in: str) -> vol.Schema:
             mode=SelectSelectorMode.LIST,
         )
     )
+    if sign_in != SIGN_IN_APPLICATION:
+        fields[vol.Required(CONF_COLLEAGUES, default=False)] = BooleanSelector()
     return vol.Schema(fields)
 
 
-def _invalid_fields(registration: Mapping[str, str]) -> dict[str, str]:
+def _invalid_fields(registration: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a form before Microsoft is asked about it."""
     errors = {}
     tenant = registration[CONF_TENANT].lower()
+    is_application = registration[CONF_SIGN_IN] == SIGN_IN_APPLICATION
+    if is_application and (CONF_CLIENT_SECRET in registration) == (
+        CONF_CERTIFICATE in registration
+    ):
+        errors["base"] = "one_credential"
     if tenant in _PERSONAL_AUTHORITIES:
         errors[CONF_TENANT] = "personal_authority"
+    elif is_application and tenant == _ORGANIZATIONS:
+        errors[CONF_TENANT] = "tenant_needed"
     elif tenant != _ORGANIZATIONS and not (
-        _GUID.fullmatch(tenant) or _DOMAIN_NAME.fullmatch(tenant)
+        GUID.fullmatch(tenant) or _DOMAIN_NAME.fullmatch(tenant)
     ):
         errors[CONF_TENANT] = "tenant_invalid"
-    if not _GUID.fullmatch(registration[CONF_CLIENT_ID]):
+    if not GUID.fullmatch(registration[CONF_CLIENT_ID]):
         errors[CONF_CLIENT_ID] = "client_id_invalid"
     return errors
 
@@ -157,6 +180,15 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     def logger(self) -> logging.Logger:
         """Return logger."""
         return _LOGGER
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the flow that adds people."""
+        return {SUBENTRY_PERSON: PersonSubentryFlow}
 
     @staticmethod
     @callback
@@ -191,6 +223,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         steps = {
             SIGN_IN_BROWSER: self.async_step_browser,
             SIGN_IN_DEVICE_CODE: self.async_step_device_code,
+            SIGN_IN_APPLICATION: self.async_step_application,
         }
         return await steps[self._registration[CONF_SIGN_IN]](self._registration)
 
@@ -207,6 +240,13 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         """Ask for the app registration and show a code for another device."""
         self._sign_in = SIGN_IN_DEVICE_CODE
         return await self._async_begin(user_input, self._async_get_code)
+
+    async def async_step_application(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Ask for the organisation's app, which signs in by itself."""
+        self._sign_in = SIGN_IN_APPLICATION
+        return await self._async_begin(user_input, self._async_sign_in_as_application)
 
     @override
     async def async_step_auth(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -263,7 +303,21 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return self._show_form({"base": "permissions_missing"}, permissions=", ".join(missing))
         if error := await self._async_check(token):
             return self._show_form({"base": error})
-        return await self._async_finish(sign_in.identity, token)
+        identity = sign_in.identity
+        return await self._async_finish(
+            identity.unique_id,
+            identity.name,
+            {CONF_OBJECT_ID: identity.object_id, CONF_NAME: identity.name, CONF_TOKEN: token},
+        )
+
+    async def _async_sign_in_as_application(self) -> ConfigFlowResult:
+        """Get tokens for the app itself, and check what it was granted."""
+        tenant_id, token = await self._microsoft.async_sign_in_as_application()
+        if error := await self._async_check(token):
+            return self._show_form({"base": error})
+        registration = self._microsoft.registration
+        unique_id = f"{tenant_id}.{registration.client_id}".lower()
+        return await self._async_finish(unique_id, registration.tenant, {CONF_TOKEN: token})
 
     async def _async_begin(
         self,
@@ -273,8 +327,8 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         """Show the form, or check what it says and leave for Microsoft."""
         if user_input is None:
             return self._show_form({})
-        self._registration = {
-            str(key): user_input[key].strip()
+        self._registration = {CONF_SIGN_IN: self._sign_in} | {
+            str(key): value.strip() if isinstance(value := user_input[key], str) else value
             for key in _schema(self._sign_in).schema
             if user_input.get(key)
         }
@@ -305,11 +359,16 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         client = PresenceClient(
             async_get_clientsession(self.hass), self._microsoft.registration.cloud, provide
         )
+        registration = self._microsoft.registration
         try:
-            await client.async_get_my_presence()
+            if not registration.is_application:
+                await client.async_get_my_presence()
+            if registration.is_application or registration.colleagues:
+                await client.async_get_presences([_NOBODY])
+                await client.async_get_person(_NOBODY)
         except (GraphPermissionError, GraphRejectedError) as err:
             _LOGGER.debug("Graph shows no presence: %s", err)
-            return "no_presence"
+            return "application_consent_missing" if registration.is_application else "no_presence"
         except GraphAuthError as err:
             _LOGGER.debug("Graph does not take the token: %s", err)
             return "wrong_cloud"
@@ -318,19 +377,15 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return "graph_unavailable"
         return None
 
-    async def _async_finish(self, identity: Identity, token: dict[str, Any]) -> ConfigFlowResult:
+    async def _async_finish(
+        self, unique_id: str, title: str, account: Mapping[str, Any]
+    ) -> ConfigFlowResult:
         """Make the entry, or renew the one that the flow is about."""
-        await self.async_set_unique_id(identity.unique_id)
-        data = {
-            **self._registration,
-            CONF_SIGN_IN: self._sign_in,
-            CONF_OBJECT_ID: identity.object_id,
-            CONF_NAME: identity.name,
-            CONF_TOKEN: token,
-        }
+        await self.async_set_unique_id(unique_id)
+        data = {**self._registration, **account}
         if self.source == SOURCE_USER:
             self._abort_if_unique_id_configured()
-            return self.async_create_entry(title=identity.name, data=data)
+            return self.async_create_entry(title=title, data=data)
         entry = self._renewed_entry
         self._abort_if_unique_id_mismatch(
             reason="wrong_account", description_placeholders={"account": entry.title}
@@ -370,15 +425,12 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         A stored secret is not sent back to a browser; one just typed is, as it came from there.
         """
         if self._registration:
-            stored = (
-                None
-                if self.source == SOURCE_USER
-                else self._renewed_entry.data.get(CONF_CLIENT_SECRET)
-            )
+            stored = {} if self.source == SOURCE_USER else self._renewed_entry.data
+            secrets = {CONF_CLIENT_SECRET, CONF_CERTIFICATE}
             return {
                 key: value
                 for key, value in self._registration.items()
-                if (key, value) != (CONF_CLIENT_SECRET, stored)
+                if key not in secrets or value != stored.get(key)
             }
         entries = self._async_current_entries(include_ignore=False)
         last = max(entries, key=lambda entry: entry.created_at, default=None)

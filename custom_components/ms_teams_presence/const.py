@@ -1,13 +1,20 @@
 """Names that several modules share."""
 
+import re
 from typing import Final
 
 DOMAIN: Final = "ms_teams_presence"
 
+# What Microsoft's ids look like: of a tenant, an app, a person.
+GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 # Members of a config entry; the app registration lives there, not in application credentials,
 # which hold neither a tenant nor a cloud and silently keep an old secret.
 CONF_ACCESS: Final = "access"
+CONF_ADDRESS: Final = "address"
+CONF_CERTIFICATE: Final = "certificate"
 CONF_CLOUD: Final = "cloud"
+CONF_COLLEAGUES: Final = "colleagues"
 CONF_NAME: Final = "name"
 CONF_OBJECT_ID: Final = "object_id"
 CONF_SIGN_IN: Final = "sign_in"
@@ -16,6 +23,7 @@ CONF_TENANT: Final = "tenant"
 ACCESS_READ: Final = "read"
 ACCESS_READ_WRITE: Final = "read_write"
 
+SIGN_IN_APPLICATION: Final = "application"
 SIGN_IN_BROWSER: Final = "browser"
 SIGN_IN_DEVICE_CODE: Final = "device_code"
 
@@ -27,4 +35,8 @@ MAX_POLL_INTERVAL: Final = 300
 # Whether to make a preference show while Teams is closed. Off by default: some employers mind.
 CONF_HOLD_SESSION: Final = "hold_session"
 
+# People other than the signed-in one are subentries of this type.
+SUBENTRY_PERSON: Final = "person"
+
+ISSUE_PERSON_GONE: Final = "person_gone"
 ISSUE_PREFERENCE_NOT_SHOWN: Final = "preference_not_shown"

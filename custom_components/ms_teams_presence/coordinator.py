@@ -1,7 +1,7 @@
 """One poll per account for everybody; the only way data comes in and writes go out."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +10,11 @@ from math import ceil
 from time import monotonic
 from typing import Any, Final, override
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import (
@@ -23,6 +27,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import OAuth2Session
 from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
@@ -30,14 +35,16 @@ from homeassistant.util import dt as dt_util
 from .auth import DetachedToken, MicrosoftSignIn, Registration
 from .const import (
     ACCESS_READ_WRITE,
-    CONF_ACCESS,
     CONF_HOLD_SESSION,
     CONF_NAME,
     CONF_OBJECT_ID,
     CONF_POLL_INTERVAL,
     DEFAULT_POLL_INTERVAL,
     DOMAIN,
+    GUID,
+    ISSUE_PERSON_GONE,
     ISSUE_PREFERENCE_NOT_SHOWN,
+    SUBENTRY_PERSON,
 )
 from .graph.client import PresenceClient
 from .graph.errors import (
@@ -57,6 +64,8 @@ _LOGGER = logging.getLogger(__name__)
 _OFFLINE_INTERVAL: Final = 60
 _FAST_INTERVAL: Final = 5
 _FAST_FOR: Final = 60
+# Seconds between reads of colleagues.
+_COLLEAGUES_INTERVAL: Final = 30
 # Failed polls in a row that change nothing: a blink to unavailable would flash every light.
 _TOLERATED_FAILURES: Final = 2
 # Seconds for which a written value stands although Graph still shows the old one.
@@ -110,13 +119,25 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             always_update=False,
         )
         self.registration = Registration.from_data(entry.data)
-        self.me = Person(id=entry.data[CONF_OBJECT_ID], name=entry.data[CONF_NAME])
-        self.people = {self.me.id: self.me}
-        self.writable_ids = (
-            frozenset({self.me.id})
-            if entry.data[CONF_ACCESS] == ACCESS_READ_WRITE
-            else frozenset[str]()
-        )
+        self.me: Person | None = None
+        """The signed-in person; nobody for the organisation's app."""
+        if not self.registration.is_application:
+            self.me = Person(id=entry.data[CONF_OBJECT_ID], name=entry.data[CONF_NAME])
+        colleagues = {
+            subentry.data[CONF_OBJECT_ID]: subentry
+            for subentry in entry.subentries.values()
+            if subentry.subentry_type == SUBENTRY_PERSON
+        }
+        self.subentry_ids = {
+            person_id: subentry.subentry_id for person_id, subentry in colleagues.items()
+        }
+        self.people = ({self.me.id: self.me} if self.me else {}) | {
+            person_id: Person(id=person_id, name=subentry.title)
+            for person_id, subentry in colleagues.items()
+        }
+        self.writable_ids = frozenset[str]()
+        if self.registration.access == ACCESS_READ_WRITE:
+            self.writable_ids = frozenset({self.me.id} if self.me else self.people)
         self.keeper = Keeper(hass, entry.entry_id)
         self.failures = 0
         self.last_poll: datetime | None = None
@@ -129,15 +150,28 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._keeping = asyncio.Lock()
         self._cancel_due: CALLBACK_TYPE | None = None
+        # Reads in a row that went wrong for colleagues as a whole, or said nothing of one.
+        self._colleague_failures = 0
+        self._silent: Counter[str] = Counter()
         # Moments on the monotonic clock.
         self._throttled_until = 0.0
         self._fast_until = 0.0
+        self._colleagues_due = 0.0
+        self._reloading = False
         entry.async_on_unload(self._async_stop_waiting)
+        entry.async_on_unload(
+            async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
+        )
 
     @property
     def throttled_for(self) -> int:
         """Return for how many more seconds Graph wants to be left alone; 0 when it does not."""
         return max(0, ceil(self._throttled_until - monotonic()))
+
+    @property
+    def may_watch_others(self) -> bool:
+        """Return whether the sign-in includes other people than the signed-in one."""
+        return self.registration.colleagues or self.registration.is_application
 
     # What can be set. Each raises `HomeAssistantError` with a sentence where it fails.
 
@@ -222,7 +256,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self.update_interval = self._next_interval(self.data)
             return self.data
         try:
-            data = {self.me.id: await self._client.async_get_my_presence()}
+            data = await self._async_read()
         except OAuth2TokenRequestReauthError as err:
             # The session has started a reauth flow; this marks the entities unavailable.
             raise ConfigEntryAuthFailed(
@@ -235,10 +269,146 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         data = _without_expired(data, dt_util.utcnow())
         self._confirm_written(data)
         data = self._with_written(data)
-        if self.data and data != self.data:
+        if self.data and self.me and data[self.me.id] is not self.data.get(self.me.id):
             self._poll_fast()
         self.update_interval = self._next_interval(data)
         return data
+
+    async def _async_read(self) -> dict[str, Presence]:
+        """Read the signed-in person, and colleagues where it is their turn."""
+        known = self.data or {}
+        data: dict[str, Presence] = {}
+        if self.me is not None:
+            data[self.me.id] = await self._client.async_get_my_presence()
+        if self.subentry_ids and monotonic() >= self._colleagues_due:
+            try:
+                found = await self._client.async_get_presences(self.subentry_ids)
+            except GraphError as err:
+                if self.me is None:
+                    raise
+                found = self._after_colleagues_failure(err)
+            else:
+                self._colleague_failures = 0
+                self._colleagues_due = monotonic() + _COLLEAGUES_INTERVAL
+                found = self._with_silent(found)
+        else:
+            found = {
+                person_id: known[person_id] for person_id in self.subentry_ids if person_id in known
+            }
+        data |= found
+        # The very same object where nothing changed makes every later comparison cheap.
+        return {
+            person_id: known[person_id] if known.get(person_id) == presence else presence
+            for person_id, presence in data.items()
+        }
+
+    def _after_colleagues_failure(self, err: GraphError) -> dict[str, Presence]:
+        """Return what is known of colleagues, for as long as failures are tolerated."""
+        self._colleague_failures += 1
+        reason, _ = self._explain(err)
+        if self._colleague_failures == _TOLERATED_FAILURES + 1:
+            _LOGGER.warning("The presence of colleagues cannot be read: %s: %s", reason, err)
+        if self._colleague_failures > _TOLERATED_FAILURES:
+            return {}
+        return {
+            person_id: presence
+            for person_id, presence in (self.data or {}).items()
+            if person_id in self.subentry_ids
+        }
+
+    def _with_silent(self, found: dict[str, Presence]) -> dict[str, Presence]:
+        """Return presences with those that Graph left out this time, but not for long."""
+        silent = self.subentry_ids.keys() - found.keys()
+        self._silent = Counter({person_id: self._silent[person_id] + 1 for person_id in silent})
+        for person_id in silent:
+            if self._silent[person_id] == _TOLERATED_FAILURES + 1:
+                self._async_start(self._async_look_for(person_id), "look for somebody")
+        for person_id in found:
+            ir.async_delete_issue(self.hass, DOMAIN, self._issue_id(ISSUE_PERSON_GONE, person_id))
+        return found | {
+            person_id: self.data[person_id]
+            for person_id in silent
+            if self._silent[person_id] <= _TOLERATED_FAILURES
+            and self.data
+            and person_id in self.data
+        }
+
+    async def _async_look_for(self, person_id: str) -> None:
+        """Offer to remove somebody who is not in the directory any more."""
+        try:
+            person = await self._client.async_get_person(person_id)
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            _LOGGER.debug("The directory cannot be asked: %s", err)
+            return
+        if person is None:
+            ir.async_create_issue(
+                self.hass,
+                DOMAIN,
+                self._issue_id(ISSUE_PERSON_GONE, person_id),
+                data={
+                    "entry_id": self.config_entry.entry_id,
+                    "subentry_id": self.subentry_ids[person_id],
+                },
+                is_fixable=True,
+                severity=ir.IssueSeverity.WARNING,
+                translation_key=ISSUE_PERSON_GONE,
+            )
+
+    def _issue_id(self, kind: str, person_id: str) -> str:
+        """Return the id of an issue about one person of this account."""
+        return f"{kind}_{self.config_entry.entry_id}_{person_id}"
+
+    @callback
+    def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """Reload when people were added or removed; a renewed token changes the entry too."""
+        if entry is not self.config_entry or self._reloading:
+            return
+        if set(self.subentry_ids.values()) != entry.subentries.keys():
+            self._reloading = True
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    async def async_find_people(self, text: str) -> list[Person]:
+        """Return people of the directory by words of their names, by address or by object id.
+
+        Raises `HomeAssistantError` where the directory can't be asked.
+        """
+        try:
+            if (person := await self._client.async_get_person(text)) is not None:
+                return [person]
+            return await self._client.async_find_people(text)
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            raise self._failure(err) from err
+
+    async def async_get_presences(self, people: list[str]) -> dict[str, Presence | None]:
+        """Return the presence of anybody by object id or address; None of who can't be found.
+
+        Raises `HomeAssistantError` where Graph can't be asked.
+        """
+        try:
+            ids = {
+                name: name.lower()
+                if GUID.fullmatch(name)
+                else person.id
+                if (person := await self._client.async_get_person(name))
+                else None
+                for name in people
+            }
+            wanted = {person_id for person_id in ids.values() if person_id}
+            found = await self._client.async_get_presences(wanted) if wanted else {}
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            raise self._failure(err) from err
+        return {name: found.get(person_id or "") for name, person_id in ids.items()}
+
+    def _failure(self, err: Exception) -> HomeAssistantError:
+        """Return the error with the sentence for a failure."""
+        if isinstance(err, OAuth2TokenRequestReauthError):
+            return HomeAssistantError(translation_domain=DOMAIN, translation_key="sign_in_needed")
+        reason, placeholders = self._explain(err)
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=reason,
+            translation_placeholders=placeholders,
+        )
 
     @callback
     @override
@@ -275,6 +445,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     def _poll_fast(self) -> None:
         """Poll often for a while: where one change was, the next is near."""
         self._fast_until = monotonic() + _FAST_FOR
+        if self.me is None:
+            self._colleagues_due = 0.0
 
     def _next_interval(self, data: dict[str, Presence]) -> timedelta:
         """Return how long to wait for the next poll."""
@@ -282,6 +454,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             return timedelta(seconds=throttled_for)
         if monotonic() < self._fast_until:
             return timedelta(seconds=min(_FAST_INTERVAL, self._base_interval))
+        if self.me is None:
+            return timedelta(seconds=max(_COLLEAGUES_INTERVAL, self._base_interval))
         me = data.get(self.me.id)
         if me is not None and me.availability is Availability.OFFLINE:
             return timedelta(seconds=max(_OFFLINE_INTERVAL, self._base_interval))
@@ -314,10 +488,6 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                 await asyncio.sleep(wait)
                 try:
                     await send()
-                except OAuth2TokenRequestReauthError as err:
-                    raise HomeAssistantError(
-                        translation_domain=DOMAIN, translation_key="sign_in_needed"
-                    ) from err
                 except (GraphError, OAuth2TokenRequestBaseError) as err:
                     error = err
                     reason, _ = self._explain(err)
@@ -327,12 +497,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                 else:
                     self._poll_fast()
                     return
-            reason, placeholders = self._explain(error)
-            raise HomeAssistantError(
-                translation_domain=DOMAIN,
-                translation_key=reason,
-                translation_placeholders=placeholders,
-            ) from error
+            raise self._failure(error) from error
 
     @callback
     def _async_show(self, person_id: str, **members: Any) -> None:
@@ -360,6 +525,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return data | {
             person_id: replace(data[person_id], **written.members)
             for person_id, written in self._written.items()
+            if person_id in data
         }
 
     def _confirm_written(self, data: dict[str, Presence]) -> None:
@@ -368,7 +534,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             members = {
                 name: value
                 for name, value in written.members.items()
-                if not _same(getattr(data[person_id], name), value)
+                if not _same(getattr(data.get(person_id), name, None), value)
             }
             if members and monotonic() < written.until:
                 self._written[person_id] = replace(written, members=members)
@@ -405,7 +571,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             _LOGGER.info("A preferred presence was changed in Microsoft Teams: automatic again")
             await self._async_forget_preference(presence.id)
         holds = self.config_entry.options.get(CONF_HOLD_SESSION, False)
-        issue_id = f"{ISSUE_PREFERENCE_NOT_SHOWN}_{self.config_entry.entry_id}_{presence.id}"
+        issue_id = self._issue_id(ISSUE_PREFERENCE_NOT_SHOWN, presence.id)
         if holds or not self.keeper.lacks_session(presence):
             ir.async_delete_issue(self.hass, DOMAIN, issue_id)
         else:

@@ -7,11 +7,12 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_ACCESS_TOKEN, CONF_CLIENT_ID, CONF_CLIENT_SECRET
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_NAME, CONF_OBJECT_ID, CONF_TENANT
+from .const import CONF_CERTIFICATE, CONF_NAME, CONF_OBJECT_ID, CONF_TENANT
 from .coordinator import PresenceConfigEntry
 
 _SECRET: Final = {
     CONF_ACCESS_TOKEN,
+    CONF_CERTIFICATE,
     CONF_CLIENT_ID,
     CONF_CLIENT_SECRET,
     CONF_NAME,
@@ -40,7 +41,7 @@ async def async_get_config_entry_diagnostics(
         },
         "people": [
             {
-                "signed_in": person_id == coordinator.me.id,
+                "signed_in": person_id not in coordinator.subentry_ids,
                 "writable": person_id in coordinator.writable_ids,
                 "preference": coordinator.keeper.preferences.get(person_id),
                 "session": coordinator.keeper.sessions.get(person_id),

@@ -1,16 +1,21 @@
 """What the entities of a person have in common: their device, their id, when they write."""
 
-from collections.abc import Iterable
-from typing import override
+from collections import defaultdict
+from collections.abc import Callable, Collection
+from typing import Final, override
 
 from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import PresenceCoordinator
 from .graph.models import Person, Presence
+
+# Of a colleague only this is on from the start; the rest is there to switch on.
+ENABLED_FOR_COLLEAGUES: Final = frozenset({"activity", "availability", "in_call"})
 
 
 def person_key(coordinator: PresenceCoordinator, person_id: str) -> str:
@@ -33,6 +38,9 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         key = person_key(coordinator, person.id)
         self._attr_unique_id = f"{key}_{description.key}"
         self._attr_translation_key = description.key
+        self._attr_entity_registry_enabled_default = (
+            person == coordinator.me or description.key in ENABLED_FOR_COLLEAGUES
+        )
         self._attr_device_info = DeviceInfo(
             entry_type=DeviceEntryType.SERVICE,
             identifiers={(DOMAIN, key)},
@@ -44,16 +52,22 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
 
     @property
     def presence(self) -> Presence:
-        """Return the presence of the person."""
+        """Return the presence of the person, who is available."""
         return self.coordinator.data[self.person_id]
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Return whether the polls go well and tell about the person."""
+        return super().available and self.person_id in self.coordinator.data
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
         """Write a state only where something about this person has changed."""
         current = (
-            self.available,
-            self.presence,
+            self.coordinator.last_update_success,
+            self.coordinator.data.get(self.person_id),
             self.coordinator.keeper.preferences.get(self.person_id),
         )
         if current != self._written:
@@ -61,15 +75,24 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
             self.async_write_ha_state()
 
 
-def entities[T: PresenceEntity, D: EntityDescription](
-    kind: type[T],
+def add_entities[T: PresenceEntity, D: EntityDescription](
+    async_add_entities: AddConfigEntryEntitiesCallback,
+    kind: Callable[[PresenceCoordinator, Person, D], T],
     coordinator: PresenceCoordinator,
-    people: Iterable[str],
-    descriptions: Iterable[D],
-) -> list[T]:
-    """Return one entity for each of the people and descriptions."""
-    return [
-        kind(coordinator, coordinator.people[person_id], description)
-        for person_id in people
-        for description in descriptions
-    ]
+    person_ids: Collection[str],
+    descriptions: Collection[D],
+) -> None:
+    """Add one entity for each of the people and descriptions, to the subentry of each person."""
+    people: defaultdict[str | None, list[Person]] = defaultdict(list)
+    for person_id in person_ids:
+        subentry_id = coordinator.subentry_ids.get(person_id)
+        people[subentry_id].append(coordinator.people[person_id])
+    for subentry_id, persons in people.items():
+        async_add_entities(
+            [
+                kind(coordinator, person, description)
+                for person in persons
+                for description in descriptions
+            ],
+            config_subentry_id=subentry_id,
+        )

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, entities
+from .entity import PresenceEntity, add_entities
 from .graph.models import Availability
 
 PARALLEL_UPDATES: Final = 1
@@ -28,8 +28,8 @@ async def async_setup_entry(
 ) -> None:
     """Add the select of everybody whom the account may write."""
     coordinator = entry.runtime_data
-    async_add_entities(
-        entities(PreferredPresenceSelect, coordinator, coordinator.writable_ids, SELECTS)
+    add_entities(
+        async_add_entities, PreferredPresenceSelect, coordinator, coordinator.writable_ids, SELECTS
     )
 
 

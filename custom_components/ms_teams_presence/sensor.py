@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, entities
+from .entity import PresenceEntity, add_entities
 from .graph.clouds import Cloud
 from .graph.models import Activity, Availability, Presence, WorkLocation
 
@@ -84,7 +84,7 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
     cloud = coordinator.registration.cloud
     descriptions = [description for description in SENSORS if description.exists_fn(cloud)]
-    async_add_entities(entities(PresenceSensor, coordinator, coordinator.people, descriptions))
+    add_entities(async_add_entities, PresenceSensor, coordinator, coordinator.people, descriptions)
 
 
 class PresenceSensor(PresenceEntity, SensorEntity):

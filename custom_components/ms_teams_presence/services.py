@@ -12,24 +12,40 @@ from functools import partial
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant, ServiceCall, callback
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import (
+    HomeAssistant,
+    ServiceCall,
+    ServiceResponse,
+    SupportsResponse,
+    callback,
+)
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import (
     config_validation as cv,
     device_registry as dr,
     entity_registry as er,
+    service,
 )
 from homeassistant.helpers.target import (
     TargetSelection,
     async_extract_referenced_entity_ids,
 )
 from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from .const import DOMAIN
 from .coordinator import PresenceConfigEntry, PresenceCoordinator
 from .entity import person_key
-from .graph.models import Activity, Availability, Person, StatusMessage, WorkLocation
+from .graph.models import (
+    Activity,
+    Availability,
+    Person,
+    Presence,
+    StatusMessage,
+    WorkLocation,
+)
 from .keeper import MAX_SESSION, MIN_SESSION
 
 ATTR_ACTIVITY: Final = "activity"
@@ -39,6 +55,7 @@ ATTR_EXPIRES_AT: Final = "expires_at"
 ATTR_EXPIRES_IN: Final = "expires_in"
 ATTR_LOCATION: Final = "location"
 ATTR_MESSAGE: Final = "message"
+ATTR_PEOPLE: Final = "people"
 ATTR_PINNED: Final = "pinned"
 
 # What Teams lets a person type.
@@ -68,7 +85,7 @@ class Action:
     fields: Mapping[vol.Marker, Any]
     prepare: Callable[[Mapping[str, Any]], Write]
     work_location: bool = False
-    """Whether it needs a cloud that knows work locations."""
+    """Whether it is for the signed-in person only, in a cloud that knows work locations."""
 
 
 def _prepare_set_status_message(data: Mapping[str, Any]) -> Write:
@@ -183,6 +200,54 @@ def async_setup_services(hass: HomeAssistant) -> None:
             partial(_async_run, action),
             schema=cv.make_entity_service_schema(dict(action.fields)),
         )
+    hass.services.async_register(
+        DOMAIN,
+        "get_presence",
+        _async_get_presence,
+        schema=vol.Schema(
+            {
+                vol.Required(ATTR_CONFIG_ENTRY_ID): cv.string,
+                vol.Required(ATTR_PEOPLE): vol.All(cv.ensure_list, [cv.string]),
+            }
+        ),
+        supports_response=SupportsResponse.ONLY,
+    )
+
+
+async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
+    """Return the presence of anybody by object id or address; nothing is stored.
+
+    https://learn.microsoft.com/graph/api/cloudcommunications-getpresencesbyuserid
+    """
+    entry: PresenceConfigEntry = service.async_get_config_entry(
+        call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID]
+    )
+    coordinator = entry.runtime_data
+    if not coordinator.may_watch_others:
+        raise _invalid("colleagues_not_included", account=entry.title)
+    people = [name.strip() for name in call.data[ATTR_PEOPLE]]
+    presences = await coordinator.async_get_presences([name for name in people if name])
+    return {
+        "people": {
+            name: _response(presence) if presence else None for name, presence in presences.items()
+        }
+    }
+
+
+def _response(presence: Presence) -> JsonObjectType:
+    """Return what an automation is told of a presence, in the words of the entities."""
+    message = presence.status_message
+    return {
+        "id": presence.id,
+        "availability": presence.availability,
+        "activity": presence.activity,
+        "in_call": presence.in_call,
+        "in_meeting": presence.in_meeting,
+        "presenting": presence.presenting,
+        "out_of_office": presence.is_out_of_office,
+        "status_message": message.text if message else None,
+        "work_location": presence.work_location,
+    }
 
 
 async def _async_run(action: Action, call: ServiceCall) -> None:
@@ -190,9 +255,11 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
     write = action.prepare(call.data)
     targets = _resolve(call)
     if action.work_location:
-        for coordinator, _ in targets:
+        for coordinator, person in targets:
             if not coordinator.registration.cloud.has_work_location:
                 raise _invalid("no_work_location", account=coordinator.config_entry.title)
+            if person != coordinator.me:
+                raise _invalid("work_location_of_others", person=person.name)
 
     async def attempt(
         coordinator: PresenceCoordinator, person: Person

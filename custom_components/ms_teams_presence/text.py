@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, entities
+from .entity import PresenceEntity, add_entities
 from .graph.models import StatusMessage
 
 PARALLEL_UPDATES: Final = 1
@@ -24,7 +24,9 @@ async def async_setup_entry(
 ) -> None:
     """Add the text of everybody whom the account may write."""
     coordinator = entry.runtime_data
-    async_add_entities(entities(StatusMessageText, coordinator, coordinator.writable_ids, TEXTS))
+    add_entities(
+        async_add_entities, StatusMessageText, coordinator, coordinator.writable_ids, TEXTS
+    )
 
 
 class StatusMessageText(PresenceEntity, TextEntity):

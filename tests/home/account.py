@@ -15,7 +15,7 @@ from simulator import Simulator
 from simulator.identity import Decision
 from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
 
-FORM = {
+FORM: dict[str, Any] = {
     "cloud": "simulator",
     "tenant": TENANT_ID,
     "client_id": PUBLIC_CLIENT_ID,
@@ -35,7 +35,7 @@ class Account:
         """Add the integration and choose a way in; returns the form."""
         flow = await self.hass.config_entries.flow.async_init(DOMAIN, context={"source": "user"})
         assert flow["type"] is FlowResultType.MENU
-        assert flow["menu_options"] == ["browser", "device_code"]
+        assert flow["menu_options"] == ["browser", "device_code", "application"]
         return await self.async_configure(flow, {"next_step_id": sign_in})
 
     async def async_configure(
@@ -54,7 +54,7 @@ class Account:
         assert answer.status == 200
         return await self.async_configure(flow)
 
-    async def async_fill(self, **changes: str) -> ConfigFlowResult:
+    async def async_fill(self, **changes: Any) -> ConfigFlowResult:
         """Open the browser form and submit it with some fields changed."""
         return await self.async_configure(await self.async_open(), FORM | changes)
 
@@ -66,7 +66,7 @@ class Account:
             data=entry.data if source == SOURCE_REAUTH else None,
         )
 
-    async def async_sign_in(self, person: str = "robin", **changes: str) -> PresenceConfigEntry:
+    async def async_sign_in(self, person: str = "robin", **changes: Any) -> PresenceConfigEntry:
         """Sign in with the browser and return the new entry, set up."""
         flow = await self.async_visit(await self.async_fill(**changes), person)
         assert flow["type"] is FlowResultType.CREATE_ENTRY, flow

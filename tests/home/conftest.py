@@ -1,6 +1,7 @@
 """Home Assistant's test harness with the integration and the simulator in it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
@@ -26,12 +27,13 @@ def _home(simulator: Simulator, enable_custom_integrations: None) -> None:
 @pytest.fixture
 def cloud(simulator: Simulator) -> Iterator[Cloud]:
     """Put the simulator into the table of clouds, as the demo's launcher does."""
-    cloud = Cloud(
+    played = CLOUDS[simulator.identity.cloud]
+    cloud = replace(
+        played,
         key="simulator",
         login=simulator.tls_url,
         graph=simulator.tls_url,
         portal=simulator.url,
-        has_work_location=True,
     )
     CLOUDS[cloud.key] = cloud
     yield cloud

@@ -10,7 +10,7 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from tests.home.account import Account
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -31,8 +31,9 @@ def snippets() -> list[Any]:
 
 @pytest.mark.parametrize("snippet", snippets())
 async def test_what_is_to_be_pasted_works(
-    hass: HomeAssistant, entry: PresenceConfigEntry, snippet: dict[str, Any]
+    hass: HomeAssistant, account: Account, snippet: dict[str, Any]
 ) -> None:
+    entry = await account.async_sign_in(colleagues=True)
     if "triggers" in snippet:
         assert await async_setup_component(
             hass, "automation", {"automation": {"id": "pasted", **snippet}}
@@ -40,9 +41,18 @@ async def test_what_is_to_be_pasted_works(
         assert hass.states.async_entity_ids("automation")
         return
     domain, _, name = snippet["action"].partition(".")
-    await hass.services.async_call(
-        domain, name, snippet.get("data", {}), target=snippet["target"], blocking=True
+    data = snippet.get("data", {})
+    if "config_entry_id" in data:
+        data["config_entry_id"] = entry.entry_id
+    response: Any = await hass.services.async_call(
+        domain,
+        name,
+        data,
+        target=snippet.get("target"),
+        blocking=True,
+        return_response="response_variable" in snippet,
     )
+    assert "response_variable" not in snippet or all(response["people"].values())
     await hass.async_block_till_done(wait_background_tasks=True)
 
 

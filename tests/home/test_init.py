@@ -69,6 +69,7 @@ async def test_the_actions_are_there_without_an_account(hass: HomeAssistant) -> 
         "clear_presence",
         "clear_status_message",
         "clear_work_location",
+        "get_presence",
         "set_preferred_presence",
         "set_presence",
         "set_status_message",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 type Result = dict[str, object]
+type Credential = str | dict[str, str]
 
 class HttpResponse(Protocol):
     @property
@@ -39,7 +40,7 @@ class ClientApplication:
     def __init__(
         self,
         client_id: str,
-        client_credential: str | dict[str, str] | None = None,
+        client_credential: Credential | None = None,
         authority: str | None = None,
         *,
         http_client: HttpClient | None = None,

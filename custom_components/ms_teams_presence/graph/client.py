@@ -1,15 +1,18 @@
 """Every call to Microsoft Graph that this project makes; the only place with Graph's addresses."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from itertools import batched
 import re
 from typing import Final, Protocol
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs
 import orjson
+from yarl import URL
 
 from .clouds import Cloud
 from .errors import (
@@ -24,6 +27,7 @@ from .models import (
     Activity,
     Availability,
     Json,
+    Person,
     Presence,
     StatusMessage,
     WorkLocation,
@@ -34,6 +38,14 @@ from .time_zones import is_loaded, time_zone
 _TIMEOUT: Final = ClientTimeout(total=20)
 # A presence is a kilobyte; whatever is larger than 650 of the longest is not presence.
 _MAX_BYTES: Final = 8 * 1024 * 1024
+# How many people one request may be about.
+_MAX_PEOPLE: Final = 650
+# How many requests may be refused in the search for the ids that spoil theirs.
+_MAX_REJECTIONS: Final = 50
+# How many people a search is for.
+MAX_FOUND: Final = 25
+_USER_MEMBERS: Final = "id,displayName,mail,userPrincipalName"
+_NOT_IN_A_TERM: Final = re.compile(r'["\\&#]')
 _NOT_IN_A_CODE: Final = re.compile(r"[^\w.-]")
 _MAX_CODE: Final = 100
 # What Graph's 429 means without a Retry-After, in seconds.
@@ -92,15 +104,95 @@ class PresenceClient:
 
         https://learn.microsoft.com/graph/api/presence-get
         """
-        answer = await self._async_request(hdrs.METH_GET, "/me/presence")
-        try:
-            data = orjson.loads(answer)
-        except orjson.JSONDecodeError as err:
-            raise GraphUnavailableError(code="notJson") from err
+        data = await self._async_read(hdrs.METH_GET, "/me/presence")
         await _async_load_time_zones(time_zone_names(data))
         if (presence := Presence.from_graph(data)) is None:
             raise GraphUnavailableError(code="notPresence")
         return presence
+
+    async def async_get_presences(self, person_ids: Collection[str]) -> dict[str, Presence]:
+        """Return the presences of people by their id; who is unknown to Graph is left out.
+
+        One request for every 650 people, all at once. An id that spoils its request is found by
+        halving it.
+
+        https://learn.microsoft.com/graph/api/cloudcommunications-getpresencesbyuserid
+        """
+        chunks = batched(person_ids, _MAX_PEOPLE, strict=False)
+        rejections: list[GraphError] = []
+        answers = await asyncio.gather(
+            *(self._async_get_chunk(chunk, rejections) for chunk in chunks)
+        )
+        return {presence.id: presence for answer in answers for presence in answer}
+
+    async def _async_get_chunk(
+        self, person_ids: tuple[str, ...], rejections: list[GraphError]
+    ) -> list[Presence]:
+        """Return the presences of at most 650 people."""
+        body: Json = {"ids": list(person_ids)}
+        try:
+            data = await self._async_read(
+                hdrs.METH_POST, "/communications/getPresencesByUserId", body
+            )
+        except GraphRejectedError as err:
+            rejections.append(err)
+            if len(rejections) > _MAX_REJECTIONS:
+                # It is not about a few ids: asking for each alone would be a flood.
+                raise
+            if len(person_ids) == 1:
+                return []
+            middle = len(person_ids) // 2
+            return [
+                presence
+                for half in (person_ids[:middle], person_ids[middle:])
+                for presence in await self._async_get_chunk(half, rejections)
+            ]
+        members = _members(data)
+        for member in members:
+            await _async_load_time_zones(time_zone_names(member))
+        return [found for member in members if (found := Presence.from_graph(member)) is not None]
+
+    async def async_find_people(self, text: str) -> list[Person]:
+        """Return people of the directory whose name or address has the words of a text.
+
+        At most 26, so that a caller who shows 25 knows that there are more.
+
+        https://learn.microsoft.com/graph/search-query-parameter
+        """
+        # Quotes and backslashes end or escape the term, and Graph takes & and # for the end of the
+        # query even where they are encoded; nobody is looked up by any of them.
+        if not (term := _NOT_IN_A_TERM.sub(" ", text).strip()):
+            return []
+        fields = ("displayName", "mail", "userPrincipalName")
+        data = await self._async_read(
+            hdrs.METH_GET,
+            "/users",
+            params={
+                "$search": " OR ".join(f'"{field}:{term}"' for field in fields),
+                "$select": _USER_MEMBERS,
+                "$top": str(MAX_FOUND + 1),
+            },
+            headers={"ConsistencyLevel": "eventual"},
+        )
+        people = (Person.from_graph(member) for member in _members(data))
+        return [person for person in people if person is not None]
+
+    async def async_get_person(self, id_or_address: str) -> Person | None:
+        """Return somebody of the directory by object id or address, or None where there is nobody.
+
+        https://learn.microsoft.com/graph/api/user-get
+        """
+        path = f"/users/{quote(id_or_address, safe='')}"
+        try:
+            data = await self._async_read(hdrs.METH_GET, path, params={"$select": _USER_MEMBERS})
+        except GraphRejectedError:
+            data = None
+        if (person := Person.from_graph(data)) is not None or "@" not in id_or_address:
+            return person
+        # An e-mail address need not be the name that somebody signs in with.
+        found = await self.async_find_people(id_or_address)
+        address = id_or_address.casefold()
+        return next((person for person in found if person.address.casefold() == address), None)
 
     async def async_set_status_message(self, person_id: str, message: StatusMessage) -> None:
         """Set the status message of a person; one with an empty text clears it.
@@ -191,18 +283,54 @@ class PresenceClient:
         """Call one of Graph's actions on the presence of a person."""
         await self._async_request(hdrs.METH_POST, f"/users/{person_id}/presence/{action}", body)
 
-    async def _async_request(self, method: str, path: str, body: Json | None = None) -> bytes:
+    async def _async_read(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> object:
+        """Ask Graph for something and return the JSON it answers with."""
+        answer = await self._async_request(method, path, body, params=params, headers=headers)
+        try:
+            return orjson.loads(answer)
+        except orjson.JSONDecodeError as err:
+            raise GraphUnavailableError(code="notJson") from err
+
+    async def _async_request(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        params: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> bytes:
         """Ask Graph once, and once more with a new token where it does not take ours."""
+        url = URL(self._root + path, encoded=True).update_query(params or {})
         token = await self._token_provider()
         try:
-            return await self._async_send(method, path, body, token)
+            return await self._async_send(method, url, body, headers, token)
         except GraphAuthError:
             token = await self._token_provider(rejected=token)
-            return await self._async_send(method, path, body, token)
+            return await self._async_send(method, url, body, headers, token)
 
-    async def _async_send(self, method: str, path: str, body: Json | None, token: str) -> bytes:
+    async def _async_send(
+        self,
+        method: str,
+        url: URL,
+        body: Json | None,
+        more_headers: dict[str, str] | None,
+        token: str,
+    ) -> bytes:
         """Send one request and return the body of a good answer."""
-        headers = {hdrs.AUTHORIZATION: f"Bearer {token}", hdrs.ACCEPT: "application/json"}
+        headers = {
+            hdrs.AUTHORIZATION: f"Bearer {token}",
+            hdrs.ACCEPT: "application/json",
+            **(more_headers or {}),
+        }
         try:
             data = None if body is None else orjson.dumps(body)
         except orjson.JSONEncodeError as err:
@@ -213,14 +341,14 @@ class PresenceClient:
         try:
             async with self._session.request(
                 method,
-                self._root + path,
+                url,
                 data=data,
                 headers=headers,
                 # A token goes to Graph and nowhere else.
                 allow_redirects=False,
                 timeout=_TIMEOUT,
             ) as response:
-                content = await _async_read(response)
+                content = await _async_content(response)
         except (ClientError, TimeoutError, OSError) as err:
             raise GraphUnavailableError(code=type(err).__name__) from err
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
@@ -228,7 +356,7 @@ class PresenceClient:
         raise _error(response, content)
 
 
-async def _async_read(response: ClientResponse) -> bytes:
+async def _async_content(response: ClientResponse) -> bytes:
     """Read a body up to the limit."""
     content = bytearray()
     async for chunk in response.content.iter_any():
@@ -243,6 +371,14 @@ async def _async_load_time_zones(names: Iterable[str]) -> None:
     for name in names:
         if not is_loaded(name):
             await asyncio.to_thread(time_zone, name)
+
+
+def _members(data: object) -> list[object]:
+    """Return the members of a collection; an answer that is none is no presence."""
+    members = data.get("value") if isinstance(data, dict) else None
+    if not isinstance(members, list):
+        raise GraphUnavailableError(code="notPresence")
+    return members
 
 
 def _iso_duration(duration: timedelta) -> str:

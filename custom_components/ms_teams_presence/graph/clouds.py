@@ -6,6 +6,9 @@ https://learn.microsoft.com/graph/deployments
 from dataclasses import dataclass
 from typing import Final
 
+# All that an app was granted for itself, which is the only thing it can ask for.
+DEFAULT_SCOPE: Final = ".default"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
@@ -19,14 +22,23 @@ class Cloud:
     """Root of Microsoft Graph, without a version or a trailing slash."""
     portal: str
     """Microsoft Entra admin center, where apps are registered."""
-    scope_prefix: str = ""
-    """What stands before a permission in a scope; Graph of the global cloud is the default."""
+    resource: str = "https://graph.microsoft.com"
+    """Whom tokens are for: Graph as Entra knows it, which is also its address in the real clouds."""
     has_work_location: bool = False
     """Whether presence carries a work location."""
 
     def authority(self, tenant: str) -> str:
         """Return the authority of a tenant: a directory id, a domain or `organizations`."""
         return f"{self.login}/{tenant}"
+
+    def scope(self, permission: str) -> str:
+        """Return the scope that stands for a permission on this cloud's Graph.
+
+        Without a resource Entra takes a scope for the global Graph's, and shows it shorter.
+        """
+        if self.resource == Cloud.resource and permission != DEFAULT_SCOPE:
+            return permission
+        return f"{self.resource}/{permission}"
 
 
 # China (21Vianet) has no presence API, so it is not offered.
@@ -45,14 +57,14 @@ CLOUDS: Final[dict[str, Cloud]] = {
             login="https://login.microsoftonline.us",
             graph="https://graph.microsoft.us",
             portal="https://entra.microsoft.us",
-            scope_prefix="https://graph.microsoft.us/",
+            resource="https://graph.microsoft.us",
         ),
         Cloud(
             key="us_gov_l5",
             login="https://login.microsoftonline.us",
             graph="https://dod-graph.microsoft.us",
             portal="https://entra.microsoft.us",
-            scope_prefix="https://dod-graph.microsoft.us/",
+            resource="https://dod-graph.microsoft.us",
         ),
     )
 }

@@ -123,6 +123,20 @@ class Person:
     id: str
     """Object id in the directory, a GUID in lower case."""
     name: str
+    address: str = ""
+    """E-mail address or user principal name, to tell people of one name apart."""
+
+    @classmethod
+    def from_graph(cls, data: object) -> Self | None:
+        """Read a `user`; None where the answer names nobody.
+
+        https://learn.microsoft.com/graph/api/resources/user
+        """
+        user = _object(data)
+        if not (person_id := _text(user.get("id")).lower()):
+            return None
+        address = _text(user.get("mail")) or _text(user.get("userPrincipalName"))
+        return cls(person_id, _text(user.get("displayName")) or address or person_id, address)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

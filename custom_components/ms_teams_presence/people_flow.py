@@ -1,0 +1,119 @@
+"""Adding colleagues: looked up in the directory, several at once, each a subentry."""
+
+from types import MappingProxyType
+from typing import Any, Final
+
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+import voluptuous as vol
+
+from .const import CONF_ADDRESS, CONF_OBJECT_ID, SUBENTRY_PERSON
+from .coordinator import PresenceConfigEntry
+from .entity import ENABLED_FOR_COLLEAGUES
+from .graph.client import MAX_FOUND
+from .graph.models import Person
+
+_CONF_SEARCH: Final = "search"
+_CONF_PEOPLE: Final = "people"
+
+# Home Assistant takes so many enabled entities of one account; the signed-in person has some.
+_MAX_ENTITIES: Final = 10_000
+_MAX_PEOPLE: Final = (_MAX_ENTITIES - 20) // len(ENABLED_FOR_COLLEAGUES)
+
+
+class PersonSubentryFlow(ConfigSubentryFlow):
+    """Find people by name, address or object id, and choose among them."""
+
+    _found: dict[str, Person]
+    _more: bool
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask whom to look for."""
+        entry: PresenceConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="account_not_loaded")
+        if not entry.runtime_data.may_watch_others:
+            return self.async_abort(reason="colleagues_not_included")
+        errors = {}
+        if user_input is not None:
+            text = user_input[_CONF_SEARCH].strip()
+            try:
+                people = await entry.runtime_data.async_find_people(text)
+            except HomeAssistantError as err:
+                errors["base"] = str(err.translation_key)
+            else:
+                watched = entry.runtime_data.people
+                self._found = {person.id: person for person in people if person.id not in watched}
+                self._more = len(people) > MAX_FOUND
+                if self._found:
+                    return await self.async_step_choose()
+                errors["base"] = "already_watched" if people else "nobody_found"
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Required(_CONF_SEARCH): TextSelector()}), user_input
+            ),
+            errors=errors,
+        )
+
+    async def async_step_choose(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Let the person choose among who was found, and add them."""
+        entry: PresenceConfigEntry = self._get_entry()
+        errors = {}
+        if user_input is not None:
+            chosen = [self._found[person_id] for person_id in user_input[_CONF_PEOPLE]]
+            if not chosen:
+                errors[_CONF_PEOPLE] = "nobody_chosen"
+            elif len(entry.subentries) + len(chosen) > _MAX_PEOPLE:
+                errors[_CONF_PEOPLE] = "too_many_people"
+            else:
+                *others, last = chosen
+                for person in others:
+                    self.hass.config_entries.async_add_subentry(
+                        entry,
+                        ConfigSubentry(
+                            data=MappingProxyType(_data(person)),
+                            subentry_type=SUBENTRY_PERSON,
+                            title=person.name,
+                            unique_id=person.id,
+                        ),
+                    )
+                return self.async_create_entry(title=last.name, data=_data(last), unique_id=last.id)
+        people = list(self._found.values())[:MAX_FOUND]
+        options = [
+            SelectOptionDict(value=person.id, label=f"{person.name} ({person.address})")
+            for person in people
+        ]
+        default = [person.id for person in people] if len(people) == 1 else []
+        return self.async_show_form(
+            step_id="choose",
+            data_schema=vol.Schema(
+                {
+                    vol.Required(_CONF_PEOPLE, default=default): SelectSelector(
+                        SelectSelectorConfig(
+                            options=options, multiple=True, mode=SelectSelectorMode.LIST
+                        )
+                    )
+                }
+            ),
+            errors=errors or ({"base": "more_found"} if self._more else {}),
+        )
+
+
+def _data(person: Person) -> dict[str, str]:
+    """Return what a subentry keeps of a person."""
+    return {CONF_OBJECT_ID: person.id, CONF_ADDRESS: person.address}

@@ -1,0 +1,307 @@
+"""The organisation's app: it signs in by itself, watches whom it is told to, and may set them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from simulator.tenant import (
+    DAEMON_CLIENT_ID,
+    DAEMON_CLIENT_SECRET,
+    PUBLIC_CLIENT_ID,
+    TENANT_ID,
+    daemon_certificate,
+)
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+from tests.home.test_people import ALEX, async_add, async_get, state
+
+FORM: dict[str, Any] = {
+    "cloud": "simulator",
+    "tenant": TENANT_ID,
+    "client_id": DAEMON_CLIENT_ID,
+    "client_secret": DAEMON_CLIENT_SECRET,
+    "access": "read_write",
+}
+
+
+async def async_fill(account: Account, **changes: Any) -> ConfigFlowResult:
+    """Fill in the form with some fields changed; None leaves one empty."""
+    flow = await account.async_open("application")
+    form = {key: value for key, value in (FORM | changes).items() if value is not None}
+    return await account.async_configure(flow, form)
+
+
+async def async_sign_in(account: Account, **changes: Any) -> PresenceConfigEntry:
+    """Sign the app in."""
+    flow = await async_fill(account, **changes)
+    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+    await account.hass.async_block_till_done(wait_background_tasks=True)
+    return flow["result"]
+
+
+@pytest.fixture
+async def entry(account: Account) -> PresenceConfigEntry:
+    """Sign the app in with its secret."""
+    return await async_sign_in(account)
+
+
+@pytest.fixture
+def alex(simulator: Simulator) -> Person:
+    """Return somebody of the organisation."""
+    return simulator.tenant.people["alex"]
+
+
+def pem(*, valid: timedelta = timedelta(days=1), password: bytes | None = None) -> str:
+    """Return a certificate of our own making with its key."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Somebody else's app")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + valid)
+        .sign(key, hashes.SHA256())
+    )
+    protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password:
+        protection = serialization.BestAvailableEncryption(password)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
+    )
+    return (private + certificate.public_bytes(serialization.Encoding.PEM)).decode()
+
+
+async def test_the_app_signs_in_with_its_secret(entry: PresenceConfigEntry) -> None:
+    assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
+    assert entry.title == TENANT_ID
+    assert entry.data["sign_in"] == "application"
+    assert "refresh_token" not in entry.data["token"]
+    assert not entry.runtime_data.people
+
+
+async def test_the_app_signs_in_with_its_certificate(account: Account) -> None:
+    entry = await async_sign_in(
+        account, client_secret=None, certificate=daemon_certificate().pem, tenant="contoso.example"
+    )
+
+    assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
+
+
+async def test_the_same_app_twice_is_refused(account: Account, entry: PresenceConfigEntry) -> None:
+    assert (await async_fill(account))["reason"] == "already_configured"
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({"client_secret": None}, {"base": "one_credential"}),
+        ({"certificate": "both"}, {"base": "one_credential"}),
+        ({"tenant": "organizations"}, {"tenant": "tenant_needed"}),
+        ({"tenant": "common"}, {"tenant": "personal_authority"}),
+        ({"tenant": "nobody.example"}, {"tenant": "tenant_not_found"}),
+        ({"client_secret": "wrong"}, {"client_secret": "secret_wrong"}),
+        ({"client_id": PUBLIC_CLIENT_ID}, {"client_secret": "secret_not_wanted"}),
+    ],
+)
+async def test_what_is_wrong_has_its_sentence_and_makes_no_entry(
+    hass: HomeAssistant, account: Account, changes: dict[str, Any], errors: dict[str, str]
+) -> None:
+    flow = await async_fill(account, **changes)
+
+    assert flow["step_id"] == "application"
+    assert flow["errors"] == errors
+    assert not hass.config_entries.async_entries(DOMAIN)
+
+
+KEY = daemon_certificate().private_key
+CERTIFICATES = {
+    "no PEM": ("hello", "certificate_without_key"),
+    "no key": (daemon_certificate().certificate, "certificate_without_key"),
+    "no certificate": (KEY, "certificate_unreadable"),
+    "half a certificate": (f"{KEY}-----BEGIN CERTIFICATE-----\nAAAA", "certificate_unreadable"),
+    "another's key": (
+        KEY + "-----BEGIN CERT" + pem().partition("-----BEGIN CERT")[2],
+        "certificate_without_key",
+    ),
+    "expired": (pem(valid=timedelta(days=-1)), "certificate_expired"),
+    "encrypted": (pem(password=b"secret"), "certificate_encrypted"),
+    "of another app": (pem(), "certificate_wrong"),
+}
+
+
+@pytest.mark.parametrize(("certificate", "error"), CERTIFICATES.values(), ids=CERTIFICATES)
+async def test_a_certificate_that_will_not_do(
+    account: Account, certificate: str, error: str
+) -> None:
+    flow = await async_fill(account, client_secret=None, certificate=certificate)
+
+    assert flow["errors"] == {"certificate": error}
+
+
+@pytest.mark.parametrize("missing", ["Presence.Read.All", "User.ReadBasic.All"])
+async def test_a_permission_that_no_administrator_granted(
+    account: Account, simulator: Simulator, missing: str
+) -> None:
+    simulator.tenant.apps[DAEMON_CLIENT_ID].application.discard(missing)
+    flow = await async_fill(account)
+
+    assert flow["errors"] == {"base": "application_consent_missing"}
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert (
+        placeholders["permissions"]
+        == "Presence.Read.All, User.ReadBasic.All, Presence.ReadWrite.All"
+    )
+    assert f"adminconsent?client_id={DAEMON_CLIENT_ID}" in placeholders["admin_consent_url"]
+
+
+async def test_everybody_can_be_watched_and_set(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    assert state(hass, ALEX) == "available"
+    await hass.services.async_call(
+        DOMAIN,
+        "set_status_message",
+        {"message": "Set by the home"},
+        target={"entity_id": ALEX},
+        blocking=True,
+    )
+    await hass.services.async_call(
+        DOMAIN,
+        "set_preferred_presence",
+        {"availability": "busy"},
+        target={"entity_id": ALEX},
+        blocking=True,
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert alex.status_message is not None
+    assert alex.status_message.content == "Set by the home"
+    assert alex.availability == "Busy"
+    assert state(hass, ALEX) == "busy"
+
+
+async def test_without_write_access_people_can_only_be_read(
+    hass: HomeAssistant, account: Account, alex: Person
+) -> None:
+    entry = await async_sign_in(account, access="read")
+    await async_add(hass, entry, "alex", alex)
+    with pytest.raises(ServiceValidationError, match="can only be read"):
+        await hass.services.async_call(
+            DOMAIN, "clear_status_message", target={"entity_id": ALEX}, blocking=True
+        )
+
+
+async def test_the_work_location_of_others_cannot_be_set(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    with pytest.raises(ServiceValidationError) as error:
+        await hass.services.async_call(
+            DOMAIN,
+            "set_work_location",
+            {"location": "office"},
+            target={"entity_id": ALEX},
+            blocking=True,
+        )
+
+    assert error.value.translation_key == "work_location_of_others"
+
+
+async def test_a_change_is_seen_within_half_a_minute(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    simulator: Simulator,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    simulator.requests.clear()
+    alex.join_call()
+    await clock.async_advance(31)
+
+    assert state(hass, ALEX) == "busy"
+    assert [request.path for request in simulator.requests] == [
+        "/v1.0/communications/getPresencesByUserId"
+    ]
+
+
+async def test_trouble_makes_people_unavailable_after_the_third_time(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    simulator: Simulator,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    simulator.faults.add("POST *getPresencesByUserId", status=503)
+    seen = []
+    for _ in range(3):
+        await clock.async_advance(31)
+        seen.append(state(hass, ALEX))
+
+    assert seen == ["available", "available", STATE_UNAVAILABLE]
+
+
+async def test_a_token_is_fetched_anew_when_it_ends(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    old = entry.data["token"]["access_token"]
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    await clock.async_advance(31)
+
+    assert entry.data["token"]["access_token"] != old
+    assert state(hass, ALEX) == "available"
+
+
+async def test_a_secret_that_expires_while_running_asks_for_a_new_one(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    simulator: Simulator,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    secret = simulator.tenant.apps[DAEMON_CLIENT_ID].secrets[0]
+    secret.expires = datetime.now(UTC)
+    simulator.expire_access_tokens()
+    await clock.async_advance(31)
+    assert state(hass, ALEX) == STATE_UNAVAILABLE
+    (flow,) = hass.config_entries.flow.async_progress()
+    assert flow["context"]["source"] == "reauth"
+
+    form = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
+    assert form["step_id"] == "application"
+    assert form["errors"] == {"client_secret": "secret_expired"}
+    secret.value, secret.expires = "not-a-secret~anew", None
+    result = await account.async_configure(form, FORM | {"client_secret": secret.value})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert result["reason"] == "reauth_successful"
+    assert state(hass, ALEX) == "available"
+
+
+async def test_get_presence_with_the_organisations_app(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    people = await async_get(hass, entry, alex.address)
+
+    assert people[alex.address]["availability"] == "available"

@@ -1,0 +1,467 @@
+"""Colleagues: found in the directory, read with everybody else, gone when they leave."""
+
+from typing import Any
+
+from homeassistant.config_entries import SubentryFlowResult
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.ms_teams_presence import people_flow
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+from tests.home.log import complaints
+
+ALEX = "sensor.alex_example_availability"
+ROBIN = "sensor.robin_example_availability"
+
+
+@pytest.fixture
+async def entry(account: Account) -> PresenceConfigEntry:
+    """Sign in as Robin, colleagues included."""
+    return await account.async_sign_in(colleagues=True)
+
+
+@pytest.fixture
+def alex(simulator: Simulator) -> Person:
+    """Return a colleague."""
+    return simulator.tenant.people["alex"]
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str:
+    """Return the state of an entity that exists."""
+    found = hass.states.get(entity_id)
+    assert found is not None
+    return found.state
+
+
+async def async_search(
+    hass: HomeAssistant, entry: PresenceConfigEntry, text: str
+) -> SubentryFlowResult:
+    """Look for somebody."""
+    flow = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "person"), context={"source": "user"}
+    )
+    assert flow["type"] is FlowResultType.FORM, flow
+    return await hass.config_entries.subentries.async_configure(flow["flow_id"], {"search": text})
+
+
+def offered(flow: SubentryFlowResult) -> list[str]:
+    """Return whom a form offers."""
+    assert flow["step_id"] == "choose", flow
+    schema = flow["data_schema"]
+    assert schema is not None
+    return [option["label"] for option in schema.schema["people"].config["options"]]
+
+
+async def async_add(
+    hass: HomeAssistant, entry: PresenceConfigEntry, text: str, *people: Person
+) -> None:
+    """Look for people, choose some and let the account reload."""
+    flow = await async_search(hass, entry, text)
+    flow = await hass.config_entries.subentries.async_configure(
+        flow["flow_id"], {"people": [person.id for person in people]}
+    )
+    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def polls(simulator: Simulator) -> list[str]:
+    """Return what was read, in short."""
+    return [
+        request.path.rpartition("/")[2]
+        for request in simulator.requests
+        if request.path.endswith(("presence", "getPresencesByUserId"))
+    ]
+
+
+async def test_a_colleague_is_found_added_and_seen(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    alex.join_call()
+    flow = await async_search(hass, entry, "alex")
+    assert offered(flow) == [f"Alex Example ({alex.address})"]
+    await async_add(hass, entry, "alex", alex)
+
+    assert state(hass, ALEX) == "busy"
+    assert state(hass, "binary_sensor.alex_example_in_a_call") == "on"
+    assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Example"]
+
+
+async def test_of_a_colleague_the_telling_entities_are_on_and_none_writes(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    (subentry_id,) = entry.subentries
+    entities = [
+        entity
+        for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+        if entity.config_subentry_id == subentry_id
+    ]
+
+    enabled = {
+        entity.unique_id.rpartition(f"{alex.id}_")[2] for entity in entities if not entity.disabled
+    }
+    assert enabled == {"activity", "availability", "in_call"}
+    assert not {entity.domain for entity in entities} & {"select", "text"}
+
+
+@pytest.mark.parametrize("by", ["id", "upper_id", "address", "part"])
+async def test_every_way_to_name_somebody(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person, by: str
+) -> None:
+    names = {
+        "id": alex.id,
+        "upper_id": alex.id.upper(),
+        "address": alex.address,
+        "part": " Alex Ex ",
+    }
+
+    assert offered(await async_search(hass, entry, names[by])) == [f"Alex Example ({alex.address})"]
+
+
+async def test_several_at_once(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, alex: Person
+) -> None:
+    kim = simulator.tenant.people["kim"]
+    await async_add(hass, entry, "example", alex, kim)
+
+    assert state(hass, ALEX) == state(hass, "sensor.kim_example_availability") == "available"
+    names = {
+        device.name
+        for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    }
+    assert names == {"Robin Example", "Alex Example", "Kim Example"}
+
+
+@pytest.mark.parametrize("text", ["Nobody at all", "00000000-0000-0000-0000-000000000000", "'\"\\"])
+async def test_nobody_is_found(hass: HomeAssistant, entry: PresenceConfigEntry, text: str) -> None:
+    flow = await async_search(hass, entry, text)
+
+    assert flow["step_id"] == "user"
+    assert flow["errors"] in ({"base": "nobody_found"}, {"base": "refused"})
+
+
+async def test_whoever_is_there_already_is_not_offered(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+
+    assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "already_watched"}
+    assert (await async_search(hass, entry, "robin"))["errors"] == {"base": "already_watched"}
+
+
+async def test_of_many_the_first_are_offered_and_it_says_so(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    for number in range(1000):
+        simulator.tenant.add_person(f"many{number}", f"Many {number:03}")
+    flow = await async_search(hass, entry, "many")
+
+    assert len(offered(flow)) == 25
+    assert flow["errors"] == {"base": "more_found"}
+
+
+async def test_nobody_chosen_is_asked_again(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
+    flow = await async_search(hass, entry, "example")
+    flow = await hass.config_entries.subentries.async_configure(flow["flow_id"], {"people": []})
+
+    assert flow["errors"] == {"people": "nobody_chosen"}
+
+
+async def test_more_people_than_home_assistant_takes_are_refused(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(people_flow, "_MAX_PEOPLE", 0)
+    flow = await async_search(hass, entry, "alex")
+    flow = await hass.config_entries.subentries.async_configure(
+        flow["flow_id"], {"people": [alex.id]}
+    )
+
+    assert flow["errors"] == {"people": "too_many_people"}
+    assert not entry.subentries
+
+
+async def test_an_account_without_colleagues_points_to_reconfigure(
+    hass: HomeAssistant, account: Account
+) -> None:
+    entry = await account.async_sign_in()
+    flow = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "person"), context={"source": "user"}
+    )
+    assert flow["reason"] == "colleagues_not_included"
+
+    form = await account.async_configure(
+        await account.async_renew(entry, "reconfigure"), {"next_step_id": "browser"}
+    )
+    assert form["step_id"] == "browser"
+    before = dict(entry.data)
+    refused = await account.async_visit(
+        await account.async_configure(form, FORM_WITH_COLLEAGUES), decision="deny"
+    )
+    assert refused["errors"] == {"base": "consent_denied"}
+    assert dict(entry.data) == before
+
+    done = await account.async_visit(await account.async_configure(refused, FORM_WITH_COLLEAGUES))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert done["reason"] == "reconfigure_successful"
+    assert {"Presence.Read.All", "User.ReadBasic.All"} <= set(entry.data["token"]["scope"].split())
+
+
+FORM_WITH_COLLEAGUES = {
+    "cloud": "simulator",
+    "tenant": "contoso.example",
+    "client_id": "0c7d1e0a-53c4-4a6e-8a4b-6f0f5f1d2b01",
+    "access": "read_write",
+    "colleagues": True,
+}
+
+
+async def test_an_account_that_is_not_loaded_says_so(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
+    await hass.config_entries.async_unload(entry.entry_id)
+    flow = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "person"), context={"source": "user"}
+    )
+
+    assert flow["reason"] == "account_not_loaded"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 403}, "not_permitted"),
+        ({"status": 503}, "graph_unavailable"),
+        ({"status": 429, "retry_after": 30}, "throttled"),
+        ({"status": 401}, "token_refused"),
+        ({"body": "html"}, "graph_unavailable"),
+    ],
+)
+async def test_a_search_that_fails_says_why(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    fault: dict[str, Any],
+    error: str,
+) -> None:
+    simulator.faults.add("GET /v1.0/users*", **fault)
+
+    assert (await async_search(hass, entry, "alex"))["errors"] == {"base": error}
+
+
+async def test_a_search_while_the_sign_in_is_over_says_so(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.revoke("robin")
+    simulator.expire_access_tokens()
+
+    assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "sign_in_needed"}
+
+
+async def test_removing_a_colleague_leaves_nothing_of_them(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    (subentry_id,) = entry.subentries
+    hass.config_entries.async_remove_subentry(entry, subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert hass.states.get(ALEX) is None
+    assert state(hass, ROBIN) == "available"
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    assert [device.name for device in devices] == ["Robin Example"]
+
+
+async def test_everybody_is_read_in_one_request_every_half_minute(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
+    simulator.requests.clear()
+    for _ in range(8):
+        await clock.async_advance(15.6)
+
+    assert polls(simulator).count("getPresencesByUserId") == 4
+    assert polls(simulator).count("presence") == 8
+
+
+async def test_a_renewed_token_does_not_reload_the_account(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    loaded = entry.runtime_data
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    await clock.async_advance(1)
+
+    assert entry.runtime_data is loaded
+
+
+async def test_a_colleague_who_left_becomes_unavailable_and_can_be_removed_by_a_click(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
+    simulator.tenant.remove_person("alex")
+    seen = []
+    for _ in range(3):
+        await clock.async_advance(31)
+        seen.append(state(hass, ALEX))
+    assert seen == ["available", "available", STATE_UNAVAILABLE]
+    assert state(hass, "sensor.kim_example_availability") == "available"
+
+    (issue,) = [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+    assert issue.translation_key == "person_gone"
+    client = await hass_client()
+    flows = "/api/repairs/issues/fix"
+    answer = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue.issue_id})
+    flow = await answer.json()
+    assert flow["description_placeholders"] == {"person": "Alex Example"}
+    await client.post(f"{flows}/{flow['flow_id']}", json={})
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert hass.states.get(ALEX) is None
+    assert [subentry.title for subentry in entry.subentries.values()] == ["Kim Example"]
+
+
+@pytest.mark.parametrize("directory", ["known", "unknown"])
+async def test_a_colleague_of_whom_graph_is_silent_for_a_while_is_no_case_for_repair(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+    directory: str,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    silence = simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    if directory == "unknown":
+        simulator.faults.add("GET /v1.0/users/*", status=503)
+    for _ in range(3):
+        await clock.async_advance(31)
+    assert state(hass, ALEX) == STATE_UNAVAILABLE
+    silence.remove()
+    await clock.async_advance(31)
+
+    assert state(hass, ALEX) == "available"
+    assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+
+
+async def test_trouble_with_colleagues_does_not_touch_ones_own_presence(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    trouble = simulator.faults.add("POST *getPresencesByUserId", status=403)
+    seen = []
+    for _ in range(4):
+        await clock.async_advance(31)
+        seen.append((state(hass, ALEX), state(hass, ROBIN)))
+    assert seen == [("available", "available")] * 2 + [(STATE_UNAVAILABLE, "available")] * 2
+    assert len(complaints(caplog)) == 1
+
+    trouble.remove()
+    await clock.async_advance(31)
+    assert state(hass, ALEX) == "available"
+
+
+async def test_a_colleague_cannot_be_written(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    with pytest.raises(ServiceValidationError, match="Alex Example can only be read"):
+        await hass.services.async_call(
+            DOMAIN, "clear_status_message", target={"entity_id": ALEX}, blocking=True
+        )
+
+
+async def async_get(hass: HomeAssistant, entry: PresenceConfigEntry, *people: str) -> Any:
+    """Ask for people's presence without having them."""
+    response: Any = await hass.services.async_call(
+        DOMAIN,
+        "get_presence",
+        {"config_entry_id": entry.entry_id, "people": list(people)},
+        blocking=True,
+        return_response=True,
+    )
+    return response["people"]
+
+
+async def test_get_presence_of_anybody(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, alex: Person
+) -> None:
+    alex.present()
+    kim = simulator.tenant.people["kim"]
+    kim.set_status_message("Out for lunch")
+    people = await async_get(hass, entry, alex.address, kim.id.upper(), "nobody@contoso.example")
+
+    assert people[alex.address] == {
+        "id": alex.id,
+        "availability": "do_not_disturb",
+        "activity": "presenting",
+        "in_call": True,
+        "in_meeting": False,
+        "presenting": True,
+        "out_of_office": False,
+        "status_message": None,
+        "work_location": None,
+    }
+    assert people[kim.id.upper()]["status_message"] == "Out for lunch"
+    assert people["nobody@contoso.example"] is None
+    assert hass.states.get(ALEX) is None
+
+
+async def test_get_presence_of_nobody(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
+    assert await async_get(hass, entry, "nobody@contoso.example", " ") == {
+        "nobody@contoso.example": None
+    }
+
+
+async def test_get_presence_that_fails_says_why(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, alex: Person
+) -> None:
+    simulator.faults.add("POST *getPresencesByUserId", status=503)
+    with pytest.raises(HomeAssistantError) as error:
+        await async_get(hass, entry, alex.id)
+
+    assert error.value.translation_key == "graph_unavailable"
+
+
+async def test_get_presence_without_colleagues_points_to_reconfigure(
+    hass: HomeAssistant, account: Account, alex: Person
+) -> None:
+    entry = await account.async_sign_in()
+    with pytest.raises(ServiceValidationError) as error:
+        await async_get(hass, entry, alex.address)
+
+    assert error.value.translation_key == "colleagues_not_included"
