@@ -6,6 +6,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import get_system_health_info
 from pytest_homeassistant_custom_component.components.diagnostics import (
     get_diagnostics_for_config_entry,
 )
@@ -105,3 +106,15 @@ async def test_diagnostics_help_and_give_nothing_away(
         "Very private",
     ):
         assert secret not in text
+
+
+async def test_system_health_tells_where_to_look(hass: HomeAssistant, account: Account) -> None:
+    assert await async_setup_component(hass, "system_health", {})
+    await account.async_sign_in()
+    await hass.async_block_till_done()
+    info = await get_system_health_info(hass, DOMAIN)
+    reachable = [await info.pop(key) for key in ("can_reach_sign_in", "can_reach_graph")]
+
+    assert reachable == ["ok", "ok"]
+    assert info.pop("last_poll") is not None
+    assert info == {"accounts": 1, "accounts_loaded": 1, "people": 1, "throttled_for": 0}

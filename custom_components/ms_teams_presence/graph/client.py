@@ -182,7 +182,8 @@ class PresenceClient:
 
         https://learn.microsoft.com/graph/api/user-get
         """
-        path = f"/users/{quote(id_or_address, safe='')}"
+        # Half a character, as a template that cuts a text can make one, is in nobody's address.
+        path = f"/users/{quote(id_or_address, safe='', errors='replace')}"
         try:
             data = await self._async_read(hdrs.METH_GET, path, params={"$select": _USER_MEMBERS})
         except GraphRejectedError:

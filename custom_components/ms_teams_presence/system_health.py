@@ -1,0 +1,40 @@
+"""System health: what somebody looks at first when presence does not come."""
+
+from typing import Any
+
+from homeassistant.components import system_health
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant, callback
+
+from .const import CONF_CLOUD, DOMAIN
+from .coordinator import PresenceConfigEntry
+from .graph.clouds import CLOUDS
+
+
+@callback
+def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegistration) -> None:
+    """Offer the information."""
+    register.async_register_info(_async_info)
+
+
+async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
+    """Return whether Microsoft can be reached, and how the accounts fare."""
+    entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
+    loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
+    clouds = {entry.data[CONF_CLOUD] for entry in entries} or {"global"}
+    reachable = {
+        f"can_reach_{what}": system_health.async_check_can_reach_url(hass, url)
+        for key in sorted(clouds)
+        for what, url in (
+            ("sign_in", f"{CLOUDS[key].login}/organizations/v2.0/.well-known/openid-configuration"),
+            ("graph", f"{CLOUDS[key].graph}/v1.0/$metadata"),
+        )
+    }
+    polls = [coordinator.last_poll for coordinator in loaded if coordinator.last_poll]
+    return reachable | {
+        "accounts": len(entries),
+        "accounts_loaded": len(loaded),
+        "people": sum(len(coordinator.people) for coordinator in loaded),
+        "last_poll": min(polls, default=None),
+        "throttled_for": max((coordinator.throttled_for for coordinator in loaded), default=0),
+    }
