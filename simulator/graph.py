@@ -411,7 +411,7 @@ def profile_json(person: Person) -> Json:
         "officeLocation": None,
         "preferredLanguage": None,
         "surname": family or None,
-        "userPrincipalName": person.address,
+        "userPrincipalName": person.principal_name,
         "id": person.id,
     }
 
@@ -688,7 +688,7 @@ def _requests(value: object) -> list[dict[str, object]]:
     return value
 
 
-_SEARCH: Final = re.compile(r'"(\w+):([^"]*)"(?:\s+(OR|AND)\s+|$)')
+_SEARCH: Final = re.compile(r'"(\w+):((?:[^"\\]|\\["\\])*)"(?:\s+(OR|AND)\s+|$)')
 _FILTER: Final = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)(?:\s+or\s+|$)", re.IGNORECASE)
 _SEARCHABLE: Final = ("displayName", "mail", "userPrincipalName", "givenName", "surname")
 
@@ -707,10 +707,15 @@ def select_people(people: list[Json], query: Mapping[str, str], *, eventual: boo
     if query.get("$orderby", "displayName") != "displayName":
         raise GraphError(400, "Request_UnsupportedQuery", "Only displayName can be ordered by.")
     if "$search" in query:
+        # A known issue of Graph: neither is understood there, even in percent encoding.
+        if not {"&", "#"}.isdisjoint(query["$search"]):
+            raise GraphError(
+                400, "Request_BadRequest", "Unrecognized query argument specified: ''."
+            )
         clauses = _clauses(_SEARCH, query["$search"])
         joined = all if any(clause[3] == "AND" for clause in clauses) else any
         people = [
-            person for person in people if joined(_has_word(person, clause) for clause in clauses)
+            person for person in people if joined(_is_sought(person, clause) for clause in clauses)
         ]
     if "$filter" in query:
         clauses = _clauses(_FILTER, query["$filter"])
@@ -726,10 +731,20 @@ def _clauses(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     return clauses
 
 
-def _has_word(person: Json, clause: re.Match[str]) -> bool:
-    words = re.split(r"[\s.@_-]+", str(person[clause[1]] or "").lower())
-    sought = re.split(r"[\s.@_-]+", clause[2].lower())
-    return all(any(word.startswith(part) for word in words) for part in sought if part)
+def _is_sought(person: Json, clause: re.Match[str]) -> bool:
+    """Look for the words of a name in any order, and for the beginning of anything else."""
+    value = str(person[clause[1]] or "")
+    sought = re.sub(r"\\(.)", r"\1", clause[2])
+    if clause[1] != "displayName":
+        return value.lower().startswith(sought.lower())
+    words = _words(value)
+    return all(any(word.startswith(part) for word in words) for part in _words(sought))
+
+
+def _words(text: str) -> list[str]:
+    """Split by spaces, letters against digits, and case; a symbol is a word."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    return [word.lower() for word in re.findall(r"\d+|[^\W\d_]+|[^\w\s]|_", apart)]
 
 
 def _starts(person: Json, clause: re.Match[str]) -> bool:

@@ -303,7 +303,7 @@ class Identity:
     ) -> AskAccount | AskConsent | Go:
         silent = request.prompt == "none"
         if account is None and silent:
-            hinted = self.tenant.find_by_name(request.login_hint or "")
+            hinted = self.tenant.find_by_address(request.login_hint or "")
             if hinted is None:
                 return Go(self.refused(request, SignInError(50058)))
             account = hinted.key

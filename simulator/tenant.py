@@ -186,6 +186,10 @@ class Person(Presence):
         self.name = name
         self.address = address
         self.guest = guest
+        self.principal_name = (
+            f"{address.replace('@', '_')}#EXT#@{tenant.domain}" if guest else address
+        )
+        """The name in this directory; what a guest signs in with is their own address."""
         self.enabled = True
 
     @property
@@ -250,8 +254,14 @@ class Tenant:
         return next((person for person in self.people.values() if person.id == wanted), None)
 
     def find_by_name(self, principal_name: str) -> Person | None:
-        """Find somebody by address, in any case."""
+        """Find somebody by user principal name, in any case."""
         wanted = principal_name.lower()
+        people = self.people.values()
+        return next((person for person in people if person.principal_name.lower() == wanted), None)
+
+    def find_by_address(self, address: str) -> Person | None:
+        """Find somebody by e-mail address, in any case."""
+        wanted = address.lower()
         people = self.people.values()
         return next((person for person in people if person.address.lower() == wanted), None)
 

@@ -339,6 +339,17 @@ async def search(client: Client, query: str, headers: dict[str, str] | None = No
         ('$search="displayName:ro" OR "mail:kim"', ["Kim Example", "Robin Example"]),
         ('$search="displayName:exa" AND "mail:kim"', ["Kim Example"]),
         ('$search="displayName:obin"', []),
+        ('$search="displayName:example kim"', ["Kim Example"]),
+        ('$search="displayName:KimExample"', ["Kim Example"]),
+        ('$search="displayName:kim+1"', []),
+        ('$search="mail:Kim@con"', ["Kim Example"]),
+        ('$search="mail:contoso"', []),
+        ('$search="userPrincipalName:guest_fab"', ["Guest Example"]),
+        ('$search="displayName:\\"kim\\""', []),
+        ('$search="displayName:kim\\"', "Request_BadRequest"),
+        ('$search="displayName:k\\im"', "Request_BadRequest"),
+        ('$search="displayName:kim & robin"', "Request_BadRequest"),
+        ('$search="displayName:kim #1"', "Request_BadRequest"),
         ("$search=robin", "Request_BadRequest"),
         ("$filter=startswith(displayName,'al')", ["Alex Example"]),
         ("$filter=startswith(displayName,'al') or startswith(mail,'kim')", ["Alex Example", "Kim Example"]),
@@ -383,6 +394,21 @@ async def test_somebody_by_address(client: Client) -> None:
     token = await client.token("User.ReadBasic.All")
     answer = await client.get("/v1.0/users/ALEX@contoso.example", token)
     assert answer.json["id"] == ALEX
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("guest_fabrikam.example%23EXT%23@contoso.example", 200),
+        ("guest_fabrikam.example", 404),
+        ("guest@fabrikam.example", 404),
+    ],
+)
+async def test_a_guest_by_the_name_in_this_directory(
+    client: Client, name: str, status: int
+) -> None:
+    token = await client.token("User.ReadBasic.All")
+    assert (await client.get(f"/v1.0/users/{name}", token)).status == status
 
 
 # Batch
