@@ -1,19 +1,18 @@
 """The client against the simulator: real HTTPS, real tokens, and everything that goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 import ssl
 import threading
-from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 import pytest
 
-from custom_components.ms_teams_presence.graph import client as client_module, time_zones
+from custom_components.ms_teams_presence.graph import client as client_module
 from custom_components.ms_teams_presence.graph.client import PresenceClient
-from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS, DEFAULT_SCOPE
 from custom_components.ms_teams_presence.graph.errors import (
     GraphAuthError,
     GraphError,
@@ -34,6 +33,8 @@ from simulator.faults import Body, Loss
 from simulator.tenant import DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID, CloudName
 from tests.plugin import CERTIFICATE
 
+from .conftest import cloud_of, error_of, sent
+
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 OUT_FOR_LUNCH = StatusMessage(text="Out for lunch")
 
@@ -49,11 +50,11 @@ class SignIn:
 
     @classmethod
     async def create(
-        cls, simulator: Simulator, session: ClientSession, *permissions: str, prefix: str = ""
+        cls, simulator: Simulator, session: ClientSession, *permissions: str
     ) -> SignIn:
         """Sign in."""
         sign_in = cls(session, f"{simulator.tls_url}/{TENANT_ID}/oauth2/v2.0")
-        scopes = ["offline_access", *(prefix + permission for permission in permissions)]
+        scopes = ["offline_access", *permissions]
         code = await sign_in._ask("devicecode", scope=" ".join(scopes))
         simulator.enter_device_code(code["user_code"])
         sign_in.tokens = await sign_in._ask(
@@ -85,32 +86,6 @@ class SignIn:
             return {name: str(value) for name, value in (await answer.json()).items()}
 
 
-def cloud_of(simulator: Simulator) -> Cloud:
-    """Return a cloud that is the simulator."""
-    return Cloud(
-        key="simulator", login=simulator.tls_url, graph=simulator.tls_url, portal=simulator.url
-    )
-
-
-@pytest.fixture(scope="session")
-def trust() -> ssl.SSLContext:
-    """Return what trusts simulators."""
-    return ssl.create_default_context(cafile=str(CERTIFICATE.bundle))
-
-
-@pytest.fixture
-async def session(simulator: Simulator, trust: ssl.SSLContext) -> AsyncIterator[ClientSession]:
-    """Return an HTTP session; it closes before the simulator stops."""
-    async with ClientSession(connector=TCPConnector(ssl=trust)) as session:
-        yield session
-
-
-@pytest.fixture
-def robin(simulator: Simulator) -> Person:
-    """Return who signed in."""
-    return simulator.tenant.people["robin"]
-
-
 @pytest.fixture
 async def sign_in(simulator: Simulator, session: ClientSession) -> SignIn:
     """Sign in to read and write; the log of requests begins after that."""
@@ -123,22 +98,6 @@ async def sign_in(simulator: Simulator, session: ClientSession) -> SignIn:
 def client(simulator: Simulator, session: ClientSession, sign_in: SignIn) -> PresenceClient:
     """Return Robin's client."""
     return PresenceClient(session, cloud_of(simulator), sign_in)
-
-
-async def error_of(call: Coroutine[object, object, object]) -> GraphError:
-    """Return the error that a call ends with."""
-    with pytest.raises(GraphError) as caught:
-        await call
-    return caught.value
-
-
-def sent(simulator: Simulator) -> list[tuple[str, str]]:
-    """Return the requests to Graph: each its method and path."""
-    return [
-        (request.method, request.path)
-        for request in simulator.requests
-        if request.path.startswith("/v1.0/")
-    ]
 
 
 # Reading
@@ -218,26 +177,9 @@ async def test_a_government_cloud_says_nothing_of_an_absence(
         Simulator(CERTIFICATE, cloud=cloud) as simulator,
         ClientSession(connector=TCPConnector(ssl=trust)) as session,
     ):
-        sign_in = await SignIn.create(
-            simulator, session, "Presence.Read", prefix=CLOUDS[cloud].scope_prefix
-        )
+        sign_in = await SignIn.create(simulator, session, CLOUDS[cloud].scope("Presence.Read"))
         client = PresenceClient(session, cloud_of(simulator), sign_in)
         assert (await client.async_get_my_presence()).out_of_office is None
-
-
-@pytest.fixture
-def disk_readers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Forget all time zones; returns the threads that read one from the disk from now on."""
-    readers: list[int] = []
-
-    def read(key: str) -> ZoneInfo:
-        readers.append(threading.get_ident())
-        return ZoneInfo(key)
-
-    loaded: dict[str, tzinfo | None] = {}
-    monkeypatch.setattr(time_zones, "_loaded", loaded)
-    monkeypatch.setattr(time_zones, "ZoneInfo", read)
-    return readers
 
 
 @pytest.mark.parametrize("name", ["Tokyo Standard Time", "Nowhere/Land"])
@@ -866,8 +808,24 @@ def test_every_cloud_with_presence_is_offered_by_its_key() -> None:
 
 
 @pytest.mark.parametrize("key", ["us_gov_l4", "us_gov_l5"])
-def test_a_permission_of_a_government_cloud_is_asked_of_its_own_graph(key: str) -> None:
-    assert CLOUDS[key].scope_prefix == f"{CLOUDS[key].graph}/"
+@pytest.mark.parametrize("permission", ["Presence.Read", DEFAULT_SCOPE])
+def test_a_permission_of_a_government_cloud_is_asked_of_its_own_graph(
+    permission: str, key: str
+) -> None:
+    assert CLOUDS[key].scope(permission) == f"{CLOUDS[key].graph}/{permission}"
+
+
+def test_a_permission_of_the_global_cloud_is_written_as_entra_shows_it() -> None:
+    assert CLOUDS["global"].scope("Presence.Read") == "Presence.Read"
+
+
+def test_all_that_an_app_was_granted_is_asked_of_a_named_graph() -> None:
+    assert CLOUDS["global"].scope(DEFAULT_SCOPE) == "https://graph.microsoft.com/.default"
+
+
+@pytest.mark.parametrize("key", CLOUDS)
+def test_tokens_are_for_the_graph_they_are_sent_to(key: str) -> None:
+    assert CLOUDS[key].resource == CLOUDS[key].graph
 
 
 def test_the_authority_of_a_tenant_is_below_the_login_host() -> None:

@@ -12,6 +12,7 @@ from custom_components.ms_teams_presence.graph import models
 from custom_components.ms_teams_presence.graph.models import (
     Activity,
     Availability,
+    Person,
     Presence,
     StatusMessage,
     WorkLocation,
@@ -660,6 +661,45 @@ def test_the_time_zones_of_a_presence_are_those_it_names(body: object, names: li
     assert time_zone_names(body) == names
 
 
+# Person
+
+
+@pytest.mark.parametrize(
+    ("members", "person"),
+    [
+        (
+            {"displayName": "Robin", "mail": "robin@a.example", "userPrincipalName": "r@b.example"},
+            Person(ID, "Robin", "robin@a.example"),
+        ),
+        (
+            {"displayName": "Robin", "mail": None, "userPrincipalName": "r@b.example"},
+            Person(ID, "Robin", "r@b.example"),
+        ),
+        (
+            {"displayName": "", "mail": "robin@a.example"},
+            Person(ID, "robin@a.example", "robin@a.example"),
+        ),
+        ({"displayName": None, "mail": "", "userPrincipalName": None}, Person(ID, ID)),
+        ({"displayName": 7, "mail": [], "userPrincipalName": {}}, Person(ID, ID)),
+        ({}, Person(ID, ID)),
+    ],
+)
+def test_a_person_is_named_by_the_best_there_is(members: dict[str, object], person: Person) -> None:
+    assert Person.from_graph({"id": ID} | members) == person
+
+
+def test_the_id_of_a_person_is_in_lower_case() -> None:
+    assert Person.from_graph({"id": ID.upper(), "displayName": "Robin"}) == Person(ID, "Robin")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, [], "Robin", 7, {}, {"id": None}, {"id": 7}, {"id": ""}, {"displayName": "Robin"}],
+)
+def test_a_person_without_an_id_is_nobody(data: object) -> None:
+    assert Person.from_graph(data) is None
+
+
 # Whatever comes
 
 
@@ -695,12 +735,19 @@ _PRESENCE = _objects(
         "sequenceNumber": st.text(max_size=12),
     }
 )
+_USER = _objects(dict.fromkeys(("id", "displayName", "mail", "userPrincipalName"), st.text()))
 
 
 @settings(max_examples=200, deadline=None)
 @given(JSON | _PRESENCE)
 def test_any_json_is_a_presence_or_none(data: object) -> None:
     assert isinstance(Presence.from_graph(data), Presence | None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(JSON | _USER)
+def test_any_json_is_a_person_or_none(data: object) -> None:
+    assert isinstance(Person.from_graph(data), Person | None)
 
 
 @settings(max_examples=100, deadline=None)

@@ -1,0 +1,600 @@
+"""Everybody else: presences of many at once, looking for people, and looking one up."""
+
+import asyncio
+from dataclasses import dataclass
+import ssl
+import threading
+
+from aiohttp import ClientSession, TCPConnector
+import pytest
+
+from custom_components.ms_teams_presence.graph import client as client_module
+from custom_components.ms_teams_presence.graph.client import PresenceClient
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS, DEFAULT_SCOPE
+from custom_components.ms_teams_presence.graph.errors import (
+    GraphAuthError,
+    GraphError,
+    GraphPermissionError,
+    GraphRejectedError,
+    GraphThrottledError,
+    GraphUnavailableError,
+)
+from custom_components.ms_teams_presence.graph.models import (
+    Activity,
+    Availability,
+    Person,
+    Presence,
+    StatusMessage,
+)
+from simulator import Person as Somebody, Simulator
+from simulator.faults import Body
+from simulator.tenant import DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, TENANT_ID, CloudName
+from tests.plugin import CERTIFICATE
+
+from .conftest import cloud_of, error_of, sent
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+NO_ID = "not-a-guid"
+PRESENCES = "/v1.0/communications/getPresencesByUserId"
+# Halving 650 ids ten times leaves one; each time there are two halves to ask for.
+TO_FIND_ONE = 1 + 2 * 10
+
+
+@dataclass
+class App:
+    """Tokens of the app that acts for itself; a `TokenProvider`."""
+
+    session: ClientSession
+    simulator: Simulator
+    token: str = ""
+
+    async def __call__(self, *, rejected: str | None = None) -> str:
+        """Return the token at hand, or a new one instead of a rejected one."""
+        if not self.token or rejected == self.token:
+            form = {
+                "grant_type": "client_credentials",
+                "client_id": DAEMON_CLIENT_ID,
+                "client_secret": DAEMON_CLIENT_SECRET,
+                "scope": CLOUDS[self.simulator.graph.cloud].scope(DEFAULT_SCOPE),
+            }
+            url = f"{self.simulator.tls_url}/{TENANT_ID}/oauth2/v2.0/token"
+            async with self.session.post(url, data=form) as answer:
+                assert answer.ok, await answer.text()
+                self.token = str((await answer.json())["access_token"])
+        return self.token
+
+
+@pytest.fixture
+def client(simulator: Simulator, session: ClientSession) -> PresenceClient:
+    """Return the client of the app."""
+    return PresenceClient(session, cloud_of(simulator), App(session, simulator))
+
+
+@pytest.fixture
+def alex(simulator: Simulator) -> Somebody:
+    """Return a colleague."""
+    return simulator.tenant.people["alex"]
+
+
+@pytest.fixture
+def guest(simulator: Simulator) -> Somebody:
+    """Return somebody whose e-mail address is not the name they have in the directory."""
+    return simulator.tenant.people["guest"]
+
+
+def crowd(simulator: Simulator, number: int) -> list[str]:
+    """Let so many people work here, and return their ids."""
+    return [simulator.tenant.add_person(f"worker{index}").id for index in range(number)]
+
+
+def person_of(somebody: Somebody) -> Person:
+    """Return what the directory says of somebody."""
+    return Person(somebody.id, somebody.name, somebody.address)
+
+
+# Presences
+
+
+async def test_presences_are_read_whole(
+    client: PresenceClient, alex: Somebody, robin: Somebody
+) -> None:
+    alex.join_call()
+    alex.set_status_message("Out for lunch")
+    robin.go_away()
+    assert await client.async_get_presences([alex.id, robin.id]) == {
+        alex.id: Presence(
+            id=alex.id,
+            availability=Availability.BUSY,
+            activity=Activity.IN_A_CALL,
+            said=frozenset({Activity.BUSY, Activity.IN_A_CALL}),
+            out_of_office=False,
+            status_message=StatusMessage(text="Out for lunch"),
+        ),
+        robin.id: Presence(
+            id=robin.id,
+            availability=Availability.AWAY,
+            activity=Activity.AWAY,
+            said=frozenset({Activity.AWAY}),
+            out_of_office=False,
+        ),
+    }
+
+
+async def test_presences_are_asked_by_nothing_but_the_ids(
+    client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    await client.async_get_presences([alex.id, NOBODY])
+    assert sent(simulator) == [("POST", PRESENCES)]
+    assert simulator.requests[-1].json == {"ids": [alex.id, NOBODY]}
+
+
+@pytest.mark.parametrize(
+    ("people", "requests"), [(0, 0), (1, 1), (650, 1), (651, 2), (1300, 2), (1301, 3)]
+)
+async def test_presences_take_one_request_for_every_650_people(
+    people: int, requests: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    ids = crowd(simulator, people)
+    assert (await client.async_get_presences(ids)).keys() == set(ids)
+    assert len(sent(simulator)) == requests
+
+
+async def test_the_requests_for_many_presences_go_out_at_once(
+    simulator: Simulator, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_MAX_PEOPLE", 1)
+    ids = crowd(simulator, 3)
+    everybody = asyncio.Barrier(len(ids))
+    app = App(session, simulator)
+
+    async def provide(*, rejected: str | None = None) -> str:
+        await everybody.wait()
+        return await app(rejected=rejected)
+
+    client = PresenceClient(session, cloud_of(simulator), provide)
+    async with asyncio.timeout(10):
+        assert (await client.async_get_presences(ids)).keys() == set(ids)
+
+
+@pytest.mark.parametrize(
+    "gesture", ["join_call", "join_meeting", "present", "focus", "close_teams"]
+)
+async def test_both_of_graphs_vocabularies_give_the_same_presences(
+    gesture: str, client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    getattr(alex, gesture)()
+    classic = await client.async_get_presences([alex.id])
+    simulator.tenant.vocabulary = "modern"
+    assert await client.async_get_presences([alex.id]) == classic
+
+
+@pytest.mark.parametrize("cloud", ["us_gov_l4", "us_gov_l5"])
+async def test_presences_in_a_government_cloud_say_nothing_of_an_absence(
+    cloud: CloudName, trust: ssl.SSLContext, socket_enabled: None
+) -> None:
+    async with (
+        Simulator(CERTIFICATE, cloud=cloud) as simulator,
+        ClientSession(connector=TCPConnector(ssl=trust)) as session,
+    ):
+        client = PresenceClient(session, cloud_of(simulator), App(session, simulator))
+        alex = simulator.tenant.people["alex"].id
+        found = await client.async_get_presences([alex])
+        assert found[alex].out_of_office is None
+
+
+async def test_presences_have_the_id_in_lower_case(client: PresenceClient, alex: Somebody) -> None:
+    assert (await client.async_get_presences([alex.id.upper()])).keys() == {alex.id}
+
+
+async def test_who_is_unknown_to_graph_is_left_out(client: PresenceClient, alex: Somebody) -> None:
+    assert (await client.async_get_presences([NOBODY, alex.id])).keys() == {alex.id}
+
+
+async def test_presences_need_their_permission(
+    client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    simulator.tenant.apps[DAEMON_CLIENT_ID].application = {"Presence.ReadWrite.All"}
+    assert type(await error_of(client.async_get_presences([alex.id]))) is GraphPermissionError
+
+
+async def test_a_rejected_token_is_replaced_for_every_request(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    ids = crowd(simulator, 651)
+    await client.async_get_presences(ids)
+    simulator.expire_access_tokens()
+    assert (await client.async_get_presences(ids)).keys() == set(ids)
+
+
+async def test_the_time_zone_of_a_colleague_is_read_from_the_disk_in_a_thread(
+    client: PresenceClient, simulator: Simulator, alex: Somebody, disk_readers: list[int]
+) -> None:
+    status = {
+        "message": {"content": "Out for lunch"},
+        "expiryDateTime": {"dateTime": "2027-03-01T21:00:00", "timeZone": "Tokyo Standard Time"},
+    }
+    simulator.faults.add("graph", json={"value": [{"id": alex.id, "statusMessage": status}]})
+    await client.async_get_presences([alex.id])
+    (reader,) = disk_readers
+    assert reader != threading.get_ident()
+
+
+# Presences, with ids that Graph does not take
+
+
+@pytest.mark.parametrize("place", [0, 324, 325, 649])
+async def test_a_bad_id_is_found_in_few_requests(
+    place: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    ids = crowd(simulator, 649)
+    found = await client.async_get_presences([*ids[:place], NO_ID, *ids[place:]])
+    assert found.keys() == set(ids)
+    assert len(sent(simulator)) <= TO_FIND_ONE
+
+
+async def test_bad_ids_far_apart_are_all_left_out(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    ids = crowd(simulator, 96)
+    mixed = [NO_ID, *ids[:32], NO_ID, *ids[32:64], NO_ID, *ids[64:], NO_ID]
+    assert (await client.async_get_presences(mixed)).keys() == set(ids)
+
+
+async def test_a_bad_id_costs_the_other_requests_nothing(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    ids = crowd(simulator, 650)
+    assert (await client.async_get_presences([*ids, NO_ID])).keys() == set(ids)
+    assert len(sent(simulator)) == 2
+
+
+@pytest.mark.parametrize("ids", [[NO_ID], [NO_ID, ""], ["half \ud83d"]])
+async def test_bad_ids_alone_are_nobody(ids: list[str], client: PresenceClient) -> None:
+    assert await client.async_get_presences(ids) == {}
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_a_request_that_is_refused_once_is_asked_for_in_halves(
+    status: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=status, times=1)
+    ids = crowd(simulator, 5)
+    assert (await client.async_get_presences(ids)).keys() == set(ids)
+    bodies = [request.json for request in simulator.requests if request.path == PRESENCES]
+    assert bodies == [{"ids": ids}, {"ids": ids[:2]}, {"ids": ids[2:]}]
+
+
+@pytest.mark.parametrize(
+    ("status", "people", "requests"), [(400, 650, 51), (404, 650, 51), (400, 1300, 52)]
+)
+async def test_a_graph_that_refuses_everything_is_not_flooded(
+    status: int, people: int, requests: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=status)
+    error = await error_of(client.async_get_presences(crowd(simulator, people)))
+    assert (type(error), error.status) == (GraphRejectedError, status)
+    assert len(sent(simulator)) <= requests
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "requests"),
+    [
+        (401, GraphAuthError, 2),
+        (403, GraphPermissionError, 1),
+        (429, GraphThrottledError, 1),
+        (503, GraphUnavailableError, 1),
+    ],
+)
+async def test_a_refusal_that_is_not_about_the_ids_is_not_halved(
+    status: int,
+    kind: type[GraphError],
+    requests: int,
+    client: PresenceClient,
+    simulator: Simulator,
+) -> None:
+    simulator.faults.add("graph", status=status)
+    error = await error_of(client.async_get_presences(crowd(simulator, 5)))
+    assert type(error) is kind
+    assert len(sent(simulator)) == requests
+
+
+async def test_an_outage_while_a_bad_id_is_looked_for_is_an_error(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=503)
+    simulator.faults.add("graph", status=400, times=1)
+    error = await error_of(client.async_get_presences(crowd(simulator, 5)))
+    assert type(error) is GraphUnavailableError
+
+
+# Presences, in answers that are none
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ("empty", "notJson"),
+        ("html", "notJson"),
+        ("truncated", "notJson"),
+        ("null", "notPresence"),
+        ("wrong_type", "notPresence"),
+        ("huge", "tooLarge"),
+    ],
+)
+async def test_a_body_without_presences_will_pass(
+    body: Body, code: str, client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    simulator.faults.add("graph", body=body)
+    error = await error_of(client.async_get_presences([alex.id]))
+    assert (type(error), error.code) == (GraphUnavailableError, code)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"value": None}, {"value": {}}, {"value": "Busy"}, {"id": NOBODY}, "value", 7]
+)
+async def test_an_answer_without_a_list_of_presences_will_pass(
+    body: object, client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    simulator.faults.add("graph", json=body)
+    error = await error_of(client.async_get_presences([alex.id]))
+    assert (type(error), error.code) == (GraphUnavailableError, "notPresence")
+
+
+@pytest.mark.parametrize(
+    "member", [None, 7, "Busy", [], {}, {"id": None}, {"id": 7}, {"availability": "Busy"}]
+)
+async def test_a_member_that_is_no_presence_does_not_spoil_the_others(
+    member: object, client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    simulator.faults.add("graph", json={"value": [member, {"id": alex.id}, member]})
+    assert await client.async_get_presences([alex.id]) == {alex.id: Presence(id=alex.id)}
+
+
+# Looking for people
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alex",
+        "ALEX",
+        "al",
+        "example alex",
+        "exa al",
+        "  alex ",
+        "alex@contoso.example",
+        "Alex@con",
+    ],
+)
+async def test_people_are_found_by_words_of_the_name_or_by_address(
+    text: str, client: PresenceClient, alex: Somebody
+) -> None:
+    assert await client.async_find_people(text) == [person_of(alex)]
+
+
+@pytest.mark.parametrize("text", ["guest@fabrikam.example", "guest_fabrikam"])
+async def test_a_guest_is_found_by_either_address(
+    text: str, client: PresenceClient, guest: Somebody
+) -> None:
+    assert await client.async_find_people(text) == [person_of(guest)]
+
+
+@pytest.mark.parametrize("text", ["xavier", "lex", "alex robin", "nobody@contoso.example"])
+async def test_a_search_may_find_nobody(text: str, client: PresenceClient) -> None:
+    assert await client.async_find_people(text) == []
+
+
+async def test_a_search_is_one_request_for_as_little_as_is_needed(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    await client.async_find_people("alex")
+    assert sent(simulator) == [("GET", "/v1.0/users")]
+    assert simulator.requests[-1].query == {
+        "$search": '"displayName:alex" OR "mail:alex" OR "userPrincipalName:alex"',
+        "$select": "id,displayName,mail,userPrincipalName",
+        "$top": "26",
+    }
+
+
+async def test_a_search_finds_one_more_than_is_shown(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    crowd(simulator, 40)
+    assert len(await client.async_find_people("worker")) == client_module.MAX_FOUND + 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Zoë Müller-Lüdenscheidt",
+        "Conan O'Brien",
+        'Viktor "Vik" Wong',
+        "Back\\Slash",
+        "100% Hero",
+        "Research & Development",
+        "Desk #4",
+        "Nuñez + Sons",
+        "李四(David Li)",
+        "Busy 🐝",
+        "one:two/three?four=five;six,seven",
+        "AND OR NOT",
+        "$top=1",
+        "a\u00a0b\tc",
+        "${x} {{ y }} <b>",
+    ],
+)
+async def test_a_name_of_any_characters_is_found_by_itself(
+    name: str, client: PresenceClient, simulator: Simulator
+) -> None:
+    added = simulator.tenant.add_person("added", name)
+    assert await client.async_find_people(name) == [person_of(added)]
+
+
+@pytest.mark.parametrize(
+    ("text", "term"),
+    [
+        ('Viktor "Vik', "Viktor  Vik"),
+        ('"Viktor"', "Viktor"),
+        ("Viktor\\", "Viktor"),
+        ('Viktor\\" OR "mail:a', "Viktor   OR  mail:a"),
+        ("Research & Development #4", "Research   Development  4"),
+        ("a%20b+c", "a%20b+c"),
+    ],
+)
+async def test_what_is_sought_stays_within_its_quotes(
+    text: str, term: str, client: PresenceClient, simulator: Simulator
+) -> None:
+    await client.async_find_people(text)
+    assert simulator.requests[-1].query["$search"] == (
+        f'"displayName:{term}" OR "mail:{term}" OR "userPrincipalName:{term}"'
+    )
+
+
+@pytest.mark.parametrize("text", ["", " \t", '"', '"\\" & #'])
+async def test_nothing_is_asked_where_nothing_is_sought(
+    text: str, client: PresenceClient, simulator: Simulator
+) -> None:
+    assert await client.async_find_people(text) == []
+    assert sent(simulator) == []
+
+
+async def test_half_a_character_is_no_part_of_what_is_sought(
+    client: PresenceClient, alex: Somebody
+) -> None:
+    assert await client.async_find_people("alex \ud83d") == [person_of(alex)]
+
+
+async def test_a_search_needs_its_permission(client: PresenceClient, simulator: Simulator) -> None:
+    simulator.tenant.apps[DAEMON_CLIENT_ID].application = {"Presence.Read.All"}
+    assert type(await error_of(client.async_find_people("alex"))) is GraphPermissionError
+
+
+@pytest.mark.parametrize("body", ["empty", "html", "truncated", "null", "wrong_type"])
+async def test_a_body_without_people_will_pass(
+    body: Body, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", body=body)
+    assert type(await error_of(client.async_find_people("alex"))) is GraphUnavailableError
+
+
+@pytest.mark.parametrize("member", [None, 7, "Alex", [], {}, {"displayName": "Alex"}])
+async def test_a_member_that_is_nobody_does_not_spoil_the_others(
+    member: object, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", json={"value": [member, {"id": NOBODY}, member]})
+    assert await client.async_find_people("alex") == [Person(NOBODY, NOBODY)]
+
+
+# Looking somebody up
+
+
+@pytest.mark.parametrize("by", ["id", "address"])
+@pytest.mark.parametrize("spell", [str.lower, str.upper])
+async def test_somebody_is_looked_up_in_one_request_in_any_case(
+    by: str, spell: type[str], client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    name = spell(getattr(alex, by))
+    assert await client.async_get_person(name) == person_of(alex)
+    assert sent(simulator) == [("GET", f"/v1.0/users/{name}")]
+
+
+async def test_no_more_of_somebody_is_asked_for_than_is_needed(
+    client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    await client.async_get_person(alex.id)
+    expected = {"$select": "id,displayName,mail,userPrincipalName"}
+    assert simulator.requests[-1].query == expected
+
+
+async def test_a_guest_is_looked_up_by_the_name_in_the_directory(
+    client: PresenceClient, simulator: Simulator, guest: Somebody
+) -> None:
+    name = "guest_fabrikam.example#EXT#@contoso.example"
+    assert await client.async_get_person(name) == person_of(guest)
+    assert sent(simulator) == [("GET", f"/v1.0/users/{name}")]
+
+
+@pytest.mark.parametrize("address", ["guest@fabrikam.example", "Guest@Fabrikam.Example"])
+async def test_an_address_that_nobody_signs_in_with_is_searched_for(
+    address: str, client: PresenceClient, simulator: Simulator, guest: Somebody
+) -> None:
+    assert await client.async_get_person(address) == person_of(guest)
+    assert sent(simulator) == [("GET", f"/v1.0/users/{address}"), ("GET", "/v1.0/users")]
+
+
+async def test_an_address_that_only_begins_like_the_sought_one_is_somebody_else(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.tenant.add_person("other", address="guest@fabrikam.example.org", guest=True)
+    simulator.tenant.remove_person("guest")
+    assert await client.async_get_person("guest@fabrikam.example") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # A group has an id of that form as well.
+        NOBODY,
+        "nobody@contoso.example",
+        "Alex Example",
+        "alex",
+        "",
+        "@",
+        "#@&",
+        "alex@contoso.example?$select=id",
+        "100%",
+        "zoë@contoso.example",
+        "🐝",
+        "half \ud83d",
+        "half \ud83d@contoso.example",
+        ".",
+        "..",
+        "../users/alex@contoso.example",
+    ],
+)
+async def test_whom_nobody_is_called_is_nobody(name: str, client: PresenceClient) -> None:
+    assert await client.async_get_person(name) is None
+
+
+@pytest.mark.parametrize("status", [400, 404])
+async def test_an_id_that_graph_refuses_is_nobodys(
+    status: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=status)
+    assert await client.async_get_person(NOBODY) is None
+    assert len(sent(simulator)) == 1
+
+
+@pytest.mark.parametrize("name", [NOBODY, "alex@contoso.example"])
+async def test_to_look_somebody_up_needs_its_permission(
+    name: str, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.tenant.apps[DAEMON_CLIENT_ID].application = {"Presence.Read.All"}
+    assert type(await error_of(client.async_get_person(name))) is GraphPermissionError
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, GraphThrottledError), (503, GraphUnavailableError)]
+)
+async def test_somebody_who_cannot_be_looked_up_now_is_not_nobody(
+    status: int, kind: type[GraphError], client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("graph", status=status)
+    assert type(await error_of(client.async_get_person("alex@contoso.example"))) is kind
+
+
+@pytest.mark.parametrize("body", ["empty", "html", "truncated"])
+async def test_a_person_that_is_no_json_will_pass(
+    body: Body, client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    simulator.faults.add("graph", body=body)
+    error = await error_of(client.async_get_person(alex.id))
+    assert (type(error), error.code) == (GraphUnavailableError, "notJson")
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"value": []}, "Alex", 7, {"id": None}])
+async def test_an_answer_that_names_nobody_is_nobody(
+    body: object, client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    simulator.faults.add("graph", json=body)
+    assert await client.async_get_person(alex.id) is None
