@@ -369,7 +369,9 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
                 return (await self.async_sign_in_as_application())[1]
             except SignInError as err:
                 raise self._home_assistant_error(err) from err
-        scopes = [scope for scope in token["scope"].split() if scope not in _SIGN_IN_SCOPES]
+        granted = [scope for scope in token["scope"].split() if scope not in _SIGN_IN_SCOPES]
+        # Entra may have shown them shorter than it takes them.
+        scopes = [self.registration.cloud.scope(name.rpartition("/")[2]) for name in granted]
         try:
             result = await self._async_run(
                 lambda: _application(self.registration).acquire_token_by_refresh_token(

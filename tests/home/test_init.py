@@ -1,5 +1,7 @@
 """Coming and going: unload, reload, removal, diagnostics."""
 
+import subprocess
+import sys
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -118,3 +120,11 @@ async def test_system_health_tells_where_to_look(hass: HomeAssistant, account: A
     assert reachable == ["ok", "ok"]
     assert info.pop("last_poll") is not None
     assert info == {"accounts": 1, "accounts_loaded": 1, "people": 1, "throttled_for": 0}
+
+
+def test_msal_is_not_imported_before_a_token_is_needed() -> None:
+    modules = ("__init__", "config_flow", "coordinator", "people_flow", "repairs", "services")
+    imports = "; ".join(f"import custom_components.{DOMAIN}.{module}" for module in modules)
+    program = f"import homeassistant, sys; {imports}; sys.exit('msal' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603
