@@ -66,6 +66,8 @@ _FAST_INTERVAL: Final = 5
 _FAST_FOR: Final = 60
 # Seconds between reads of colleagues.
 _COLLEAGUES_INTERVAL: Final = 30
+# Reads after which somebody of whom Graph has long been silent is asked for again: an hour.
+_ASK_AGAIN_AFTER: Final = 120
 # Failed polls in a row that change nothing: a blink to unavailable would flash every light.
 _TOLERATED_FAILURES: Final = 2
 # Seconds for which a written value stands although Graph still shows the old one.
@@ -282,7 +284,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             data[self.me.id] = await self._client.async_get_my_presence()
         if self.subentry_ids and monotonic() >= self._colleagues_due:
             try:
-                found = await self._client.async_get_presences(self.subentry_ids)
+                found = await self._client.async_get_presences(self._asked_for())
             except GraphError as err:
                 if self.me is None:
                     raise
@@ -301,6 +303,15 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             person_id: known[person_id] if known.get(person_id) == presence else presence
             for person_id, presence in data.items()
         }
+
+    def _asked_for(self) -> list[str]:
+        """Return whom to ask for; who has left may spoil a request and is asked for now and then."""
+        return [
+            person_id
+            for person_id in self.subentry_ids
+            if (times := self._silent[person_id]) <= _TOLERATED_FAILURES + 1
+            or times % _ASK_AGAIN_AFTER == 0
+        ]
 
     def _after_colleagues_failure(self, err: GraphError) -> dict[str, Presence]:
         """Return what is known of colleagues, for as long as failures are tolerated."""

@@ -373,6 +373,32 @@ async def test_a_colleague_of_whom_graph_is_silent_for_a_while_is_no_case_for_re
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
 
 
+async def test_who_has_left_is_asked_for_once_an_hour_and_may_come_back(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    kim = simulator.tenant.people["kim"]
+    await async_add(hass, entry, "example", alex, kim)
+    simulator.tenant.remove_person("alex")
+    for _ in range(10):
+        await clock.async_advance(31)
+    asked = [
+        request.json["ids"]
+        for request in simulator.requests
+        if isinstance(request.json, dict) and "ids" in request.json
+    ]
+    assert asked[-1] == [kim.id]
+
+    simulator.tenant.add_person("alex", "Alex Example", person_id=alex.id)
+    for _ in range(125):
+        await clock.async_advance(31)
+    assert state(hass, ALEX) == "available"
+    assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+
+
 async def test_trouble_with_colleagues_does_not_touch_ones_own_presence(
     hass: HomeAssistant,
     clock: HomeClock,

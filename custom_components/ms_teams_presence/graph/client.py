@@ -120,9 +120,15 @@ class PresenceClient:
         """
         chunks = batched(person_ids, _MAX_PEOPLE, strict=False)
         rejections: list[GraphError] = []
-        answers = await asyncio.gather(
-            *(self._async_get_chunk(chunk, rejections) for chunk in chunks)
-        )
+        reads = [
+            asyncio.ensure_future(self._async_get_chunk(chunk, rejections)) for chunk in chunks
+        ]
+        try:
+            answers = await asyncio.gather(*reads)
+        finally:
+            # Where one has failed, nobody waits for the others.
+            for read in reads:
+                read.cancel()
         return {presence.id: presence for answer in answers for presence in answer}
 
     async def _async_get_chunk(
@@ -182,6 +188,9 @@ class PresenceClient:
 
         https://learn.microsoft.com/graph/api/user-get
         """
+        if "/" in id_or_address:
+            # Nobody's; Graph would take it for a path, even where it is encoded.
+            return None
         # Half a character, as a template that cuts a text can make one, is in nobody's address.
         path = f"/users/{quote(id_or_address, safe='', errors='replace')}"
         try:
