@@ -1,0 +1,62 @@
+"""The benchmark as a command; scripts/benchmark makes the environments that it needs."""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+import sys
+from typing import Final
+
+from scripts.live.processes import ROOT, LiveError
+
+from . import footprint, polls, set_up
+from .bench import FLOOR, GRAPH_SDK, INTEGRATION, O365, Bench, running
+from .report import Findings, markdown, write
+
+DOCUMENT: Final = ROOT / "docs/benchmarks.md"
+
+# A section measures one thing and returns tables and goals; tables of one title become one.
+SECTIONS: Final[dict[str, Callable[[Bench], Awaitable[Findings]]]] = {
+    "polls": polls.measure,
+    "footprint": footprint.measure,
+    "set_up": set_up.measure,
+}
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__)
+    parser.add_argument(
+        "sections", nargs="*", metavar="section", help=f"all, or some of {', '.join(SECTIONS)}"
+    )
+    parser.add_argument("--rounds", type=int, default=40, help="fewer are faster and less exact")
+    parser.add_argument(
+        "--write", action="store_true", help="put the figures into docs/benchmarks.md, too"
+    )
+    parser.add_argument("--libraries", required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if unknown := set(options.sections) - SECTIONS.keys():
+        parser.error(f"no section is called {', '.join(sorted(unknown))}")
+    return options
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Run the sections and print what they found."""
+    pythons = {
+        FLOOR: sys.executable,
+        INTEGRATION: sys.executable,
+        GRAPH_SDK: options.libraries,
+        O365: options.libraries,
+    }
+    async with running(pythons, options.rounds) as bench:
+        findings = [await SECTIONS[name](bench) for name in options.sections or SECTIONS]
+    text = markdown(findings)
+    sys.stdout.write(text + "\n")
+    if options.write:
+        write(DOCUMENT, text)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(run(parse()))
+    except LiveError as error:
+        sys.exit(f"benchmark: {error}")

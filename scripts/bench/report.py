@@ -1,0 +1,104 @@
+"""What the sections find, and how it is printed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+import re
+from typing import Final
+
+type Cells = dict[tuple[str, str], float | None]
+"""Figures by row and column."""
+
+_BEGIN: Final = "<!-- scripts/benchmark writes from here -->"
+_END: Final = "<!-- to here -->"
+
+
+@dataclass
+class Table:
+    """Figures with one unit: that row's figure, by which the others of its column are divided."""
+
+    title: str
+    unit: str
+    cells: Cells = field(default_factory=dict)
+
+    def markdown(self) -> str:
+        """Return the ratios."""
+        rows = list(dict.fromkeys(row for row, _ in self.cells))
+        columns = list(dict.fromkeys(column for _, column in self.cells))
+        lines = [
+            "| " + " | ".join((self.title, *columns)) + " |",
+            "|---|" + "---:|" * len(columns),
+        ]
+        lines += [
+            "| " + " | ".join((row, *(self._cell(row, column) for column in columns))) + " |"
+            for row in rows
+        ]
+        return "\n".join(lines)
+
+    def _cell(self, row: str, column: str) -> str:
+        value, unit = self.cells.get((row, column)), self.cells.get((self.unit, column))
+        if value is None or not unit:
+            return ""
+        return ratio(value / unit)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Something that has to hold."""
+
+    text: str
+    measured: str
+    met: bool
+
+
+@dataclass
+class Findings:
+    """What a section found; tables of one title become one."""
+
+    tables: list[Table] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+
+
+def ratio(value: float) -> str:
+    """Return a ratio with as many digits as one run can stand for."""
+    if value < 10:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def at_most(text: str, limit: float, measured: float) -> Goal:
+    """Return a goal that has an upper limit."""
+    return Goal(f"{text}: at most {limit:g}", ratio(measured), met=measured <= limit)
+
+
+def at_least(text: str, limit: float, measured: float) -> Goal:
+    """Return a goal that has a lower limit."""
+    return Goal(f"{text}: at least {limit:g}", ratio(measured), met=measured >= limit)
+
+
+def markdown(findings: Iterable[Findings]) -> str:
+    """Return everything that was found."""
+    tables: dict[str, Table] = {}
+    goals: list[Goal] = []
+    for found in findings:
+        for table in found.tables:
+            tables.setdefault(table.title, Table(table.title, table.unit)).cells |= table.cells
+        goals += found.goals
+    parts = [table.markdown() for table in tables.values()]
+    if goals:
+        lines = ["| Goal | Measured | |", "|---|---:|---|"]
+        lines += [
+            f"| {goal.text} | {goal.measured} | {'met' if goal.met else '**not met**'} |"
+            for goal in goals
+        ]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def write(document: Path, text: str) -> None:
+    """Put the figures between the two marks of a document."""
+    pattern = re.compile(f"({re.escape(_BEGIN)}\n).*({re.escape(_END)})", re.DOTALL)
+    old = document.read_text()
+    if not pattern.search(old):
+        raise ValueError(f"{document} has no place for the figures")
+    document.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", old))
