@@ -53,7 +53,7 @@ class Tenant(Microsoft):
         await self._control("DELETE", "requests")
         await self._control("POST", "clock", {"advance": _THROTTLE_WINDOW})
 
-    async def requests(self) -> list[Json]:
+    async def seen_requests(self) -> list[Json]:
         """Return what was asked over https since the log was emptied."""
         log: list[Json] = await self._control("GET", "requests")
         return log

@@ -55,7 +55,7 @@ async def _compare(
             done = await home.ask("set_up", expired=expired)
             if not done["loaded"]:
                 raise LiveError("the account could not be set up")
-            requests = [_repeated(bench, made) for made in await bench.tenant.requests()]
+            requests = [_repeated(bench, made) for made in await bench.tenant.seen_requests()]
             bare = await floor.ask("requests", requests=requests)
         if number:
             ratios.append(done["wall"] / bare["wall"])
