@@ -327,6 +327,25 @@ class Home:
         found: list[Json] = await self.rest("GET", "/api/config/config_entries/entry")
         return [entry for entry in found if entry["domain"] == DOMAIN]
 
+    async def set_options(self, entry: Json, **options: object) -> None:
+        """Submit the options form of a config entry."""
+        step: FlowStep = await self.rest(
+            "POST", "/api/config/config_entries/options/flow", {"handler": entry["entry_id"]}
+        )
+        path = f"/api/config/config_entries/options/flow/{step['flow_id']}"
+        following: FlowStep = await self.rest("POST", path, options)
+        if following["type"] != "create_entry":
+            raise LiveError(f"the options were refused: {following.get('errors') or following}")
+
+    async def reload(self, entry: Json) -> None:
+        """Reload a config entry."""
+        await self.rest("POST", f"/api/config/config_entries/entry/{entry['entry_id']}/reload")
+
+    async def device(self, name: str) -> Json | None:
+        """Return the device of a name, if there is such a device."""
+        devices: list[Json] = await self.command("config/device_registry/list")
+        return next((device for device in devices if device["name"] == name), None)
+
     async def remove(self, entry: Json) -> None:
         """Remove a config entry."""
         await self.rest("DELETE", f"/api/config/config_entries/entry/{entry['entry_id']}")

@@ -108,6 +108,19 @@ class Microsoft:
         """Change what the tenant's administrator decides, such as `user_consent="blocked"`."""
         await self._control("POST", "tenant", policy)
 
+    async def revoke(self, person: str) -> None:
+        """Refuse somebody's refresh tokens from now on."""
+        await self._control("POST", "revoke", {"person": person})
+
+    async def expire_access_tokens(self) -> None:
+        """Let Graph refuse all access tokens issued so far."""
+        await self._control("POST", "expire_access_tokens")
+
+    async def requests(self) -> list[dict[str, Any]]:
+        """Return what was asked so far."""
+        requests: list[dict[str, Any]] = await self._control("GET", "requests")
+        return requests
+
     async def enter_code(self, code: str, account: str, decision: str = "accept") -> None:
         """Play the second device of a sign-in by code."""
         body = {"user_code": code, "account": account, "decision": decision}

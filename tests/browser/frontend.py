@@ -18,6 +18,8 @@ from playwright.async_api import (
 )
 
 from scripts.live.home import INTEGRATION, Home
+from scripts.live.processes import LiveError
+from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 
 TITLE: Final = "Microsoft Teams Presence"
 TEXTS: Final = json.loads((INTEGRATION / "translations/en.json").read_text())
@@ -101,6 +103,10 @@ class Frontend:
         await self.dialog.get_by_label(cloud).click()
         await self.page.get_by_role("menuitem", name="simulator").click()
 
+    async def include_colleagues(self) -> None:
+        """Switch on the only switch of the form."""
+        await self.dialog.locator("ha-switch").click()
+
     async def submit(self) -> None:
         """Submit the form."""
         await self.dialog.get_by_role("button", name="Submit").click()
@@ -111,15 +117,59 @@ class Frontend:
             await self.submit()
         return await tab.value
 
+    async def sign_in(self, account: str, *, colleagues: bool = False) -> None:
+        """Sign in with the browser for the first time, from the first click to the last."""
+        await self.choose_integration()
+        await self.choose_way("browser")
+        await self.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+        await self.choose_simulator()
+        if colleagues:
+            await self.include_colleagues()
+        microsoft = await self.submit_and_leave()
+        await microsoft.locator(f"#account-{account}").click()
+        await microsoft.locator("#accept").click()
+        await self.finish()
+
     async def finish(self) -> None:
-        """Close the dialog, which only a new account can be finished in."""
+        """Close the dialog, which only what went well can be finished in."""
         await self.dialog.get_by_role("button", name=re.compile("finish", re.IGNORECASE)).click()
         await expect(self.dialog).to_be_hidden()
 
+    async def open_integration(self) -> None:
+        """Go to the integration's own page."""
+        await self.open(f"/config/integrations/integration/{INTEGRATION.name}")
+
+    async def add_colleagues(self) -> None:
+        """Click "Add colleagues" where there is one account only."""
+        await self.open_integration()
+        label = TEXTS["config_subentries"]["person"]["initiate_flow"]["user"]
+        await self.page.get_by_role("button", name=label).click()
+
+    async def search(self, text: str) -> None:
+        """Look for colleagues, and see who is found."""
+        texts = TEXTS["config_subentries"]["person"]["step"]
+        await expect(self.dialog).to_contain_text(texts["user"]["title"])
+        await self.dialog.locator("input").fill(text)
+        await self.submit()
+        await expect(self.dialog).to_contain_text(texts["choose"]["title"])
+
+    async def remove_colleague(self, name: str) -> None:
+        """Delete a colleague from their row on the integration's page."""
+        await self.open_integration()
+        row = self.page.locator("ha-config-sub-entry-row", has_text=name)
+        # The first menu is the colleague's, the second their device's.
+        await row.get_by_role("button", name="Menu").first.click()
+        items = self.page.get_by_role("menuitem", name="Delete")
+        await items.locator("visible=true").click()
+        question = self.page.locator("dialog-box")
+        await question.get_by_role("button", name="Delete").click()
+        await expect(row).to_be_hidden()
+
     async def open_device(self, name: str) -> None:
         """Go to the page of a device."""
-        devices = await self.home.command("config/device_registry/list")
-        found = next(device for device in devices if device["name"] == name)
+        found = await self.home.device(name)
+        if found is None:
+            raise LiveError(f"there is no device {name}")
         await self.open(f"/config/devices/device/{found['id']}")
 
     @property

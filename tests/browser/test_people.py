@@ -1,0 +1,100 @@
+"""Colleagues, clicked: found, added and removed, by an account and by the organisation's app."""
+
+from collections.abc import AsyncIterator
+
+from playwright.async_api import expect
+import pytest
+import pytest_asyncio
+
+from scripts.live.demo import Demo, sign_in
+from scripts.live.home import DOMAIN, Home
+from scripts.live.processes import until
+from simulator.tenant import (
+    DAEMON_CLIENT_ID,
+    DAEMON_CLIENT_SECRET,
+    DOMAIN as TENANT_DOMAIN,
+)
+
+from .frontend import TEXTS, Frontend
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+ALEX = "sensor.alex_example_availability"
+KIM = "sensor.kim_example_availability"
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nobody_signed_in(demo: Demo) -> AsyncIterator[None]:
+    """Remove what a test has signed in."""
+    yield
+    for entry in await demo.home.entries():
+        await demo.home.remove(entry)
+
+
+async def is_gone(home: Home, entity_id: str, device: str) -> None:
+    """Wait until neither an entity nor its device is left."""
+
+    async def look() -> bool:
+        return await home.state(entity_id) is None and await home.device(device) is None
+
+    await until(f"{device} did not go", look, seconds=30)
+
+
+async def test_an_account_without_colleagues_says_how_to_include_them(
+    frontend: Frontend, demo: Demo
+) -> None:
+    await sign_in(demo, "robin")
+    await frontend.add_colleagues()
+    sentence = TEXTS["config_subentries"]["person"]["abort"]["colleagues_not_included"]
+    await expect(frontend.dialog).to_contain_text(sentence)
+
+
+async def test_colleagues_are_found_added_and_removed(frontend: Frontend, demo: Demo) -> None:
+    home = demo.home
+    await demo.microsoft.gesture("kim", "join_call")
+    await frontend.sign_in("robin", colleagues=True)
+    await frontend.add_colleagues()
+    await frontend.search("example")
+    await expect(frontend.dialog).not_to_contain_text("Robin Example")
+    names = ("Alex Example", "Kim Example")
+    for name in names:
+        await frontend.dialog.get_by_text(name).click()
+    await frontend.submit()
+    await frontend.finish()
+
+    await home.wait_for(ALEX, "appear", lambda at: at["state"] == "available")
+    await home.wait_for(KIM, "appear", lambda at: at["state"] == "busy")
+    for name in names:
+        await frontend.open_device(name)
+        for platform, key in (("sensor", "availability"), ("binary_sensor", "in_call")):
+            entity = TEXTS["entity"][platform][key]["name"]
+            await expect(frontend.page.get_by_text(entity, exact=True).first).to_be_visible()
+
+    await frontend.remove_colleague("Alex Example")
+    await is_gone(home, ALEX, "Alex Example")
+    await home.wait_for(KIM, "stay", lambda at: at["state"] == "busy")
+
+
+async def test_the_organisations_app_sets_the_message_of_a_colleague(
+    frontend: Frontend, demo: Demo
+) -> None:
+    home, microsoft = demo.home, demo.microsoft
+    await frontend.choose_integration()
+    await frontend.choose_way("application")
+    await frontend.fill_in(tenant=TENANT_DOMAIN, client_id=DAEMON_CLIENT_ID)
+    await frontend.choose_simulator()
+    await frontend.dialog.locator("input[name=client_secret]").fill(DAEMON_CLIENT_SECRET)
+    await frontend.submit()
+    await frontend.finish()
+    assert [entry["title"] for entry in await home.entries()] == [TENANT_DOMAIN]
+
+    await frontend.add_colleagues()
+    await frontend.search("alex")
+    # Who is the only one found is chosen already.
+    await frontend.submit()
+    await frontend.finish()
+    await home.wait_for(ALEX, "appear", lambda at: at["state"] == "available")
+
+    message = "Moved to room 4"
+    await home.act(f"{DOMAIN}.set_status_message", entity_id=ALEX, message=message)
+    assert await microsoft.message_of("alex") == message
