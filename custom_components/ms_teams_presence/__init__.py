@@ -8,9 +8,10 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import PresenceConfigEntry, PresenceCoordinator, async_end_sessions
+from .coordinator import PresenceConfigEntry, PresenceCoordinator
 from .keeper import Keeper
 from .services import async_setup_services
+from .sessions import async_end_sessions
 
 CONFIG_SCHEMA: Final = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -35,7 +36,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> 
 async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
     """Take an account's entities away; what was set stays, unless the account is disabled."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
-    if unloaded and entry.disabled_by is not None:
+    await entry.runtime_data.async_finish()
+    if entry.disabled_by is not None:
         await async_end_sessions(hass, entry)
     return unloaded
 

@@ -350,11 +350,17 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         """
         while True:
             await asyncio.sleep(float(str(code.flow["interval"])))
-            result = await self._async_run(
-                lambda: code.application.acquire_token_by_device_flow(
-                    code.flow, exit_condition=lambda flow: True
+            try:
+                result = await self._async_run(
+                    lambda: code.application.acquire_token_by_device_flow(
+                        code.flow, exit_condition=lambda flow: True
+                    )
                 )
-            )
+            except SignInError as err:
+                # A blip of the network must not cost somebody the code that they are typing.
+                if err.needs_person or time.time() >= float(str(code.flow["expires_at"])):
+                    raise
+                continue
             if result.get("error") not in _DEVICE_CODE_PENDING:
                 return self._signed_in(result)
 
@@ -554,6 +560,7 @@ def _certificate_credential(pem: str) -> dict[str, str]:
     Raises `SignInError` where it can't be used, before Microsoft is asked.
     """
     from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
     keys = _PEM_KEY.findall(pem)
@@ -566,6 +573,8 @@ def _certificate_credential(pem: str) -> dict[str, str]:
         raise SignInError("certificate_encrypted", needs_person=True) from err
     except ValueError as err:
         raise SignInError("certificate_unreadable", needs_person=True) from err
+    if not isinstance(key, RSAPrivateKey):
+        raise SignInError("certificate_not_rsa", needs_person=True)
     if certificate.public_key() != key.public_key():
         raise SignInError("certificate_without_key", needs_person=True)
     if certificate.not_valid_after_utc <= dt_util.utcnow():
@@ -594,7 +603,9 @@ def _guarded[T](job: Callable[[], T]) -> T:
     """Run a job and turn what MSAL raises on an answer it did not expect into our error."""
     try:
         return job()
-    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as err:
+    except SignInError:
+        raise
+    except Exception as err:  # noqa: BLE001  # MSAL and what is below it raise what they like
         # Its text may hold parts of the answer, so only its kind goes further.
         _LOGGER.debug("MSAL could not use the answer: %s", type(err).__name__)
         raise SignInError("unexpected_answer") from None
@@ -619,4 +630,5 @@ def _refusal(answer: Mapping[str, Any], *, otherwise: str = "sign_in_failed") ->
     number = numbers[0] if isinstance(numbers, list) and numbers else 0
     number = number if isinstance(number, int) else 0
     reason = _REASON_OF_NUMBER.get(number) or _REASON_OF_ERROR.get(error) or otherwise
-    return SignInError(reason, needs_person=error in _NEEDS_PERSON, number=number)
+    needs_person = error in _NEEDS_PERSON and reason != "microsoft_unavailable"
+    return SignInError(reason, needs_person=needs_person, number=number)

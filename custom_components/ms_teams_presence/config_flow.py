@@ -84,12 +84,15 @@ _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}",
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
 _ORGANIZATIONS: Final = "organizations"
 
+_CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
+
 # The field of the form that a failed sign-in is about; otherwise it is about the whole form.
 _FIELD_OF_REASON: Final = {
     "app_disabled": CONF_CLIENT_ID,
     "app_not_found": CONF_CLIENT_ID,
     "certificate_encrypted": CONF_CERTIFICATE,
     "certificate_expired": CONF_CERTIFICATE,
+    "certificate_not_rsa": CONF_CERTIFICATE,
     "certificate_unreadable": CONF_CERTIFICATE,
     "certificate_without_key": CONF_CERTIFICATE,
     "certificate_wrong": CONF_CERTIFICATE,
@@ -174,6 +177,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         super().__init__()
         self._sign_in = SIGN_IN_BROWSER
         self._registration: dict[str, Any] = {}
+        self._credential_refused = False
 
     @property
     @override
@@ -207,7 +211,12 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     ) -> ConfigFlowResult:
         """Let the person change the way in, the app or the access of an account."""
         self._registration = dict(self._get_reconfigure_entry().data)
-        return self.async_show_menu(step_id="reconfigure", menu_options=_SIGN_INS)
+        if self._registration[CONF_SIGN_IN] == SIGN_IN_APPLICATION:
+            # An app for no person can't become a person's, nor the other way round.
+            return await self.async_step_application()
+        return self.async_show_menu(
+            step_id="reconfigure", menu_options=[SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE]
+        )
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin when Microsoft wants to see the person again."""
@@ -332,6 +341,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             for key in _schema(self._sign_in).schema
             if user_input.get(key)
         }
+        self._keep_credential()
         if errors := _invalid_fields(self._registration):
             return self._show_form(errors)
         self._microsoft = MicrosoftSignIn(self.hass, Registration.from_data(self._registration))
@@ -340,6 +350,22 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return await leave()
         except SignInError as err:
             return self._show_refusal(err)
+
+    def _keep_credential(self) -> None:
+        """Take the stored secret or certificate where neither is typed for the same app.
+
+        They are not sent back to a browser, so a form without one is how it is usually left.
+        """
+        if self.source == SOURCE_USER or self._credential_refused:
+            return
+        stored = self._renewed_entry.data
+        if stored[CONF_CLIENT_ID] == self._registration[CONF_CLIENT_ID] and not (
+            _CREDENTIALS & self._registration.keys()
+        ):
+            fields = {str(field) for field in _schema(self._sign_in).schema}
+            self._registration |= {
+                key: stored[key] for key in _CREDENTIALS & stored.keys() & fields
+            }
 
     async def _async_get_code(self) -> ConfigFlowResult:
         """Ask Microsoft for a code and start to wait for its being entered."""
@@ -403,6 +429,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         """Show the form with what Entra's refusal means."""
         _LOGGER.debug("Sign-in failed: %s (AADSTS%d)", err.reason, err.number)
         field = _FIELD_OF_REASON.get(err.reason, "base")
+        self._credential_refused = self._credential_refused or field in _CREDENTIALS
         fields = _schema(self._sign_in).schema
         return self._show_form(
             {field if field in fields else "base": err.reason}, number=str(err.number)
@@ -426,11 +453,10 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         """
         if self._registration:
             stored = {} if self.source == SOURCE_USER else self._renewed_entry.data
-            secrets = {CONF_CLIENT_SECRET, CONF_CERTIFICATE}
             return {
                 key: value
                 for key, value in self._registration.items()
-                if key not in secrets or value != stored.get(key)
+                if key not in _CREDENTIALS or value != stored.get(key)
             }
         entries = self._async_current_entries(include_ignore=False)
         last = max(entries, key=lambda entry: entry.created_at, default=None)

@@ -15,8 +15,8 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigEntryChange,
 )
-from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     HomeAssistantError,
@@ -28,14 +28,12 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import OAuth2Session
 from homeassistant.helpers.debounce import Debouncer
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
-from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .auth import DetachedToken, MicrosoftSignIn, Registration
+from .auth import MicrosoftSignIn, Registration
 from .const import (
     ACCESS_READ_WRITE,
-    CONF_HOLD_SESSION,
     CONF_NAME,
     CONF_OBJECT_ID,
     CONF_POLL_INTERVAL,
@@ -43,7 +41,6 @@ from .const import (
     DOMAIN,
     GUID,
     ISSUE_PERSON_GONE,
-    ISSUE_PREFERENCE_NOT_SHOWN,
     SUBENTRY_PERSON,
 )
 from .graph.client import PresenceClient
@@ -55,8 +52,8 @@ from .graph.errors import (
     GraphThrottledError,
     GraphUnavailableError,
 )
-from .graph.models import Activity, Availability, Person, Presence, StatusMessage, WorkLocation
-from .keeper import Keeper, Preference, Session
+from .graph.models import Availability, Person, Presence, StatusMessage, WorkLocation
+from .sessions import PresenceSessions
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,7 +63,9 @@ _FAST_INTERVAL: Final = 5
 _FAST_FOR: Final = 60
 # Seconds between reads of colleagues.
 _COLLEAGUES_INTERVAL: Final = 30
-# Reads after which somebody of whom Graph has long been silent is asked for again: an hour.
+# Home Assistant starts a poll up to a second before it was asked for.
+_EARLY: Final = 1.0
+# Reads after which somebody who has left the directory is asked for again: an hour.
 _ASK_AGAIN_AFTER: Final = 120
 # Failed polls in a row that change nothing: a blink to unavailable would flash every light.
 _TOLERATED_FAILURES: Final = 2
@@ -78,19 +77,17 @@ _THROTTLE_MARGIN: Final = 1
 # kept for. Every write says how things shall be, so that saying it twice does no harm.
 _RETRY_DELAYS: Final = (1.0, 3.0)
 _LONGEST_WAIT: Final = 10.0
-_WORTH_REPEATING: Final = frozenset({"graph_unavailable", "sign_in_unavailable", "throttled"})
 
-# Seconds that ending the sessions of an account may take.
-_GOODBYE_TIMEOUT: Final = 5.0
-
-# The sentence in the translations for each way in which Graph can fail.
+# The sentence in the translations for each way in which Microsoft can fail us.
 _REASON_OF_ERROR: Final[dict[type[Exception], str]] = {
     GraphAuthError: "token_refused",
     GraphPermissionError: "not_permitted",
     GraphRejectedError: "refused",
     GraphThrottledError: "throttled",
     GraphUnavailableError: "graph_unavailable",
+    OAuth2TokenRequestReauthError: "sign_in_needed",
 }
+_WORTH_REPEATING: Final = frozenset({"graph_unavailable", "sign_in_unavailable", "throttled"})
 
 type PresenceConfigEntry = ConfigEntry[PresenceCoordinator]
 
@@ -100,7 +97,7 @@ class _Written:
     """Members of a presence that were set and are not yet seen in Graph."""
 
     members: dict[str, Any]
-    until: float
+    at: float
 
 
 class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
@@ -140,27 +137,30 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.writable_ids = frozenset[str]()
         if self.registration.access == ACCESS_READ_WRITE:
             self.writable_ids = frozenset({self.me.id} if self.me else self.people)
-        self.keeper = Keeper(hass, entry.entry_id)
         self.failures = 0
         self.last_poll: datetime | None = None
-        self._session_id: str = entry.data[CONF_CLIENT_ID]
+        self.last_error = ""
         self._oauth = OAuth2Session(hass, entry, MicrosoftSignIn(hass, self.registration))
         self._client = PresenceClient(
             async_get_clientsession(hass), self.registration.cloud, self._async_token
         )
+        self.sessions = PresenceSessions(self, self._client)
         self._written: dict[str, _Written] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._keeping = asyncio.Lock()
-        self._cancel_due: CALLBACK_TYPE | None = None
-        # Reads in a row that went wrong for colleagues as a whole, or said nothing of one.
+        self._confirming = False
+        self._reloading = False
+        # Reads in a row that went wrong for colleagues as a whole, or said nothing of one, and
+        # who is not in the directory any more.
         self._colleague_failures = 0
         self._silent: Counter[str] = Counter()
-        # Moments on the monotonic clock.
+        self._gone: set[str] = set()
+        # Moments on the monotonic clock: until when, and when to read whom again.
         self._throttled_until = 0.0
         self._fast_until = 0.0
+        self._me_due = 0.0
         self._colleagues_due = 0.0
-        self._reloading = False
-        entry.async_on_unload(self._async_stop_waiting)
+        entry.async_on_unload(self._forget_issues)
+        entry.async_on_unload(self.sessions.stop)
         entry.async_on_unload(
             async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
         )
@@ -175,114 +175,61 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         """Return whether the sign-in includes other people than the signed-in one."""
         return self.registration.colleagues or self.registration.is_application
 
-    # What can be set. Each raises `HomeAssistantError` with a sentence where it fails.
-
-    async def async_set_status_message(self, person_id: str, message: StatusMessage) -> None:
-        """Set the status message of a person, or clear it with an empty text."""
-        await self._async_write(
-            person_id, lambda: self._client.async_set_status_message(person_id, message)
-        )
-        self._async_show(person_id, status_message=message if message.text else None)
-
-    async def async_set_work_location(self, person_id: str, location: WorkLocation | None) -> None:
-        """Set where the signed-in person works today; None goes back to their schedule."""
-        if location is None:
-            await self._async_write(person_id, self._client.async_clear_my_work_location)
-            self._async_confirm()
-        else:
-            await self._async_write(
-                person_id, lambda: self._client.async_set_my_work_location(location)
-            )
-            self._async_show(person_id, work_location=location)
-
-    async def async_set_preferred_presence(
-        self, person_id: str, availability: Availability, duration: timedelta | None = None
-    ) -> None:
-        """Set what a person is shown as while they have a presence session."""
-        await self._async_write(
-            person_id,
-            lambda: self._client.async_set_preferred_presence(person_id, availability, duration),
-        )
-        self.keeper.preferences[person_id] = Preference.starting(
-            dt_util.utcnow(), availability, duration
-        )
-        held = self.keeper.sessions.get(person_id)
-        if held is not None and held.held:
-            if availability is Availability.OFFLINE:
-                await self._async_end_session(person_id)
-            else:
-                ends_at = self.keeper.preferences[person_id].expires_at
-                self.keeper.sessions[person_id] = replace(held, ends_at=ends_at)
-        await self._async_kept()
-        self._async_confirm()
-
-    async def async_clear_preferred_presence(self, person_id: str) -> None:
-        """Let Teams decide again how a person is shown."""
-        await self._async_write(
-            person_id, lambda: self._client.async_clear_preferred_presence(person_id)
-        )
-        await self._async_forget_preference(person_id)
-        self._async_confirm()
-
-    async def async_set_presence(
-        self, person_id: str, activity: Activity, duration: timedelta
-    ) -> None:
-        """Make the app's own presence session of a person, in place of a held one."""
-        now = dt_util.utcnow()
-        await self._async_post_session(
-            person_id, Session(activity, now + duration, now, held=False)
-        )
-        await self._async_kept()
-        self._async_confirm()
-
-    async def async_clear_presence(self, person_id: str) -> None:
-        """End the app's own presence session of a person."""
-        await self._async_write(
-            person_id, lambda: self._client.async_clear_presence(person_id, self._session_id)
-        )
-        self.keeper.sessions.pop(person_id, None)
-        await self._async_kept()
-        self._async_confirm()
+    def issue_id(self, kind: str, person_id: str) -> str:
+        """Return the id of an issue about one person of this account."""
+        return f"{kind}_{self.config_entry.entry_id}_{person_id}"
 
     # Reading
 
     @override
     async def _async_setup(self) -> None:
         """Take up what was set before a restart."""
-        await self.keeper.async_load()
+        await self.sessions.keeper.async_load()
+
+    @override
+    async def async_request_refresh(self) -> None:
+        """Poll everybody at once, as somebody asks for it."""
+        self._me_due = self._colleagues_due = 0.0
+        await super().async_request_refresh()
 
     @override
     async def _async_update_data(self) -> dict[str, Presence]:
-        """Read everybody's presence, or what is known of it while Graph may not be asked."""
-        if self.throttled_for and self.data:
-            self.update_interval = self._next_interval(self.data)
-            return self.data
+        """Read whose turn it is, or tell what is known while Graph may not be asked."""
+        self._confirming = False
+        started = monotonic()
         try:
-            data = await self._async_read()
+            if self.throttled_for:
+                raise GraphThrottledError(retry_after=0)
+            read = await self._async_read(started)
         except OAuth2TokenRequestReauthError as err:
             # The session has started a reauth flow; this marks the entities unavailable.
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN, translation_key="sign_in_needed"
             ) from err
         except (GraphError, OAuth2TokenRequestBaseError) as err:
-            return self._after_failure(err)
+            return self._after_failure(err, started)
         self.failures = 0
         self.last_poll = dt_util.utcnow()
-        data = _without_expired(data, dt_util.utcnow())
-        self._confirm_written(data)
-        data = self._with_written(data)
-        if self.data and self.me and data[self.me.id] is not self.data.get(self.me.id):
-            self._poll_fast()
-        self.update_interval = self._next_interval(data)
+        self._confirm_written(read, started)
+        data = self._with_written(_without_expired(read, self.last_poll))
+        known = self.data or {}
+        # The very same object where nothing changed makes every later comparison cheap.
+        data = {
+            person_id: known[person_id] if known.get(person_id) == presence else presence
+            for person_id, presence in data.items()
+        }
+        if known and self.me and data[self.me.id] != known.get(self.me.id):
+            self._fast_until = monotonic() + _FAST_FOR
+        self.update_interval = self._next_interval(data, started)
         return data
 
-    async def _async_read(self) -> dict[str, Presence]:
-        """Read the signed-in person, and colleagues where it is their turn."""
-        known = self.data or {}
-        data: dict[str, Presence] = {}
-        if self.me is not None:
+    async def _async_read(self, started: float) -> dict[str, Presence]:
+        """Read the signed-in person and colleagues, each where it is their turn."""
+        data = dict(self.data or {})
+        if self.me is not None and (started >= self._me_due - _EARLY or not data):
             data[self.me.id] = await self._client.async_get_my_presence()
-        if self.subentry_ids and monotonic() >= self._colleagues_due:
+            self._me_due = started + self._my_interval(data[self.me.id])
+        if self.subentry_ids and (started >= self._colleagues_due - _EARLY or not data):
             try:
                 found = await self._client.async_get_presences(self._asked_for())
             except GraphError as err:
@@ -291,151 +238,25 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                 found = self._after_colleagues_failure(err)
             else:
                 self._colleague_failures = 0
-                self._colleagues_due = monotonic() + _COLLEAGUES_INTERVAL
                 found = self._with_silent(found)
-        else:
-            found = {
-                person_id: known[person_id] for person_id in self.subentry_ids if person_id in known
-            }
-        data |= found
-        # The very same object where nothing changed makes every later comparison cheap.
-        return {
-            person_id: known[person_id] if known.get(person_id) == presence else presence
-            for person_id, presence in data.items()
-        }
+            self._colleagues_due = started + self._colleagues_interval()
+            data = {key: data[key] for key in data.keys() - self.subentry_ids.keys()} | found
+        return data
 
-    def _asked_for(self) -> list[str]:
-        """Return whom to ask for; who has left may spoil a request and is asked for now and then."""
-        return [
-            person_id
-            for person_id in self.subentry_ids
-            if (times := self._silent[person_id]) <= _TOLERATED_FAILURES + 1
-            or times % _ASK_AGAIN_AFTER == 0
-        ]
-
-    def _after_colleagues_failure(self, err: GraphError) -> dict[str, Presence]:
-        """Return what is known of colleagues, for as long as failures are tolerated."""
-        self._colleague_failures += 1
-        reason, _ = self._explain(err)
-        if self._colleague_failures == _TOLERATED_FAILURES + 1:
-            _LOGGER.warning("The presence of colleagues cannot be read: %s: %s", reason, err)
-        if self._colleague_failures > _TOLERATED_FAILURES:
-            return {}
-        return {
-            person_id: presence
-            for person_id, presence in (self.data or {}).items()
-            if person_id in self.subentry_ids
-        }
-
-    def _with_silent(self, found: dict[str, Presence]) -> dict[str, Presence]:
-        """Return presences with those that Graph left out this time, but not for long."""
-        silent = self.subentry_ids.keys() - found.keys()
-        self._silent = Counter({person_id: self._silent[person_id] + 1 for person_id in silent})
-        for person_id in silent:
-            if self._silent[person_id] == _TOLERATED_FAILURES + 1:
-                self._async_start(self._async_look_for(person_id), "look for somebody")
-        for person_id in found:
-            ir.async_delete_issue(self.hass, DOMAIN, self._issue_id(ISSUE_PERSON_GONE, person_id))
-        return found | {
-            person_id: self.data[person_id]
-            for person_id in silent
-            if self._silent[person_id] <= _TOLERATED_FAILURES
-            and self.data
-            and person_id in self.data
-        }
-
-    async def _async_look_for(self, person_id: str) -> None:
-        """Offer to remove somebody who is not in the directory any more."""
-        try:
-            person = await self._client.async_get_person(person_id)
-        except (GraphError, OAuth2TokenRequestBaseError) as err:
-            _LOGGER.debug("The directory cannot be asked: %s", err)
-            return
-        if person is None:
-            ir.async_create_issue(
-                self.hass,
-                DOMAIN,
-                self._issue_id(ISSUE_PERSON_GONE, person_id),
-                data={
-                    "entry_id": self.config_entry.entry_id,
-                    "subentry_id": self.subentry_ids[person_id],
-                },
-                is_fixable=True,
-                severity=ir.IssueSeverity.WARNING,
-                translation_key=ISSUE_PERSON_GONE,
-            )
-
-    def _issue_id(self, kind: str, person_id: str) -> str:
-        """Return the id of an issue about one person of this account."""
-        return f"{kind}_{self.config_entry.entry_id}_{person_id}"
-
-    @callback
-    def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Reload when people were added or removed; a renewed token changes the entry too."""
-        if entry is not self.config_entry or self._reloading:
-            return
-        if set(self.subentry_ids.values()) != entry.subentries.keys():
-            self._reloading = True
-            self.hass.config_entries.async_schedule_reload(entry.entry_id)
-
-    async def async_find_people(self, text: str) -> list[Person]:
-        """Return people of the directory by words of their names, by address or by object id.
-
-        Raises `HomeAssistantError` where the directory can't be asked.
-        """
-        try:
-            if (person := await self._client.async_get_person(text)) is not None:
-                return [person]
-            return await self._client.async_find_people(text)
-        except (GraphError, OAuth2TokenRequestBaseError) as err:
-            raise self._failure(err) from err
-
-    async def async_get_presences(self, people: list[str]) -> dict[str, Presence | None]:
-        """Return the presence of anybody by object id or address; None of who can't be found.
-
-        Raises `HomeAssistantError` where Graph can't be asked.
-        """
-        try:
-            ids = {
-                name: name.lower()
-                if GUID.fullmatch(name)
-                else person.id
-                if (person := await self._client.async_get_person(name))
-                else None
-                for name in people
-            }
-            wanted = {person_id for person_id in ids.values() if person_id}
-            found = await self._client.async_get_presences(wanted) if wanted else {}
-        except (GraphError, OAuth2TokenRequestBaseError) as err:
-            raise self._failure(err) from err
-        return {name: found.get(person_id or "") for name, person_id in ids.items()}
-
-    def _failure(self, err: Exception) -> HomeAssistantError:
-        """Return the error with the sentence for a failure."""
-        if isinstance(err, OAuth2TokenRequestReauthError):
-            return HomeAssistantError(translation_domain=DOMAIN, translation_key="sign_in_needed")
-        reason, placeholders = self._explain(err)
-        return HomeAssistantError(
-            translation_domain=DOMAIN,
-            translation_key=reason,
-            translation_placeholders=placeholders,
-        )
-
-    @callback
-    @override
-    def _async_refresh_finished(self) -> None:
-        """Look after what was set whenever Graph has said how things are."""
-        if self.last_update_success and not self.failures:
-            self._async_start(self._async_keep(), "keep what was set")
-
-    def _after_failure(self, err: Exception) -> dict[str, Presence]:
+    def _after_failure(self, err: Exception, started: float) -> dict[str, Presence]:
         """Return what is known already, or raise where polls have failed too often."""
-        self.failures += 1
         reason, placeholders = self._explain(err)
+        # Being left alone as Graph asked for is no failure of its own.
+        if not (isinstance(err, GraphThrottledError) and not err.retry_after):
+            self.failures += 1
+            self.last_error = str(err)
         _LOGGER.debug("Poll failed (%d in a row): %s: %s", self.failures, reason, err)
-        self.update_interval = self._next_interval(self.data or {})
-        if self.data and self.failures <= _TOLERATED_FAILURES:
-            return self.data
+        known = self.data or {}
+        self._me_due = started + self._my_interval(known.get(self.me.id) if self.me else None)
+        self._colleagues_due = started + self._colleagues_interval()
+        self.update_interval = self._next_interval(known, started)
+        if known and self.failures <= _TOLERATED_FAILURES:
+            return _without_expired(known, dt_util.utcnow())
         if isinstance(err, GraphAuthError):
             # Even a fresh token is not taken: signing in again is what is left to try.
             self.config_entry.async_start_reauth(self.hass)
@@ -446,31 +267,96 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             retry_after=self.throttled_for or None,
         ) from err
 
-    def _explain(self, err: Exception) -> tuple[str, dict[str, str]]:
-        """Return the sentence for a failure, and heed what it says about when to ask again."""
-        if retry_after := getattr(err, "retry_after", None):
-            self._throttled_until = monotonic() + retry_after + _THROTTLE_MARGIN
-        reason = _REASON_OF_ERROR.get(type(err), "sign_in_unavailable")
-        return reason, {"seconds": str(self.throttled_for), "detail": str(err)}
+    def _asked_for(self) -> list[str]:
+        """Return whom to ask for; who has left may spoil a request and is asked for now and then."""
+        return [
+            person_id
+            for person_id in self.subentry_ids
+            if person_id not in self._gone or self._silent[person_id] % _ASK_AGAIN_AFTER == 0
+        ]
 
-    def _poll_fast(self) -> None:
-        """Poll often for a while: where one change was, the next is near."""
-        self._fast_until = monotonic() + _FAST_FOR
-        if self.me is None:
-            self._colleagues_due = 0.0
+    def _after_colleagues_failure(self, err: GraphError) -> dict[str, Presence]:
+        """Return what is known of colleagues, for as long as failures are tolerated."""
+        self._colleague_failures += 1
+        reason, _ = self._explain(err)
+        if self._colleague_failures == _TOLERATED_FAILURES + 1:
+            _LOGGER.warning("The presence of colleagues cannot be read: %s: %s", reason, err)
+        if self._colleague_failures > _TOLERATED_FAILURES:
+            return {}
+        known = self.data or {}
+        return {key: known[key] for key in known.keys() & self.subentry_ids.keys()}
 
-    def _next_interval(self, data: dict[str, Presence]) -> timedelta:
-        """Return how long to wait for the next poll."""
-        if throttled_for := self.throttled_for:
-            return timedelta(seconds=throttled_for)
+    def _with_silent(self, found: dict[str, Presence]) -> dict[str, Presence]:
+        """Return presences with those that Graph left out this time, but not for long."""
+        known = self.data or {}
+        silent = self.subentry_ids.keys() - found.keys()
+        self._silent = Counter({person_id: self._silent[person_id] + 1 for person_id in silent})
+        for person_id in silent:
+            if self._silent[person_id] == _TOLERATED_FAILURES + 1:
+                self.start(self._async_look_for(person_id), "look for somebody")
+        for person_id in self._gone & found.keys():
+            self._gone.discard(person_id)
+            ir.async_delete_issue(self.hass, DOMAIN, self.issue_id(ISSUE_PERSON_GONE, person_id))
+        tolerated = {key for key in silent if self._silent[key] <= _TOLERATED_FAILURES}
+        return found | {key: known[key] for key in tolerated & known.keys()}
+
+    async def _async_look_for(self, person_id: str) -> None:
+        """Offer to remove somebody who is not in the directory any more."""
+        try:
+            person = await self._client.async_get_person(person_id)
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            _LOGGER.debug("The directory cannot be asked: %s", err)
+            return
+        if person is None:
+            self._gone.add(person_id)
+            ir.async_create_issue(
+                self.hass,
+                DOMAIN,
+                self.issue_id(ISSUE_PERSON_GONE, person_id),
+                data={
+                    "entry_id": self.config_entry.entry_id,
+                    "subentry_id": self.subentry_ids[person_id],
+                },
+                is_fixable=True,
+                severity=ir.IssueSeverity.WARNING,
+                translation_key=ISSUE_PERSON_GONE,
+            )
+
+    @callback
+    @override
+    def _async_refresh_finished(self) -> None:
+        """Look after what was set whenever Graph has said how things are."""
+        if self.last_update_success and not self.failures and not self.sessions.is_idle:
+            self.start(self.sessions.async_look_after(), "look after what was set")
+
+    def _my_interval(self, presence: Presence | None) -> float:
+        """Return after how many seconds the signed-in person is read again."""
         if monotonic() < self._fast_until:
-            return timedelta(seconds=min(_FAST_INTERVAL, self._base_interval))
-        if self.me is None:
-            return timedelta(seconds=max(_COLLEAGUES_INTERVAL, self._base_interval))
-        me = data.get(self.me.id)
-        if me is not None and me.availability is Availability.OFFLINE:
-            return timedelta(seconds=max(_OFFLINE_INTERVAL, self._base_interval))
-        return timedelta(seconds=self._base_interval)
+            return min(_FAST_INTERVAL, self._base_interval)
+        interval: float = self._base_interval
+        if presence is not None and presence.availability is Availability.OFFLINE:
+            interval = max(_OFFLINE_INTERVAL, interval)
+        if presence is not None and presence.status_message is not None:
+            # A message that ends goes at its end.
+            left = _seconds_until(presence.status_message.expires_at)
+            interval = min(interval, max(left, _EARLY))
+        return interval
+
+    def _colleagues_interval(self) -> float:
+        """Return after how many seconds colleagues are read again.
+
+        Around a write by the organisation's app they are what has to be followed.
+        """
+        is_fast = self.me is None and monotonic() < self._fast_until
+        return _FAST_INTERVAL if is_fast else _COLLEAGUES_INTERVAL
+
+    def _next_interval(self, data: dict[str, Presence], started: float) -> timedelta:
+        """Return how long to wait for the next poll, whoever it is for."""
+        if self.me is not None:
+            self._me_due = min(self._me_due, started + self._my_interval(data.get(self.me.id)))
+        due = [self._me_due] if self.me is not None else []
+        due += [self._colleagues_due] if self.subentry_ids or self.me is None else []
+        return timedelta(seconds=max(self.throttled_for, min(due) - started, _EARLY))
 
     async def _async_token(self, *, rejected: str | None = None) -> str:
         """Return an access token; a new one where Graph does not take the one at hand."""
@@ -483,53 +369,137 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         await self._oauth.async_ensure_token_valid()
         return str(self._oauth.token["access_token"])
 
-    # Writing
+    def _explain(self, err: Exception) -> tuple[str, dict[str, str]]:
+        """Return the sentence for a failure, and heed what it says about when to ask again."""
+        if retry_after := getattr(err, "retry_after", None):
+            until = monotonic() + retry_after + _THROTTLE_MARGIN
+            self._throttled_until = max(self._throttled_until, until)
+        reason = _REASON_OF_ERROR.get(type(err), "sign_in_unavailable")
+        return reason, {"seconds": str(self.throttled_for), "detail": str(err)}
 
-    async def _async_write(self, person_id: str, send: Callable[[], Awaitable[None]]) -> None:
-        """Send a change to Graph, one after the other for each person, again where that may help.
-
-        A later write waits for an earlier one, so that repeating the earlier can't undo it.
-        """
-        async with self._locks[person_id]:
-            error: Exception = GraphThrottledError(retry_after=0)
-            for delay in (0.0, *_RETRY_DELAYS):
-                wait = max(delay, self.throttled_for)
-                if wait > _LONGEST_WAIT:
-                    break
-                await asyncio.sleep(wait)
-                try:
-                    await send()
-                except (GraphError, OAuth2TokenRequestBaseError) as err:
-                    error = err
-                    reason, _ = self._explain(err)
-                    _LOGGER.debug("Write failed: %s: %s", reason, err)
-                    if reason not in _WORTH_REPEATING:
-                        break
-                else:
-                    self._poll_fast()
-                    return
-            raise self._failure(error) from error
-
-    @callback
-    def _async_show(self, person_id: str, **members: Any) -> None:
-        """Show written members of a presence at once, until a read confirms them."""
-        earlier = self._written.get(person_id)
-        self._written[person_id] = _Written(
-            {**(earlier.members if earlier else {}), **members}, monotonic() + _WRITTEN_STANDS_FOR
+    def _failure(self, err: Exception) -> HomeAssistantError:
+        """Return the error with the sentence for a failure."""
+        reason, placeholders = self._explain(err)
+        return HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key=reason,
+            translation_placeholders=placeholders,
         )
-        self.data = self._with_written(self.data)
-        self._async_confirm()
+
+    # Asking, without keeping the answer. Each raises `HomeAssistantError` where it fails.
+
+    async def async_find_people(self, text: str) -> list[Person]:
+        """Return people of the directory by words of their names, by address or by object id."""
+        try:
+            self._raise_if_throttled()
+            if (person := await self._client.async_get_person(text)) is not None:
+                return [person]
+            return await self._client.async_find_people(text)
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            raise self._failure(err) from err
+
+    async def async_get_presences(self, names: list[str]) -> dict[str, Presence | None]:
+        """Return the presence of anybody by object id or address; None of who can't be found."""
+        try:
+            self._raise_if_throttled()
+            ids = {name: await self._async_id_of(name) for name in names}
+            wanted = {person_id for person_id in ids.values() if person_id}
+            found = await self._client.async_get_presences(wanted) if wanted else {}
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            raise self._failure(err) from err
+        return {name: found.get(person_id) for name, person_id in ids.items()}
+
+    async def _async_id_of(self, name: str) -> str:
+        """Return the object id that is, or that belongs to, a name; empty where nobody has it."""
+        if GUID.fullmatch(name):
+            return name.lower()
+        person = await self._client.async_get_person(name)
+        return person.id if person else ""
+
+    def _raise_if_throttled(self) -> None:
+        """Leave Graph alone while it wants to be."""
+        if self.throttled_for:
+            raise GraphThrottledError(retry_after=0)
+
+    # Writing. What an action waits for raises `HomeAssistantError` where it fails.
+
+    async def async_set_status_message(self, person_id: str, message: StatusMessage) -> None:
+        """Set the status message of a person, or clear it with an empty text."""
+        async with self.lock(person_id):
+            await self.async_send(lambda: self._client.async_set_status_message(person_id, message))
+            self._show(person_id, status_message=message if message.text else None)
+
+    async def async_set_work_location(self, person_id: str, location: WorkLocation | None) -> None:
+        """Set where the signed-in person works today; None goes back to their schedule."""
+        async with self.lock(person_id):
+            if location is not None:
+                await self.async_send(lambda: self._client.async_set_my_work_location(location))
+                self._show(person_id, work_location=location)
+                return
+            await self.async_send(self._client.async_clear_my_work_location)
+            # What the schedule says is for Graph to tell.
+            self._written.pop(person_id, None)
+            self.async_confirm()
+
+    def lock(self, person_id: str) -> asyncio.Lock:
+        """Return what lets one write after the other through for a person.
+
+        Repeating an earlier write can't undo a later one then.
+        """
+        return self._locks[person_id]
+
+    async def async_send(self, send: Callable[[], Awaitable[None]]) -> None:
+        """Send a change to Graph, again where that may help; the person's lock is held."""
+        error: Exception = GraphThrottledError(retry_after=0)
+        for delay in (0.0, *_RETRY_DELAYS):
+            wait = max(delay, self.throttled_for)
+            if wait > _LONGEST_WAIT:
+                break
+            await asyncio.sleep(wait)
+            try:
+                await send()
+            except (GraphError, OAuth2TokenRequestBaseError) as err:
+                error = err
+                reason, _ = self._explain(err)
+                _LOGGER.debug("Write failed: %s: %s", reason, err)
+                if reason not in _WORTH_REPEATING:
+                    break
+            else:
+                self._fast_until = monotonic() + _FAST_FOR
+                return
+        raise self._failure(error) from error
+
+    async def async_finish(self) -> None:
+        """Begin nothing any more, and wait for the writes that are under way."""
+        self.sessions.stop()
+        for lock in list(self._locks.values()):
+            async with lock:
+                pass
 
     @callback
-    def _async_confirm(self) -> None:
+    def async_confirm(self) -> None:
         """Show what was written, and read soon whether Graph shows it too."""
         self.async_update_listeners()
-        self._async_start(self.async_refresh(), "confirm a write")
+        self._me_due = 0.0
+        if self.me is None:
+            self._colleagues_due = 0.0
+        if not self._confirming:
+            self._confirming = True
+            self.start(self.async_refresh(), "confirm a write")
 
     @callback
-    def _async_start(self, job: Coroutine[Any, Any, None], what: str) -> None:
+    def start(self, job: Coroutine[Any, Any, None], what: str) -> None:
         """Do something that nobody waits for, and that ends with the account."""
         self.config_entry.async_create_background_task(self.hass, job, f"{DOMAIN} {what}")
+
+    @callback
+    def _show(self, person_id: str, **members: Any) -> None:
+        """Show written members of a presence at once, until a read confirms them."""
+        earlier = self._written.get(person_id)
+        known = earlier.members if earlier else {}
+        self._written[person_id] = _Written({**known, **members}, monotonic())
+        self.data = self._with_written(self.data)
+        self.async_confirm()
 
     def _with_written(self, data: dict[str, Presence]) -> dict[str, Presence]:
         """Return presences with what was written to them and is not confirmed yet."""
@@ -539,15 +509,21 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             if person_id in data
         }
 
-    def _confirm_written(self, data: dict[str, Presence]) -> None:
-        """Compare what was written with what Graph shows; give up what it never shows."""
+    def _confirm_written(self, data: dict[str, Presence], started: float) -> None:
+        """Compare what was written with what a read that began later shows.
+
+        What Graph never shows is given up after a while.
+        """
         for person_id, written in list(self._written.items()):
+            if started < written.at:
+                continue
+            seen = data.get(person_id)
             members = {
                 name: value
                 for name, value in written.members.items()
-                if not _same(getattr(data.get(person_id), name, None), value)
+                if not _same(getattr(seen, name, None), value)
             }
-            if members and monotonic() < written.until:
+            if members and started < written.at + _WRITTEN_STANDS_FOR:
                 self._written[person_id] = replace(written, members=members)
                 continue
             del self._written[person_id]
@@ -559,129 +535,31 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                     _WRITTEN_STANDS_FOR,
                 )
 
-    # Keeping what was set
+    # The account
 
-    async def _async_keep(self) -> None:
-        """Look after preferences, sessions and messages: end, renew or hold what is due."""
-        async with self._keeping:
-            now = dt_util.utcnow()
-            for person_id in self.keeper.expired_preferences(now):
-                await self._async_forget_preference(person_id)
-            for person_id, session in self.keeper.due_sessions(now):
-                await self._async_renew_or_end(person_id, session, now)
-            for person_id in self.writable_ids & self.data.keys():
-                await self._async_keep_preference(self.data[person_id], now)
-            if (data := _without_expired(self.data, now)) != self.data:
-                self.data = data
-                self.async_update_listeners()
-            self._async_wait_for_due()
-
-    async def _async_keep_preference(self, presence: Presence, now: datetime) -> None:
-        """Give up a preference that was changed in Teams, make one show, or offer to."""
-        if self.keeper.changed_in_teams(presence, now):
-            _LOGGER.info("A preferred presence was changed in Microsoft Teams: automatic again")
-            await self._async_forget_preference(presence.id)
-        holds = self.config_entry.options.get(CONF_HOLD_SESSION, False)
-        issue_id = self._issue_id(ISSUE_PREFERENCE_NOT_SHOWN, presence.id)
-        if holds or not self.keeper.lacks_session(presence):
-            ir.async_delete_issue(self.hass, DOMAIN, issue_id)
-        else:
-            ir.async_create_issue(
-                self.hass,
-                DOMAIN,
-                issue_id,
-                data={"entry_id": self.config_entry.entry_id},
-                is_fixable=True,
-                severity=ir.IssueSeverity.WARNING,
-                translation_key=ISSUE_PREFERENCE_NOT_SHOWN,
-            )
-        if holds and (session := self.keeper.hold(presence, now)):
-            await self._async_try_session(presence.id, session, now)
-
-    async def _async_renew_or_end(self, person_id: str, session: Session, now: datetime) -> None:
-        """Tell Graph again of a session that goes on, and end one that is over."""
-        if renewed := self.keeper.renewed(session, now):
-            await self._async_try_session(person_id, renewed, now)
-        elif session.outlives_its_end:
-            await self._async_end_session(person_id)
-        else:
-            del self.keeper.sessions[person_id]
-            await self.keeper.async_save()
-
-    async def _async_try_session(self, person_id: str, session: Session, now: datetime) -> None:
-        """Make or renew a session that nobody waits for; a failure is tried again later."""
-        known = person_id in self.keeper.sessions
-        try:
-            await self._async_post_session(person_id, session)
-        except HomeAssistantError as err:
-            _LOGGER.debug("A presence session could not be kept: %s", err.translation_key)
-            self.keeper.postpone(person_id, session, now)
+    @callback
+    def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """Reload when people were added or removed; a renewed token changes the entry too."""
+        if entry is not self.config_entry or self._reloading:
             return
-        if not known:
-            await self.keeper.async_save()
-            self._async_start(self.async_refresh(), "see what the session does")
-
-    async def _async_post_session(self, person_id: str, session: Session) -> None:
-        """Tell Graph of a session, and remember it."""
-        await self._async_write(
-            person_id,
-            lambda: self._client.async_set_presence(
-                person_id, self._session_id, session.activity, session.posted_for
-            ),
-        )
-        self.keeper.sessions[person_id] = session
-
-    async def _async_end_session(self, person_id: str) -> None:
-        """End a session that nobody waits for; Graph forgets it by itself where that fails."""
-        self.keeper.sessions.pop(person_id, None)
-        try:
-            await self._async_write(
-                person_id, lambda: self._client.async_clear_presence(person_id, self._session_id)
-            )
-        except HomeAssistantError as err:
-            _LOGGER.debug("A presence session could not be ended: %s", err.translation_key)
-        await self.keeper.async_save()
-
-    async def _async_forget_preference(self, person_id: str) -> None:
-        """Go back to automatic, and end the session that made the preference show."""
-        self.keeper.preferences.pop(person_id, None)
-        session = self.keeper.sessions.get(person_id)
-        if session is not None and session.held:
-            await self._async_end_session(person_id)
-        await self._async_kept()
-        self.async_update_listeners()
-
-    async def _async_kept(self) -> None:
-        """Write down what is set, and be there when it next needs something."""
-        await self.keeper.async_save()
-        self._async_wait_for_due()
+        if set(self.subentry_ids.values()) != entry.subentries.keys():
+            self._reloading = True
+            self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
     @callback
-    def _async_wait_for_due(self) -> None:
-        """Set the one timer to the next moment at which something ends or has to be renewed."""
-        self._async_stop_waiting()
-        moments = [self.keeper.next_due()] + [
-            presence.status_message.expires_at
-            for presence in self.data.values()
-            if presence.status_message
-        ]
-        due = min((moment for moment in moments if moment is not None), default=None)
-        if due is not None:
-            self._cancel_due = async_track_point_in_utc_time(self.hass, self._async_on_due, due)
+    def _forget_issues(self) -> None:
+        """Withdraw the repairs of this account; the next poll offers what still stands."""
+        issues = list(ir.async_get(self.hass).issues.values())
+        for issue in issues:
+            if issue.domain == DOMAIN and (issue.data or {}).get("entry_id") == (
+                self.config_entry.entry_id
+            ):
+                ir.async_delete_issue(self.hass, DOMAIN, issue.issue_id)
 
-    @callback
-    def _async_on_due(self, now: datetime) -> None:
-        """Do what is due without waiting for a poll, and look what Graph says."""
-        self._cancel_due = None
-        self._async_start(self._async_keep(), "keep what was set")
-        self._async_start(self.async_refresh(), "see what has ended")
 
-    @callback
-    def _async_stop_waiting(self) -> None:
-        """Cancel the timer."""
-        if self._cancel_due is not None:
-            self._cancel_due()
-            self._cancel_due = None
+def _seconds_until(moment: datetime | None) -> float:
+    """Return how far away a moment is; for ever where there is none."""
+    return (moment - dt_util.utcnow()).total_seconds() if moment else float("inf")
 
 
 def _without_expired(data: dict[str, Presence], now: datetime) -> dict[str, Presence]:
@@ -701,23 +579,3 @@ def _same(seen: object, written: object) -> bool:
     if isinstance(seen, StatusMessage) and isinstance(written, StatusMessage):
         return (seen.text, seen.pinned) == (written.text, written.pinned)
     return seen == written
-
-
-async def async_end_sessions(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """End the presence sessions of an account that goes away, where that is quick.
-
-    The entry is unloaded and perhaps removed, so nothing is kept in it any more.
-    """
-    keeper = Keeper(hass, entry.entry_id)
-    await keeper.async_load()
-    registration = Registration.from_data(entry.data)
-    token = DetachedToken(MicrosoftSignIn(hass, registration), entry.data[CONF_TOKEN])
-    client = PresenceClient(async_get_clientsession(hass), registration.cloud, token)
-    try:
-        async with asyncio.timeout(_GOODBYE_TIMEOUT):
-            for person_id in keeper.sessions:
-                await client.async_clear_presence(person_id, registration.client_id)
-    except (GraphError, OAuth2TokenRequestBaseError, TimeoutError) as err:
-        _LOGGER.debug("A presence session is left to end by itself: %s", err)
-    keeper.sessions.clear()
-    await keeper.async_save()

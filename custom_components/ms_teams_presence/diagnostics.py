@@ -37,14 +37,14 @@ async def async_get_config_entry_diagnostics(
             "interval": coordinator.update_interval,
             "failures_in_a_row": coordinator.failures,
             "throttled_for": coordinator.throttled_for,
-            "last_error": repr(coordinator.last_exception) if coordinator.failures else None,
+            "last_error": coordinator.last_error,
         },
         "people": [
             {
                 "signed_in": person_id not in coordinator.subentry_ids,
                 "writable": person_id in coordinator.writable_ids,
-                "preference": coordinator.keeper.preferences.get(person_id),
-                "session": coordinator.keeper.sessions.get(person_id),
+                "preference": coordinator.sessions.keeper.preferences.get(person_id),
+                "session": coordinator.sessions.keeper.sessions.get(person_id),
                 "presence": async_redact_data(
                     asdict(presence) | {"said": sorted(presence.said)}, _SECRET
                 ),

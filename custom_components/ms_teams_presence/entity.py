@@ -68,7 +68,7 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         current = (
             self.coordinator.last_update_success,
             self.coordinator.data.get(self.person_id),
-            self.coordinator.keeper.preferences.get(self.person_id),
+            self.coordinator.sessions.keeper.preferences.get(self.person_id),
         )
         if current != self._written:
             self._written = current

@@ -1,8 +1,8 @@
-"""Set means set: preferences, the presence sessions that make them show, and how both end.
+"""What was set for people, in memory and on disk, and what has to be done about it when.
 
 Graph cannot be asked for a preference, and shows one only while the person has a presence session:
 Teams open somewhere, or one made by an app. What was set is therefore remembered here, over reloads
-and restarts, and where the account's option asks for it a session is held.
+and restarts. The keeper decides; `sessions` does.
 
 https://learn.microsoft.com/graph/cloud-communications-manage-presence-state
 """
@@ -58,6 +58,10 @@ class Preference:
         lasts = duration or _PREFERENCE_LASTS.get(availability, _OTHER_PREFERENCE_LASTS)
         return cls(availability, now + lasts)
 
+    def shows_in(self, presence: Presence) -> bool:
+        """Tell whether this is what Graph shows; it may put be right back as a way to be away."""
+        return self.availability.value in {presence.availability, presence.activity}
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -65,41 +69,45 @@ class Session:
 
     activity: Activity
     ends_at: datetime
-    """When it is over: by itself, or by our clearing it."""
-    posted_at: datetime
-    """When Graph was last told of it."""
+    """When it is to be over."""
     held: bool
     """Whether it only makes a preference show, or was asked for by an action."""
+    posted_at: datetime
+    """When Graph was last told of it."""
+    posted_until: datetime
+    """When Graph lets it end, as far as it was told."""
     not_before: datetime | None = None
     """When to try again after a failure."""
 
+    @classmethod
+    def starting(cls, now: datetime, activity: Activity, ends_at: datetime, *, held: bool) -> Self:
+        """Return a session as it is told to Graph: for what is left, within what Graph takes."""
+        lasts = min(max(ends_at - now, MIN_SESSION), MAX_SESSION)
+        return cls(activity, ends_at, held, now, now + lasts)
+
     @property
-    def posted_for(self) -> timedelta:
-        """Return the duration to tell Graph: what is left, within what Graph takes."""
-        return min(max(self.ends_at - self.posted_at, MIN_SESSION), MAX_SESSION)
+    def lasts(self) -> timedelta:
+        """Return the duration that Graph is told."""
+        return self.posted_until - self.posted_at
 
     @property
     def due_at(self) -> datetime:
         """Return when something has to be done about it next: renewing or ending it."""
-        lasts = self.posted_for
+        due_at = self.ends_at
         if self.activity is Activity.AVAILABLE:
-            lasts = _AVAILABLE_LASTS
-        elif self.posted_at + lasts < self.ends_at:
-            lasts -= _RENEW_BEFORE
-        due_at = min(self.posted_at + lasts, self.ends_at)
+            due_at = min(due_at, self.posted_at + _AVAILABLE_LASTS)
+        elif self.posted_until < self.ends_at:
+            due_at = self.posted_until - _RENEW_BEFORE
         return max(due_at, self.not_before) if self.not_before else due_at
 
     @property
     def outlives_its_end(self) -> bool:
         """Return whether Graph would show it for longer than was asked for."""
-        return self.posted_at + self.posted_for > self.ends_at
+        return self.posted_until > self.ends_at
 
 
 class Keeper:
-    """What was set for the people of one account, in memory and on disk.
-
-    It decides; the coordinator asks it what is due and does it.
-    """
+    """What was set for the people of one account."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Prepare for one config entry; nothing is read yet."""
@@ -121,8 +129,9 @@ class Keeper:
             person_id: Session(
                 Activity(data["activity"]),
                 datetime.fromisoformat(data["ends_at"]),
-                datetime.fromisoformat(data["posted_at"]),
                 data["held"],
+                datetime.fromisoformat(data["posted_at"]),
+                datetime.fromisoformat(data["posted_until"]),
             )
             for person_id, data in stored.get("sessions", {}).items()
         }
@@ -140,6 +149,14 @@ class Keeper:
         """Forget everything, on disk too."""
         await self._store.async_remove()
 
+    def prefer(self, person_id: str, preference: Preference | None) -> None:
+        """Remember a preference, or that there is none; what contradicted the last one is over."""
+        self._contradicted_since.pop(person_id, None)
+        if preference is None:
+            self.preferences.pop(person_id, None)
+        else:
+            self.preferences[person_id] = preference
+
     def next_due(self) -> datetime | None:
         """Return when the next preference or session needs something, or None."""
         return min(
@@ -150,21 +167,10 @@ class Keeper:
             default=None,
         )
 
-    def expired_preferences(self, now: datetime) -> list[str]:
-        """Return the people whose preference is over."""
-        return [
-            person_id
-            for person_id, preference in self.preferences.items()
-            if preference.expires_at <= now
-        ]
-
-    def due_sessions(self, now: datetime) -> list[tuple[str, Session]]:
-        """Return the sessions about which something has to be done."""
-        return [
-            (person_id, session)
-            for person_id, session in self.sessions.items()
-            if session.due_at <= now
-        ]
+    def held_session(self, person_id: str) -> Session | None:
+        """Return the session that only makes a preference show, if there is one."""
+        session = self.sessions.get(person_id)
+        return session if session is not None and session.held else None
 
     def changed_in_teams(self, presence: Presence, now: datetime) -> bool:
         """Tell whether somebody has decided against the preference of a person, in Teams itself.
@@ -173,25 +179,22 @@ class Keeper:
         left.
         """
         preference = self.preferences.get(presence.id)
-        if preference is None or presence.availability in {
-            None,
-            Availability.OFFLINE,
-            preference.availability,
-        }:
+        if (
+            preference is None
+            or presence.availability in {None, Availability.OFFLINE}
+            or preference.shows_in(presence)
+        ):
             self._contradicted_since.pop(presence.id, None)
             return False
         since = self._contradicted_since.setdefault(presence.id, now)
-        if now - since < _CONTRADICTED_FOR:
-            return False
-        del self._contradicted_since[presence.id]
-        return True
+        return now - since >= _CONTRADICTED_FOR
 
     def in_effect(self, presence: Presence) -> bool | None:
         """Tell whether a preference shows; None where there is none, or nobody knows."""
         preference = self.preferences.get(presence.id)
         if preference is None or presence.availability is None:
             return None
-        return presence.availability is preference.availability
+        return preference.shows_in(presence)
 
     def lacks_session(self, presence: Presence) -> bool:
         """Tell whether a preference does not show because the person has no session at all."""
@@ -209,15 +212,8 @@ class Keeper:
             not session.held or now < (session.not_before or session.posted_at + _TRY_AGAIN_AFTER)
         ):
             return None
-        expires_at = self.preferences[presence.id].expires_at
-        return Session(Activity.AWAY, expires_at, now, held=True)
-
-    @staticmethod
-    def renewed(session: Session, now: datetime) -> Session | None:
-        """Return a session as it is to be told to Graph again, or None where it is over."""
-        if now >= session.ends_at:
-            return None
-        return replace(session, posted_at=now, not_before=None)
+        ends_at = self.preferences[presence.id].expires_at
+        return Session.starting(now, Activity.AWAY, ends_at, held=True)
 
     def postpone(self, person_id: str, session: Session, now: datetime) -> None:
         """Remember a session that Graph could not be told of, to try again in a while."""

@@ -25,13 +25,20 @@ class _ConfirmFlow(RepairsFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
         """Explain, and do it where the person agrees."""
-        entry = self.hass.config_entries.async_get_known_entry(self._entry_id)
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None or not self._stands(entry):
+            # Somebody was quicker.
+            return self.async_create_entry(data={})
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm", description_placeholders=self._placeholders(entry)
             )
         self._mend(entry)
         return self.async_create_entry(data={})
+
+    def _stands(self, entry: ConfigEntry) -> bool:
+        """Return whether there is still something to mend."""
+        return True
 
     def _placeholders(self, entry: ConfigEntry) -> dict[str, str]:
         """Return what the explanation mentions."""
@@ -60,6 +67,10 @@ class PersonGoneFlow(_ConfirmFlow):
         """Mend it for one person of one account."""
         super().__init__(entry_id)
         self._subentry_id = subentry_id
+
+    @override
+    def _stands(self, entry: ConfigEntry) -> bool:
+        return self._subentry_id in entry.subentries
 
     @override
     def _placeholders(self, entry: ConfigEntry) -> dict[str, str]:

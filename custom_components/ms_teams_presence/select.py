@@ -40,14 +40,14 @@ class PreferredPresenceSelect(PresenceEntity, SelectEntity):
     @override
     def current_option(self) -> str:
         """Return the preference, which ends by itself at its expiry."""
-        preference = self.coordinator.keeper.preferences.get(self.person_id)
+        preference = self.coordinator.sessions.keeper.preferences.get(self.person_id)
         return preference.availability if preference else AUTOMATIC
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
         """Return whether the preference shows in Teams, and until when it lasts."""
-        keeper = self.coordinator.keeper
+        keeper = self.coordinator.sessions.keeper
         preference = keeper.preferences.get(self.person_id)
         return {
             "in_effect": keeper.in_effect(self.presence),
@@ -58,8 +58,8 @@ class PreferredPresenceSelect(PresenceEntity, SelectEntity):
     async def async_select_option(self, option: str) -> None:
         """Set the preference for as long as Graph keeps it, or clear it."""
         if option == AUTOMATIC:
-            await self.coordinator.async_clear_preferred_presence(self.person_id)
+            await self.coordinator.sessions.async_clear_preferred_presence(self.person_id)
         else:
-            await self.coordinator.async_set_preferred_presence(
-                self.person_id, Availability(option)
+            await self.coordinator.sessions.async_set_preferred_presence(
+                self.person_id, Availability(option), None
             )

@@ -38,8 +38,8 @@ import voluptuous as vol
 from .const import DOMAIN
 from .coordinator import PresenceConfigEntry, PresenceCoordinator
 from .entity import person_key
+from .graph.client import SESSION_ACTIVITIES
 from .graph.models import (
-    Activity,
     Availability,
     Person,
     Presence,
@@ -62,14 +62,8 @@ ATTR_PINNED: Final = "pinned"
 MAX_MESSAGE_LENGTH: Final = 280
 # How long a presence session lasts where nobody says; Graph's own five minutes are too short to use.
 DEFAULT_SESSION: Final = timedelta(hours=1)
-# What an app may say in a presence session.
-SESSION_ACTIVITIES: Final = (
-    Activity.AVAILABLE,
-    Activity.IN_A_CALL,
-    Activity.IN_A_CONFERENCE_CALL,
-    Activity.AWAY,
-    Activity.PRESENTING,
-)
+# Longer than anybody means a message or a preference to last.
+MAX_DURATION: Final = timedelta(days=366)
 
 type Write = Callable[[PresenceCoordinator, str], Awaitable[None]]
 
@@ -109,15 +103,17 @@ def _prepare_set_preferred_presence(data: Mapping[str, Any]) -> Write:
     """Check a preference and its duration."""
     availability = _one_of(Availability, data[ATTR_AVAILABILITY])
     duration: timedelta | None = data.get(ATTR_DURATION)
-    if duration is not None and duration < timedelta(seconds=1):
-        raise _invalid("duration_not_positive")
-    return lambda coordinator, person_id: coordinator.async_set_preferred_presence(
+    if duration is not None:
+        _check_duration(duration)
+    return lambda coordinator, person_id: coordinator.sessions.async_set_preferred_presence(
         person_id, availability, duration
     )
 
 
 def _prepare_clear_preferred_presence(data: Mapping[str, Any]) -> Write:
-    return lambda coordinator, person_id: coordinator.async_clear_preferred_presence(person_id)
+    return lambda coordinator, person_id: coordinator.sessions.async_clear_preferred_presence(
+        person_id
+    )
 
 
 def _prepare_set_presence(data: Mapping[str, Any]) -> Write:
@@ -126,13 +122,13 @@ def _prepare_set_presence(data: Mapping[str, Any]) -> Write:
     duration: timedelta = data[ATTR_DURATION]
     if not MIN_SESSION <= duration <= MAX_SESSION:
         raise _invalid("duration_out_of_range", shortest=MIN_SESSION, longest=MAX_SESSION)
-    return lambda coordinator, person_id: coordinator.async_set_presence(
+    return lambda coordinator, person_id: coordinator.sessions.async_set_presence(
         person_id, activity, duration
     )
 
 
 def _prepare_clear_presence(data: Mapping[str, Any]) -> Write:
-    return lambda coordinator, person_id: coordinator.async_clear_presence(person_id)
+    return lambda coordinator, person_id: coordinator.sessions.async_clear_presence(person_id)
 
 
 def _prepare_set_work_location(data: Mapping[str, Any]) -> Write:
@@ -329,7 +325,8 @@ def _resolve(call: ServiceCall) -> list[tuple[PresenceCoordinator, Person]]:
         ]
         for person in people:
             if person.id not in coordinator.writable_ids:
-                raise _invalid("read_only", person=person.name)
+                is_me = person == coordinator.me
+                raise _invalid("read_only" if is_me else "colleague_read_only", person=person.name)
             targets.append((coordinator, person))
     if not targets:
         raise _invalid("nobody_targeted")
@@ -344,6 +341,14 @@ def _one_of[T: StrEnum](allowed: Iterable[T], value: str) -> T:
     return values[value]
 
 
+def _check_duration(duration: timedelta) -> None:
+    """Refuse a duration that is none, or that nobody lives to see the end of."""
+    if duration < timedelta(seconds=1):
+        raise _invalid("duration_not_positive")
+    if duration > MAX_DURATION:
+        raise _invalid("duration_out_of_range", shortest=timedelta(seconds=1), longest=MAX_DURATION)
+
+
 def _expiry(data: Mapping[str, Any]) -> datetime | None:
     """Return when a message is to go, from either field; a time is in Home Assistant's zone."""
     expires_in: timedelta | None = data.get(ATTR_EXPIRES_IN)
@@ -352,8 +357,7 @@ def _expiry(data: Mapping[str, Any]) -> datetime | None:
         raise _invalid("two_expiries")
     now = dt_util.utcnow()
     if expires_in is not None:
-        if expires_in <= timedelta(0):
-            raise _invalid("duration_not_positive")
+        _check_duration(expires_in)
         return now + expires_in
     if expires_at is not None:
         if expires_at.tzinfo is None:

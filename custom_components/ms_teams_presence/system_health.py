@@ -21,15 +21,15 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return whether Microsoft can be reached, and how the accounts fare."""
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-    clouds = {entry.data[CONF_CLOUD] for entry in entries} or {"global"}
-    reachable = {
-        f"can_reach_{what}": system_health.async_check_can_reach_url(hass, url)
-        for key in sorted(clouds)
-        for what, url in (
-            ("sign_in", f"{CLOUDS[key].login}/organizations/v2.0/.well-known/openid-configuration"),
-            ("graph", f"{CLOUDS[key].graph}/v1.0/$metadata"),
-        )
+    keys = {entry.data[CONF_CLOUD] for entry in entries} or {"global"}
+    clouds = [CLOUDS[key] for key in sorted(keys)]
+    addresses = {
+        "can_reach_sign_in": [
+            f"{cloud.login}/organizations/v2.0/.well-known/openid-configuration" for cloud in clouds
+        ],
+        "can_reach_graph": [f"{cloud.graph}/v1.0/$metadata" for cloud in clouds],
     }
+    reachable = {key: _async_reach(hass, urls) for key, urls in addresses.items()}
     polls = [coordinator.last_poll for coordinator in loaded if coordinator.last_poll]
     return reachable | {
         "accounts": len(entries),
@@ -38,3 +38,9 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "last_poll": min(polls, default=None),
         "throttled_for": max((coordinator.throttled_for for coordinator in loaded), default=0),
     }
+
+
+async def _async_reach(hass: HomeAssistant, urls: list[str]) -> str | dict[str, str]:
+    """Return whether all addresses can be reached, or what is wrong with the first that can't."""
+    answers = [await system_health.async_check_can_reach_url(hass, url) for url in urls]
+    return next((answer for answer in answers if answer != "ok"), "ok")

@@ -598,3 +598,11 @@ async def test_an_answer_that_names_nobody_is_nobody(
 ) -> None:
     simulator.faults.add("graph", json=body)
     assert await client.async_get_person(alex.id) is None
+
+
+async def test_a_refusal_that_says_nothing_of_somebody_is_not_nobody(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add("GET /v1.0/users/*", status=409)
+    with pytest.raises(GraphRejectedError):
+        await client.async_get_person(TENANT_ID)

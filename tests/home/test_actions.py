@@ -155,6 +155,16 @@ async def test_the_longest_message_that_teams_takes(
         ("set_work_location", {"location": "timeOff"}, "value_not_allowed"),
         (
             "set_preferred_presence",
+            {"availability": "busy", "duration": {"days": 367}},
+            "duration_out_of_range",
+        ),
+        (
+            "set_status_message",
+            {"message": "x", "expires_in": {"days": 1e6}},
+            "duration_out_of_range",
+        ),
+        (
+            "set_preferred_presence",
             {"availability": "busy", "duration": "00:00:00"},
             "duration_not_positive",
         ),

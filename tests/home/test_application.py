@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -130,6 +130,16 @@ async def test_what_is_wrong_has_its_sentence_and_makes_no_entry(
 
 
 KEY = daemon_certificate().private_key
+EC = (
+    ec.generate_private_key(ec.SECP256R1())
+    .private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    .decode()
+    + daemon_certificate().certificate
+)
 CERTIFICATES = {
     "no PEM": ("hello", "certificate_without_key"),
     "no key": (daemon_certificate().certificate, "certificate_without_key"),
@@ -142,6 +152,7 @@ CERTIFICATES = {
     "expired": (pem(valid=timedelta(days=-1)), "certificate_expired"),
     "encrypted": (pem(password=b"secret"), "certificate_encrypted"),
     "of another app": (pem(), "certificate_wrong"),
+    "not RSA": (EC, "certificate_not_rsa"),
 }
 
 
@@ -305,3 +316,93 @@ async def test_get_presence_with_the_organisations_app(
     people = await async_get(hass, entry, alex.address)
 
     assert people[alex.address]["availability"] == "available"
+
+
+async def test_reconfigure_leads_to_the_apps_own_form_and_keeps_its_secret(
+    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
+) -> None:
+    form = await account.async_renew(entry, "reconfigure")
+    assert form["step_id"] == "application"
+    typed = {key: value for key, value in FORM.items() if key != "client_secret"}
+    result = await account.async_configure(form, typed | {"access": "read"})
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.data["access"] == "read"
+    assert entry.data["client_secret"] == DAEMON_CLIENT_SECRET
+
+
+@pytest.mark.parametrize(
+    ("action", "data"),
+    [
+        ("set_presence", {"activity": "presenting"}),
+        ("set_preferred_presence", {"availability": "busy"}),
+    ],
+)
+async def test_of_somebody_removed_nothing_is_kept_up(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    simulator: Simulator,
+    action: str,
+    data: dict[str, str],
+) -> None:
+    await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
+    await hass.services.async_call(DOMAIN, action, data, target={"entity_id": ALEX}, blocking=True)
+    subentry_id = next(
+        subentry.subentry_id
+        for subentry in entry.subentries.values()
+        if subentry.unique_id == alex.id
+    )
+    hass.config_entries.async_remove_subentry(entry, subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    keeper = entry.runtime_data.sessions.keeper
+    assert not alex.sessions
+    assert alex.id not in keeper.sessions
+    assert alex.id not in keeper.preferences
+
+
+async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    simulator: Simulator,
+) -> None:
+    await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
+    await hass.services.async_call(
+        DOMAIN,
+        "set_preferred_presence",
+        {"availability": "busy", "duration": "00:10:00"},
+        target={"entity_id": ALEX},
+        blocking=True,
+    )
+    simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    for _ in range(25):
+        await clock.async_advance(31)
+
+    assert not entry.runtime_data.sessions.keeper.preferences
+
+
+async def test_several_writes_at_once_are_confirmed_together(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person, simulator: Simulator
+) -> None:
+    await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
+    simulator.requests.clear()
+    # A poll is under way, so that the reads that confirm have to wait for it.
+    simulator.faults.add("POST *getPresencesByUserId", times=1, latency=0.5)
+    poll = hass.async_create_task(entry.runtime_data.async_request_refresh())
+    await hass.services.async_call(
+        DOMAIN,
+        "set_status_message",
+        {"message": "Moving"},
+        target={"entity_id": [ALEX, "sensor.kim_example_availability"]},
+        blocking=True,
+    )
+    await poll
+    await hass.async_block_till_done(wait_background_tasks=True)
+    paths = [request.path.rpartition("/")[2] for request in simulator.requests]
+
+    assert paths.count("setStatusMessage") == 2
+    assert paths.count("getPresencesByUserId") <= 2

@@ -440,6 +440,34 @@ async def test_a_device_code_that_nobody_entered(hass: HomeAssistant, account: A
     )
 
 
+async def test_a_blip_of_the_network_does_not_cost_the_code(
+    hass: HomeAssistant, account: Account
+) -> None:
+    account.simulator.identity.device_code_interval = 0
+    blip = account.simulator.faults.add("token", times=3, loss="close")
+    flow = await async_show_code(account)
+    while blip.hits < 3:  # noqa: ASYNC110  # the questions go out by themselves
+        await asyncio.sleep(0.01)
+    assert flow["description_placeholders"] is not None
+    account.simulator.enter_device_code(flow["description_placeholders"]["code"])
+    flow = await async_wait(hass, account, flow)
+
+    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def test_a_network_that_stays_away_ends_with_the_code(
+    hass: HomeAssistant, clock: HomeClock, account: Account
+) -> None:
+    account.simulator.identity.device_code_interval = 0
+    account.simulator.faults.add("token", loss="close")
+    flow = await async_show_code(account)
+    clock.freezer.tick(16 * 60)
+    flow = await async_wait(hass, account, flow)
+
+    assert_form(flow, "device_code", {"base": "cannot_connect"})
+
+
 async def test_microsoft_may_ask_for_a_slower_pace(
     hass: HomeAssistant, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -586,6 +614,26 @@ async def test_reauth_with_an_expired_secret_asks_for_a_new_one(
 
     assert flow["reason"] == "reauth_successful"
     assert entry.data["client_secret"] == new
+
+
+async def test_reconfigure_keeps_a_secret_that_is_not_typed_again(
+    hass: HomeAssistant, account: Account
+) -> None:
+    entry = await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID,
+        client_secret=CONFIDENTIAL_CLIENT_SECRET,
+        access="read",
+    )
+    flow = await account.async_renew(entry, "reconfigure")
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    form = suggested(flow) | {"access": "read_write"}
+    assert "client_secret" not in form
+    flow = await account.async_visit(await account.async_configure(flow, form))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reconfigure_successful"
+    assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
+    assert entry.data["access"] == "read_write"
 
 
 async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Account) -> None:

@@ -276,6 +276,19 @@ async def test_a_search_while_the_sign_in_is_over_says_so(
     assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "sign_in_needed"}
 
 
+async def test_a_search_leaves_graph_alone_while_it_wants_to_be(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
+    await clock.async_advance(16)
+    simulator.requests.clear()
+
+    assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "throttled"}
+    with pytest.raises(HomeAssistantError):
+        await async_get(hass, entry, "alex@contoso.example")
+    assert not simulator.requests
+
+
 async def test_removing_a_colleague_leaves_nothing_of_them(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
@@ -300,7 +313,7 @@ async def test_everybody_is_read_in_one_request_every_half_minute(
     await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
     simulator.requests.clear()
     for _ in range(8):
-        await clock.async_advance(15.6)
+        await clock.async_advance(15)
 
     assert polls(simulator).count("getPresencesByUserId") == 4
     assert polls(simulator).count("presence") == 8
@@ -425,7 +438,7 @@ async def test_a_colleague_cannot_be_written(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     await async_add(hass, entry, "alex", alex)
-    with pytest.raises(ServiceValidationError, match="Alex Example can only be read"):
+    with pytest.raises(ServiceValidationError, match="Alex Example is a colleague"):
         await hass.services.async_call(
             DOMAIN, "clear_status_message", target={"entity_id": ALEX}, blocking=True
         )

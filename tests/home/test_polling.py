@@ -1,5 +1,6 @@
 """When Graph is asked, and what happens when it does not answer well."""
 
+import asyncio
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -88,6 +89,21 @@ async def test_retry_after_is_waited_out_by_everything(
     assert await async_polls_during(clock, simulator, 59) == 0
     assert await async_polls_during(clock, simulator, 5) == 1
     assert polls(simulator) == seen + 1
+
+
+async def test_while_graph_wants_to_be_left_alone_unavailable_stays_unavailable(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    assert await async_setup_component(hass, "homeassistant", {})
+    simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=20)
+    for _ in range(4):
+        await clock.async_advance(22)
+    assert state(hass) == STATE_UNAVAILABLE
+    await hass.services.async_call(
+        "homeassistant", "update_entity", {"entity_id": AVAILABILITY}, blocking=True
+    )
+
+    assert state(hass) == STATE_UNAVAILABLE
 
 
 async def test_update_entity_polls_at_once(
@@ -223,6 +239,20 @@ async def test_a_written_message_stands_until_graph_shows_it(
     robin.set_status_message("Changed in Teams")
     await clock.async_advance(6)
     assert state(hass, MESSAGE) == "Changed in Teams"
+
+
+async def test_a_poll_that_began_before_a_write_does_not_undo_it(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    slow = simulator.faults.add("GET /v1.0/me/presence", times=1, latency=0.3, json=None)
+    slow.options["json"] = {"id": entry.data["object_id"], "availability": "Available"}
+    poll = hass.async_create_task(entry.runtime_data.async_request_refresh())
+    while not slow.hits:  # noqa: ASYNC110  # until the poll is under way
+        await asyncio.sleep(0.01)
+    await async_set_message(hass, "Newer than the poll")
+    await poll
+
+    assert state(hass, MESSAGE) == "Newer than the poll"
 
 
 async def test_a_message_that_graph_never_shows_goes_back_and_is_said_once(

@@ -1,5 +1,6 @@
 """A preference that is set shows, lasts, and ends, whatever Teams is doing meanwhile."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -119,6 +120,89 @@ async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_clic
     assert found(hass, AVAILABILITY).state == "do_not_disturb"
     assert found(hass).attributes["in_effect"] is True
     assert not issues(hass)
+
+
+async def test_a_repair_that_was_overtaken_just_ends(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    account: Account,
+    robin: Person,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await account.async_sign_in()
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    client = await hass_client()
+    issue_id = next(issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN)
+    flows = "/api/repairs/issues/fix"
+    answer = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
+    flow = await answer.json()
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not issues(hass)
+    answer = await client.post(f"{flows}/{flow['flow_id']}", json={})
+
+    assert (await answer.json())["type"] == "create_entry"
+
+
+async def test_switching_the_option_off_lets_go_of_the_session(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    hass.config_entries.async_update_entry(entry, options={"hold_session": False})
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert session_calls(simulator) == ["Away PT4H", "clear"]
+    assert found(hass).state == "busy"
+
+
+async def test_be_right_back_shown_as_a_way_to_be_away_is_in_effect(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    simulator.faults.add(
+        "GET /v1.0/me/presence",
+        json={"id": robin.id, "availability": "Away", "activity": "BeRightBack"},
+    )
+    await async_prefer(hass, "be_right_back")
+    for _ in range(8):
+        await clock.async_advance(MINUTE)
+
+    assert found(hass).state == "be_right_back"
+    assert found(hass).attributes["in_effect"] is True
+
+
+async def test_a_new_preference_does_not_inherit_what_contradicted_the_old(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_prefer(hass, "busy")
+    robin.prefer("Away")
+    for _ in range(5):
+        await clock.async_advance(58)
+    await async_prefer(hass, "do_not_disturb")
+    robin.prefer("Away")
+    await clock.async_advance(MINUTE)
+
+    assert found(hass).state == "do_not_disturb"
+
+
+async def test_a_write_under_way_at_a_reload_is_not_forgotten(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
+) -> None:
+    simulator.faults.add("POST *setUserPreferredPresence", times=1, latency=0.3)
+    write = hass.async_create_task(async_prefer(hass, "busy"))
+    await asyncio.sleep(0.1)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await write
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert robin.availability == "Busy"
+    assert found(hass).state == "busy"
 
 
 async def test_the_repair_goes_when_teams_opens(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from itertools import batched
 import re
@@ -38,6 +39,8 @@ from .time_zones import is_loaded, time_zone
 _TIMEOUT: Final = ClientTimeout(total=20)
 # A presence is a kilobyte; whatever is larger than 650 of the longest is not presence.
 _MAX_BYTES: Final = 8 * 1024 * 1024
+# How Graph says that nobody has an id or address, or could have it.
+_NOBODY_HAS_THAT: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 # How many people one request may be about.
 _MAX_PEOPLE: Final = 650
 # How many requests may be refused in the search for the ids that spoil theirs.
@@ -71,6 +74,7 @@ _SESSIONS: Final[dict[Activity, tuple[str, str]]] = {
     Activity.AWAY: ("Away", "Away"),
     Activity.PRESENTING: ("DoNotDisturb", "Presenting"),
 }
+SESSION_ACTIVITIES: Final = tuple(_SESSIONS)
 _WORK_LOCATIONS: Final = {
     WorkLocation.OFFICE: "office",
     WorkLocation.REMOTE: "remote",
@@ -98,16 +102,22 @@ class PresenceClient:
         self._session = session
         self._root = f"{cloud.graph}/v1.0"
         self._token_provider = token_provider
+        self._mine: tuple[bytes, Presence] | None = None
 
     async def async_get_my_presence(self) -> Presence:
         """Return the presence of the signed-in person, with the times of their status message.
 
         https://learn.microsoft.com/graph/api/presence-get
         """
-        data = await self._async_read(hdrs.METH_GET, "/me/presence")
+        answer = await self._async_request(hdrs.METH_GET, "/me/presence")
+        # Mostly nothing has changed, down to the last byte.
+        if self._mine is not None and answer == self._mine[0]:
+            return self._mine[1]
+        data = _json(answer)
         await _async_load_time_zones(time_zone_names(data))
         if (presence := Presence.from_graph(data)) is None:
             raise GraphUnavailableError(code="notPresence")
+        self._mine = answer, presence
         return presence
 
     async def async_get_presences(self, person_ids: Collection[str]) -> dict[str, Presence]:
@@ -195,7 +205,9 @@ class PresenceClient:
         path = f"/users/{quote(id_or_address, safe='', errors='replace')}"
         try:
             data = await self._async_read(hdrs.METH_GET, path, params={"$select": _USER_MEMBERS})
-        except GraphRejectedError:
+        except GraphRejectedError as err:
+            if err.status not in _NOBODY_HAS_THAT:
+                raise
             data = None
         if (person := Person.from_graph(data)) is not None or "@" not in id_or_address:
             return person
@@ -303,11 +315,7 @@ class PresenceClient:
         headers: dict[str, str] | None = None,
     ) -> object:
         """Ask Graph for something and return the JSON it answers with."""
-        answer = await self._async_request(method, path, body, params=params, headers=headers)
-        try:
-            return orjson.loads(answer)
-        except orjson.JSONDecodeError as err:
-            raise GraphUnavailableError(code="notJson") from err
+        return _json(await self._async_request(method, path, body, params=params, headers=headers))
 
     async def _async_request(
         self,
@@ -319,7 +327,9 @@ class PresenceClient:
         headers: dict[str, str] | None = None,
     ) -> bytes:
         """Ask Graph once, and once more with a new token where it does not take ours."""
-        url = URL(self._root + path, encoded=True).update_query(params or {})
+        url = _url(self._root + path)
+        if params:
+            url = url.update_query(params)
         token = await self._token_provider()
         try:
             return await self._async_send(method, url, body, headers, token)
@@ -381,6 +391,20 @@ async def _async_load_time_zones(names: Iterable[str]) -> None:
     for name in names:
         if not is_loaded(name):
             await asyncio.to_thread(time_zone, name)
+
+
+@lru_cache(maxsize=64)
+def _url(address: str) -> URL:
+    """Return an address that is encoded already; the few that are used often are kept."""
+    return URL(address, encoded=True)
+
+
+def _json(content: bytes) -> object:
+    """Read an answer; one that is no JSON comes from something in Graph's place."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as err:
+        raise GraphUnavailableError(code="notJson") from err
 
 
 def _members(data: object) -> list[object]:
