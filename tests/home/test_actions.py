@@ -425,6 +425,24 @@ async def test_a_write_without_an_answer_is_sent_again(
     assert text_of(robin) == "Twice does no harm"
 
 
+async def test_a_write_whose_answer_never_comes_is_sent_again(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    lost = simulator.faults.add("POST *setStatusMessage", times=1, loss="hang", applied=True)
+    write = hass.async_create_task(async_act(hass, "set_status_message", message="Heard"))
+    while not lost.hits:  # noqa: ASYNC110  # the clock stands still
+        await asyncio.sleep(0)
+    clock.freezer.tick(21)
+    await write
+
+    assert text_of(robin) == "Heard"
+    assert [action for action, _ in writes(simulator)] == ["setStatusMessage"] * 2
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
 async def test_a_refused_write_is_not_sent_again(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, status: int
