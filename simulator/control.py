@@ -134,6 +134,24 @@ class Control:
             raise _refused(400, str(error)) from error
         return web.json_response(_person(person))
 
+    async def add_people(self, request: web.Request) -> web.Response:
+        """Add somebody for each of the `keys`."""
+        keys = (await _arguments(request)).get("keys")
+        if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
+            raise _refused(400, "keys must be a list of texts.")
+        people = [self.simulator.tenant.add_person(key) for key in keys]
+        return web.json_response(
+            [
+                {
+                    "key": person.key,
+                    "id": person.id,
+                    "name": person.name,
+                    "address": person.address,
+                }
+                for person in people
+            ]
+        )
+
     async def advance(self, request: web.Request) -> web.Response:
         """Move the clock."""
         seconds = (await _arguments(request)).get("advance")
@@ -209,6 +227,7 @@ def routes(simulator: Simulator) -> list[web.RouteDef]:
     control = Control(simulator)
     return [
         web.get("/simulator/state", control.read_state),
+        web.post("/simulator/people", control.add_people),
         web.post("/simulator/people/{key}/{gesture}", control.gesture),
         web.post("/simulator/clock", control.advance),
         web.post("/simulator/faults", control.add_fault),

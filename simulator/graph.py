@@ -566,7 +566,7 @@ class Graph:
         check_permission(caller, READ_PRESENCES, None)
         ids = read_object(_body(call), {"ids": Member(_ids)})["ids"]
         assert isinstance(ids, list)  # noqa: S101
-        people = [person for person in map(self.tenant.find, ids) if person]
+        people = self.tenant.find_all(ids)
         value = [presence_json(person, own=False, complete=self._complete) for person in people]
         context = self._context(version, "Collection(microsoft.graph.presence)")
         return Answer(body=context | {"value": value})

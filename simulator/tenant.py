@@ -1,6 +1,7 @@
 """The directory: the tenant, its people, its app registrations and what they may do."""
 
 import base64
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -252,6 +253,12 @@ class Tenant:
         """Find somebody by object id, in any case."""
         wanted = person_id.lower()
         return next((person for person in self.people.values() if person.id == wanted), None)
+
+    def find_all(self, person_ids: Iterable[str]) -> list[Person]:
+        """Find those who exist of many, by object id in any case."""
+        known = {person.id: person for person in self.people.values()}
+        wanted = (person_id.lower() for person_id in person_ids)
+        return [known[person_id] for person_id in wanted if person_id in known]
 
     def find_by_name(self, principal_name: str) -> Person | None:
         """Find somebody by user principal name, in any case."""

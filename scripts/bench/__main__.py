@@ -8,7 +8,7 @@ from typing import Final
 
 from scripts.live.processes import ROOT, LiveError
 
-from . import footprint, polls, set_up
+from . import footprint, people, polls, set_up
 from .bench import FLOOR, GRAPH_SDK, INTEGRATION, O365, Bench, running
 from .report import Findings, markdown, write
 
@@ -19,6 +19,7 @@ SECTIONS: Final[dict[str, Callable[[Bench], Awaitable[Findings]]]] = {
     "polls": polls.measure,
     "footprint": footprint.measure,
     "set_up": set_up.measure,
+    "people": people.measure,
 }
 
 

@@ -58,6 +58,11 @@ class Tenant(Microsoft):
         log: list[Json] = await self._control("GET", "requests")
         return log
 
+    async def add_people(self, keys: list[str]) -> list[Json]:
+        """Add people to the directory, and return their keys, ids, names and addresses."""
+        people: list[Json] = await self._control("POST", "people", {"keys": keys})
+        return people
+
     @contextlib.asynccontextmanager
     async def latency(self, seconds: float) -> AsyncIterator[None]:
         """Let every answer of the sign-in and of Graph take longer for a while."""
@@ -135,7 +140,7 @@ class Bench:
         return {**os.environ, "REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
 
     @contextlib.asynccontextmanager
-    async def worker(self, name: str) -> AsyncIterator[Worker]:
+    async def worker(self, name: str, access: Access | None = None) -> AsyncIterator[Worker]:
         """Run a candidate, with a directory of its own."""
         directory = Path(tempfile.mkdtemp(dir=self.directory, prefix=f"{name}-"))
         log = directory / "log"
@@ -152,7 +157,7 @@ class Bench:
             )
         worker = Worker(NAMES[name], process, log)
         try:
-            await worker.begin(replace(self.access, directory=str(directory)))
+            await worker.begin(replace(access or self.access, directory=str(directory)))
             yield worker
         finally:
             await worker.end()

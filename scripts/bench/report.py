@@ -1,7 +1,7 @@
 """What the sections find, and how it is printed."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import re
 from typing import Final
@@ -11,6 +11,7 @@ type Cells = dict[tuple[str, str], float | None]
 
 _BEGIN: Final = "<!-- scripts/benchmark writes from here -->"
 _END: Final = "<!-- to here -->"
+_MET: Final = {True: "met", False: "**not met**", None: "no goal"}
 
 
 @dataclass
@@ -20,6 +21,10 @@ class Table:
     title: str
     unit: str
     cells: Cells = field(default_factory=dict)
+    absolute: frozenset[str] = frozenset()
+    """Columns whose figures are shown as they are."""
+    units: dict[str, float] = field(default_factory=dict)
+    """Units of columns in which that row has none."""
 
     def markdown(self) -> str:
         """Return the ratios."""
@@ -36,7 +41,10 @@ class Table:
         return "\n".join(lines)
 
     def _cell(self, row: str, column: str) -> str:
-        value, unit = self.cells.get((row, column)), self.cells.get((self.unit, column))
+        value = self.cells.get((row, column))
+        unit = self.units.get(column) or self.cells.get((self.unit, column))
+        if value is not None and column in self.absolute:
+            return ratio(value) if value % 1 else f"{value:.0f}"
         if value is None or not unit:
             return ""
         return ratio(value / unit)
@@ -48,7 +56,8 @@ class Goal:
 
     text: str
     measured: str
-    met: bool
+    met: bool | None
+    """None where it is only to be known."""
 
 
 @dataclass
@@ -61,6 +70,8 @@ class Findings:
 
 def ratio(value: float) -> str:
     """Return a ratio with as many digits as one run can stand for."""
+    if value < 0.1:
+        return f"{value:.2g}"
     if value < 10:
         return f"{value:.2f}"
     return f"{value:.1f}" if value < 100 else f"{value:.0f}"
@@ -82,15 +93,12 @@ def markdown(findings: Iterable[Findings]) -> str:
     goals: list[Goal] = []
     for found in findings:
         for table in found.tables:
-            tables.setdefault(table.title, Table(table.title, table.unit)).cells |= table.cells
+            tables.setdefault(table.title, replace(table, cells={})).cells |= table.cells
         goals += found.goals
     parts = [table.markdown() for table in tables.values()]
     if goals:
         lines = ["| Goal | Measured | |", "|---|---:|---|"]
-        lines += [
-            f"| {goal.text} | {goal.measured} | {'met' if goal.met else '**not met**'} |"
-            for goal in goals
-        ]
+        lines += [f"| {goal.text} | {goal.measured} | {_MET[goal.met]} |" for goal in goals]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 

@@ -152,6 +152,9 @@ async def test_a_message_with_its_end(client: Client, expires: object) -> None:
         ("people/robin/prefer", {"availability": "Sleeping"}, 400),
         ("people/robin/set_status_message", {"text": "x", "expires": "2030-01-01T00:00:00"}, 400),
         ("people/robin/schedule_meeting", {"start": 0, "end": 60}, 400),
+        ("people", {}, 400),
+        ("people", {"keys": "lee"}, 400),
+        ("people", {"keys": ["lee", ""]}, 400),
         ("clock", {"advance": "soon"}, 400),
         ("clock", ["advance"], 400),
         ("tenant", {"id": "x"}, 400),
@@ -162,6 +165,16 @@ async def test_a_message_with_its_end(client: Client, expires: object) -> None:
 )
 async def test_wrong_control(client: Client, path: str, arguments: object, status: int) -> None:
     assert (await control(client, "POST", path, arguments))[0] == status
+
+
+async def test_adding_people(client: Client) -> None:
+    status, added = await control(client, "POST", "people", {"keys": ["lee", "max"]})
+    people = client.simulator.tenant.people
+    assert status == 200
+    assert added == [
+        {"key": key, "id": people[key].id, "name": name, "address": people[key].address}
+        for key, name in (("lee", "Lee Example"), ("max", "Max Example"))
+    ]
 
 
 async def test_the_state(client: Client) -> None:

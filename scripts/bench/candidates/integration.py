@@ -6,7 +6,7 @@ what was set, and, where something has changed, telling the entities.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 import contextlib
 from importlib import import_module
 from importlib.abc import MetaPathFinder
@@ -14,20 +14,27 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 import sys
 import threading
-from time import perf_counter
+from time import perf_counter, process_time
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, override
 
 from homeassistant.bootstrap import async_setup_hass
-from homeassistant.config_entries import SOURCE_USER, ConfigEntry, ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.config_entries import (
+    SOURCE_USER,
+    ConfigEntry,
+    ConfigEntryState,
+    ConfigSubentryData,
+)
+from homeassistant.core import HomeAssistant, StateMachine
 from homeassistant.data_entry_flow import UnknownFlow
+from homeassistant.helpers import entity_registry
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.runner import RuntimeConfig, configure_event_loop
 
 from scripts.bench.candidates import floor
 from scripts.bench.imported import home_assistant_modules
 from scripts.bench.memory import Memory
+from scripts.bench.stretches import longest_stretch
 from scripts.bench.worker import Access, Candidate, Json
 from scripts.live.home import write_store
 from scripts.live.launcher import add_cloud
@@ -36,6 +43,8 @@ from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 
 DOMAIN: Final = "ms_teams_presence"
 AVAILABILITY: Final = "sensor.robin_example_availability"
+# What every entity writes its state with.
+_SET_STATE: Final = "async_set_internal"
 _KEPT_OF_ENTRY: Final = ("data", "title", "unique_id", "version", "minor_version")
 
 
@@ -63,14 +72,18 @@ class Integration(Candidate):
         """Serve what is asked about an account that may not exist yet."""
         super().__init__()
         self.operations |= {
+            "grown": self._grown,
             "msal": self._msal,
             "poll_bare": self._poll_bare,
+            "poll_people": self._poll_people,
             "set_up": self._set_up,
             "sign_in": self._sign_in,
+            "watch": self._watch_people,
         }
         self._hass = hass
         self._access = access
         self._watch = watch
+        self._memory: Memory | None = None
         self._floor: floor.Floor | None = None
 
     @property
@@ -80,11 +93,13 @@ class Integration(Candidate):
     @override
     async def poll(self) -> str:
         coordinator = self._entry.runtime_data
+        # It is everybody's turn, as it is when the time has come.
+        coordinator._me_due = coordinator._colleagues_due = 0.0  # noqa: SLF001
         await coordinator.async_refresh()
         state = self._hass.states.get(AVAILABILITY)
         return state.state if state is not None and coordinator.last_update_success else ""
 
-    async def async_add(self, kept: Json) -> None:
+    async def async_add(self, kept: Json, people: Iterable[Json] = ()) -> None:
         """Add the account that was signed in before, as if Home Assistant had restarted."""
         entry: ConfigEntry[Any] = ConfigEntry(
             **kept,
@@ -93,7 +108,15 @@ class Integration(Candidate):
             # No poll of its own shall come between those that are asked for.
             options={"poll_interval": 300},
             discovery_keys=MappingProxyType({}),
-            subentries_data=(),
+            subentries_data=[
+                ConfigSubentryData(
+                    data={"object_id": person["id"], "address": person["address"]},
+                    subentry_type="person",
+                    title=person["name"],
+                    unique_id=person["id"],
+                )
+                for person in people
+            ],
         )
         await self._hass.config_entries.async_add(entry)
         await self._hass.async_block_till_done()
@@ -104,6 +127,60 @@ class Integration(Candidate):
             "imported": "msal" in sys.modules,
             "in_event_loop": threading.get_ident() in self._watch.threads,
         }
+
+    async def _watch_people(self, order: Json) -> Json:
+        """Set up the account with people, and tell for how long that held up the event loop."""
+        # What Home Assistant itself would still do after its start is not to be counted.
+        await self._hass.async_block_till_done()
+        module = import_module(f"custom_components.{DOMAIN}")
+        if not order["entities"]:
+            vars(module)["PLATFORMS"] = []
+        self._memory = Memory()
+        with longest_stretch() as longest:
+            await self.async_add(order["entry"], order["people"])
+        return {"longest": longest.seconds, "what": longest.what}
+
+    async def _poll_people(self, order: Json) -> Json:
+        """Poll a number of times, and tell of each what it took and who has written a state."""
+        writes: list[str] = []
+        registry = entity_registry.async_get(self._hass)
+        original: Any = vars(StateMachine)[_SET_STATE]
+
+        def set_state(states: StateMachine, entity_id: str, *arguments: Any, **more: Any) -> None:
+            entry = registry.async_get(entity_id)
+            if entry is not None and entry.platform == DOMAIN:
+                prefix = f"{self._entry.unique_id}_"
+                writes.append(entry.unique_id.removeprefix(prefix))
+            original(states, entity_id, *arguments, **more)
+
+        setattr(StateMachine, _SET_STATE, set_state)
+        polls: list[Json] = []
+        try:
+            for _ in range(order["times"]):
+                writes.clear()
+                with longest_stretch() as longest:
+                    begin = process_time()
+                    await self.poll()
+                    cpu = process_time() - begin
+                polls.append(
+                    {
+                        "cpu": cpu,
+                        "longest": longest.seconds,
+                        "what": longest.what,
+                        "collecting": longest.collecting,
+                        "without_collecting": longest.without_collecting,
+                        "read": len(self._entry.runtime_data.data),
+                        "writes": list(writes),
+                    }
+                )
+                await asyncio.sleep(order["rest"])
+        finally:
+            setattr(StateMachine, _SET_STATE, original)
+        return {"polls": polls}
+
+    async def _grown(self, order: Json) -> Json:
+        """Tell what the process has grown by since people were added, at its peak."""
+        return {"added": self._memory.added if self._memory else None}
 
     async def _poll_bare(self, order: Json) -> Json:
         """Poll as the floor does, in this process."""
@@ -136,6 +213,7 @@ class Integration(Candidate):
             "tenant": TENANT_DOMAIN,
             "client_id": PUBLIC_CLIENT_ID,
             "access": "read_write",
+            "colleagues": order.get("colleagues", False),
         }
         step = await flows.async_configure(step["flow_id"], form)
         code = (step["description_placeholders"] or {})["code"]
