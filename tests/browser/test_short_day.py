@@ -50,9 +50,9 @@ async def test_a_short_day(demo: Demo) -> None:
     await microsoft.expire_access_tokens()
     await home.wait_for(STATUS_MESSAGE, "go", lambda at: at["state"] == "", seconds=60)
     assert ends_at(message) <= datetime.now(UTC) <= ends_at(message) + PROMPTLY
-    for request in (await microsoft.requests())[known:]:
-        # Nobody has looked before.
-        assert datetime.fromisoformat(request["at"]) >= ends_at(message)
+    # Who looks at its end may be a moment early, and has to look again.
+    looks = [datetime.fromisoformat(at["at"]) for at in (await microsoft.requests())[known:]]
+    assert min(looks) > ends_at(message) - timedelta(seconds=2)
     assert await microsoft.message_of(ROBIN) is None
 
     # A preference without Teams, first for long.
