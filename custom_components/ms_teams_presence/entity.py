@@ -61,16 +61,26 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         """Return whether the polls go well and tell about the person."""
         return super().available and self.person_id in self.coordinator.data
 
-    @callback
     @override
-    def _handle_coordinator_update(self) -> None:
-        """Write a state only where something about this person has changed."""
-        current = (
+    async def async_added_to_hass(self) -> None:
+        """Know what Home Assistant writes when it has added the entity."""
+        await super().async_added_to_hass()
+        self._written = self._current
+
+    @property
+    def _current(self) -> tuple[object, ...]:
+        """Return what a state is made of."""
+        return (
             self.coordinator.last_update_success,
             self.coordinator.data.get(self.person_id),
             self.coordinator.sessions.keeper.preferences.get(self.person_id),
         )
-        if current != self._written:
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """Write a state only where something about this person has changed."""
+        if (current := self._current) != self._written:
             self._written = current
             self.async_write_ha_state()
 

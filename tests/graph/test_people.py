@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime
+import gc
 import ssl
 import threading
 
@@ -606,3 +608,61 @@ async def test_a_refusal_that_says_nothing_of_somebody_is_not_nobody(
     simulator.faults.add("GET /v1.0/users/*", status=409)
     with pytest.raises(GraphRejectedError):
         await client.async_get_person(TENANT_ID)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_reading_many_leaves_the_garbage_collector_as_it_was(
+    enabled: bool,  # noqa: FBT001
+    client: PresenceClient,
+    simulator: Simulator,
+) -> None:
+    alex = simulator.tenant.people["alex"]
+    if not enabled:
+        gc.disable()
+    try:
+        await client.async_get_presences([alex.id])
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+
+
+async def test_who_is_as_before_is_the_very_same_object(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    alex, kim = simulator.tenant.people["alex"], simulator.tenant.people["kim"]
+    before = await client.async_get_presences([alex.id, kim.id])
+    kim.join_call()
+    after = await client.async_get_presences([alex.id, kim.id])
+
+    assert after[alex.id] is before[alex.id]
+    assert after[kim.id] != before[kim.id]
+
+
+async def test_a_time_zone_of_a_colleagues_message_is_read_from_the_disk_in_a_thread(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    alex = simulator.tenant.people["alex"]
+    simulator.faults.add(
+        "POST *getPresencesByUserId",
+        json={
+            "value": [
+                {
+                    "id": alex.id,
+                    "availability": "Available",
+                    "activity": "Available",
+                    "statusMessage": {
+                        "message": {"content": "Away", "contentType": "text"},
+                        "expiryDateTime": {
+                            "dateTime": "2031-07-01T12:00:00",
+                            "timeZone": "Chatham Islands Standard Time",
+                        },
+                    },
+                }
+            ]
+        },
+    )
+    found = await client.async_get_presences([alex.id])
+    message = found[alex.id].status_message
+
+    assert message is not None
+    assert message.expires_at == datetime(2031, 6, 30, 23, 15, tzinfo=UTC)

@@ -329,6 +329,16 @@ async def test_only_what_changed_writes_its_state(
     assert all("robin" in entity_id for entity_id in written)
 
 
+async def test_the_first_poll_writes_nothing_that_setting_up_wrote(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
+) -> None:
+    before = {state.entity_id: state.last_reported for state in hass.states.async_all()}
+    entry.runtime_data.async_update_listeners()
+    await clock.async_advance(16)
+
+    assert {state.entity_id: state.last_reported for state in hass.states.async_all()} == before
+
+
 async def test_a_write_that_changes_nothing_writes_no_state(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
