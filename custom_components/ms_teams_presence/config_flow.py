@@ -127,7 +127,7 @@ def _schema(sign_in: str) -> vol.Schema:
     fields[vol.Required(CONF_ACCESS, default=ACCESS_READ_WRITE)] = SelectSelector(
         SelectSelectorConfig(
             options=[ACCESS_READ_WRITE, ACCESS_READ],
-            translation_key=CONF_ACCESS,
+            translation_key="access_of_all" if sign_in == SIGN_IN_APPLICATION else CONF_ACCESS,
             mode=SelectSelectorMode.LIST,
         )
     )
