@@ -145,6 +145,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             async_get_clientsession(hass), self.registration.cloud, self._async_token
         )
         self.sessions = PresenceSessions(self, self._client)
+        # What Graph showed last, and what is shown over it until Graph shows it too.
+        self._seen: dict[str, Presence] = {}
         self._written: dict[str, _Written] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._confirming = False
@@ -198,9 +200,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self._confirming = False
         started = monotonic()
         try:
-            if self.throttled_for:
-                raise GraphThrottledError(retry_after=0)
-            read = await self._async_read(started)
+            self._raise_if_throttled()
+            self._seen = await self._async_read(started)
         except OAuth2TokenRequestReauthError as err:
             # The session has started a reauth flow; this marks the entities unavailable.
             raise ConfigEntryAuthFailed(
@@ -210,8 +211,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             return self._after_failure(err, started)
         self.failures = 0
         self.last_poll = dt_util.utcnow()
-        self._confirm_written(read, started)
-        data = self._with_written(_without_expired(read, self.last_poll))
+        self._confirm_written(self._seen, started)
+        data = self._with_written(_without_expired(self._seen, self.last_poll))
         known = self.data or {}
         # The very same object where nothing changed makes every later comparison cheap.
         data = {
@@ -225,7 +226,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     async def _async_read(self, started: float) -> dict[str, Presence]:
         """Read the signed-in person and colleagues, each where it is their turn."""
-        data = dict(self.data or {})
+        data = dict(self._seen)
         if self.me is not None and (started >= self._me_due - _EARLY or not data):
             data[self.me.id] = await self._client.async_get_my_presence()
             self._me_due = started + self._my_interval(data[self.me.id])
@@ -283,12 +284,10 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             _LOGGER.warning("The presence of colleagues cannot be read: %s: %s", reason, err)
         if self._colleague_failures > _TOLERATED_FAILURES:
             return {}
-        known = self.data or {}
-        return {key: known[key] for key in known.keys() & self.subentry_ids.keys()}
+        return {key: self._seen[key] for key in self._seen.keys() & self.subentry_ids.keys()}
 
     def _with_silent(self, found: dict[str, Presence]) -> dict[str, Presence]:
         """Return presences with those that Graph left out this time, but not for long."""
-        known = self.data or {}
         silent = self.subentry_ids.keys() - found.keys()
         self._silent = Counter({person_id: self._silent[person_id] + 1 for person_id in silent})
         for person_id in silent:
@@ -298,7 +297,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self._gone.discard(person_id)
             ir.async_delete_issue(self.hass, DOMAIN, self.issue_id(ISSUE_PERSON_GONE, person_id))
         tolerated = {key for key in silent if self._silent[key] <= _TOLERATED_FAILURES}
-        return found | {key: known[key] for key in tolerated & known.keys()}
+        return found | {key: self._seen[key] for key in tolerated & self._seen.keys()}
 
     async def _async_look_for(self, person_id: str) -> None:
         """Offer to remove somebody who is not in the directory any more."""
