@@ -25,7 +25,8 @@ from simulator.tenant import (
 )
 from tests.home.account import Account
 from tests.home.clock import HomeClock
-from tests.home.test_people import ALEX, async_add, async_get, state
+from tests.home.states import state
+from tests.home.test_people import ALEX, async_add, async_get
 
 FORM: dict[str, Any] = {
     "cloud": "simulator",

@@ -20,6 +20,7 @@ from simulator.engine import Vocabulary
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
+from tests.home.states import state
 
 SENSORS = {
     "availability": "sensor.robin_example_availability",
@@ -40,13 +41,6 @@ async def async_poll(hass: HomeAssistant) -> None:
         "homeassistant", "update_entity", {"entity_id": SENSORS["availability"]}, blocking=True
     )
     await hass.async_block_till_done(wait_background_tasks=True)
-
-
-def state(hass: HomeAssistant, entity_id: str) -> str:
-    """Return the state of an entity that exists."""
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found.state
 
 
 def shown(hass: HomeAssistant) -> tuple[str, ...]:

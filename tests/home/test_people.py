@@ -23,6 +23,7 @@ from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
+from tests.home.states import state
 
 ALEX = "sensor.alex_example_availability"
 ROBIN = "sensor.robin_example_availability"
@@ -38,13 +39,6 @@ async def entry(account: Account) -> PresenceConfigEntry:
 def alex(simulator: Simulator) -> Person:
     """Return a colleague."""
     return simulator.tenant.people["alex"]
-
-
-def state(hass: HomeAssistant, entity_id: str) -> str:
-    """Return the state of an entity that exists."""
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found.state
 
 
 async def async_search(
@@ -317,6 +311,30 @@ async def test_everybody_is_read_in_one_request_every_half_minute(
 
     assert polls(simulator).count("getPresencesByUserId") == 4
     assert polls(simulator).count("presence") == 8
+
+
+async def test_a_read_of_colleagues_alone_confirms_nothing_about_oneself(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    # Out of step, so that some polls are for colleagues only.
+    for _ in range(13):
+        await clock.async_advance(1)
+    robin = simulator.tenant.people["robin"]
+    simulator.faults.add(
+        "GET /v1.0/me/presence", json={"id": robin.id, "availability": "Available"}
+    )
+    await hass.services.async_call(
+        DOMAIN, "set_status_message", {"message": "New"}, target={"entity_id": ROBIN}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for _ in range(55):
+        await clock.async_advance(1)
+        assert state(hass, "sensor.robin_example_status_message") == "New"
 
 
 async def test_a_renewed_token_does_not_reload_the_account(

@@ -14,16 +14,10 @@ from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.states import state
 
 AVAILABILITY = "sensor.robin_example_availability"
 MESSAGE = "sensor.robin_example_status_message"
-
-
-def state(hass: HomeAssistant, entity_id: str = AVAILABILITY) -> str:
-    """Return the state of an entity that exists."""
-    found = hass.states.get(entity_id)
-    assert found is not None
-    return found.state
 
 
 def polls(simulator: Simulator) -> int:
@@ -98,12 +92,12 @@ async def test_while_graph_wants_to_be_left_alone_unavailable_stays_unavailable(
     simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=20)
     for _ in range(4):
         await clock.async_advance(22)
-    assert state(hass) == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     await hass.services.async_call(
         "homeassistant", "update_entity", {"entity_id": AVAILABILITY}, blocking=True
     )
 
-    assert state(hass) == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
 
 
 async def test_update_entity_polls_at_once(
@@ -115,7 +109,7 @@ async def test_update_entity_polls_at_once(
         "homeassistant", "update_entity", {"entity_id": AVAILABILITY}, blocking=True
     )
 
-    assert state(hass) == "busy"
+    assert state(hass, AVAILABILITY) == "busy"
 
 
 async def test_a_token_is_renewed_before_it_ends(
@@ -150,7 +144,7 @@ async def test_a_token_that_graph_refuses_is_renewed_without_a_gap(
     robin.join_call()
     await clock.async_advance(16)
 
-    assert state(hass) == "busy"
+    assert state(hass, AVAILABILITY) == "busy"
 
 
 @pytest.mark.parametrize(
@@ -176,14 +170,14 @@ async def test_trouble_with_the_token_endpoint_is_no_reason_to_sign_in_again(
     for _ in range(2):
         await clock.async_advance(16)
     assert trouble.hits == 2
-    assert state(hass) == "available"
+    assert state(hass, AVAILABILITY) == "available"
     await clock.async_advance(16)
-    assert state(hass) == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert not hass.config_entries.flow.async_progress()
 
     trouble.remove()
     await clock.async_advance(16)
-    assert state(hass) == "available"
+    assert state(hass, AVAILABILITY) == "available"
 
 
 async def test_a_revoked_sign_in_asks_for_a_new_one_and_goes_on_after_it(
@@ -196,14 +190,14 @@ async def test_a_revoked_sign_in_asks_for_a_new_one_and_goes_on_after_it(
     simulator.revoke("robin")
     simulator.expire_access_tokens()
     await clock.async_advance(16)
-    assert state(hass) == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     (flow,) = hass.config_entries.flow.async_progress()
     assert flow["context"]["source"] == "reauth"
 
     result = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
     await account.async_visit(result)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert state(hass) == "available"
+    assert state(hass, AVAILABILITY) == "available"
 
 
 async def test_graph_that_takes_no_token_at_all_asks_for_a_sign_in_and_keeps_asking(
@@ -212,12 +206,12 @@ async def test_graph_that_takes_no_token_at_all_asks_for_a_sign_in_and_keeps_ask
     trouble = simulator.faults.add("GET /v1.0/me/presence", status=401)
     for _ in range(3):
         await clock.async_advance(16)
-    assert state(hass) == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert len(hass.config_entries.flow.async_progress()) == 1
 
     trouble.remove()
     await clock.async_advance(16)
-    assert state(hass) == "available"
+    assert state(hass, AVAILABILITY) == "available"
 
 
 async def test_a_written_message_stands_until_graph_shows_it(
