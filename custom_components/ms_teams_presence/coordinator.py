@@ -247,14 +247,15 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     def _after_failure(self, err: Exception, started: float) -> dict[str, Presence]:
         """Return what is known already, or raise where polls have failed too often."""
         reason, placeholders = self._explain(err)
-        # Being left alone as Graph asked for is no failure of its own.
+        known = self.data or {}
+        # Being left alone as Graph asked for is no failure of its own, and puts nobody off: Home
+        # Assistant may start a poll just before Graph may be asked again.
         if not (isinstance(err, GraphThrottledError) and not err.retry_after):
             self.failures += 1
             self.last_error = str(err)
+            self._me_due = started + self._my_interval(known.get(self.me.id) if self.me else None)
+            self._colleagues_due = started + self._colleagues_interval()
         _LOGGER.debug("Poll failed (%d in a row): %s: %s", self.failures, reason, err)
-        known = self.data or {}
-        self._me_due = started + self._my_interval(known.get(self.me.id) if self.me else None)
-        self._colleagues_due = started + self._colleagues_interval()
         self.update_interval = self._next_interval(known, started)
         if known and self.failures <= _TOLERATED_FAILURES:
             return _without_expired(known, dt_util.utcnow())

@@ -1,6 +1,7 @@
 """When Graph is asked, and what happens when it does not answer well."""
 
 import asyncio
+from time import time
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -82,6 +83,22 @@ async def test_retry_after_is_waited_out_by_everything(
     )
     assert await async_polls_during(clock, simulator, 59) == 0
     assert await async_polls_during(clock, simulator, 5) == 1
+    assert polls(simulator) == seen + 1
+
+
+async def test_a_poll_that_begins_just_before_graph_may_be_asked_again_waits_for_it_only(
+    clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    # Home Assistant drops the fraction of the clock's second from the delay that it is given.
+    clock.freezer.tick((0.7 - time()) % 1)
+    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
+    await clock.async_advance(16)
+    seen = polls(simulator)
+    assert entry.runtime_data.failures == 1
+
+    await clock.async_advance(60.5)
+    assert polls(simulator) == seen
+    await clock.async_advance(2)
     assert polls(simulator) == seen + 1
 
 
