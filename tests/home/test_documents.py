@@ -1,66 +1,161 @@
 """What the documents tell people to paste works, taken from the documents themselves."""
 
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+import logging
 from pathlib import Path
 import re
+import shutil
 from typing import Any
 
+from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
-from homeassistant.util.yaml import load_yaml_dict, parse_yaml
+from homeassistant.util.yaml import load_yaml_dict
 import pytest
+from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Simulator
+from tests.documents import DOCUMENTS, ROOT, Snippet, snippets
 from tests.home.account import Account
+from tests.home.states import state
+from tests.home.test_people import async_add
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPETS = [snippet for document in DOCUMENTS for snippet in snippets(document)]
+OUR_ENTITY = re.compile(r"\b(?:binary_sensor|select|sensor|text)\.(?:robin|alex|kim)_example_\w+")
+PASTED = "pasted"
 
-
-def snippets() -> list[Any]:
-    """Return everything in YAML that the documents show, each with where it stands."""
-    found = []
-    for document in DOCUMENTS:
-        blocks = re.findall(r"```yaml\n(.*?)```", document.read_text(), re.DOTALL)
-        loaded = [parse_yaml(part) for block in blocks for part in block.split("\n---\n")]
-        found += [
-            pytest.param(snippet, id=f"{document.name}-{number}")
-            for number, snippet in enumerate(loaded, 1)
-        ]
-    return found
+type Content = dict[str, Any]
 
 
-@pytest.mark.parametrize("snippet", snippets())
-async def test_what_is_to_be_pasted_works(
-    hass: HomeAssistant, account: Account, snippet: dict[str, Any]
-) -> None:
-    entry = await account.async_sign_in(colleagues=True)
-    if "triggers" in snippet:
-        assert await async_setup_component(
-            hass, "automation", {"automation": {"id": "pasted", **snippet}}
-        )
-        assert hass.states.async_entity_ids("automation")
-        return
-    domain, _, name = snippet["action"].partition(".")
-    data = snippet.get("data", {})
+def leaves(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Return every value of a tree and the key that it stands under."""
+    for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+        if isinstance(value, (Mapping, list)):
+            yield from leaves(value)
+        else:
+            yield str(key), value
+
+
+def strangers(hass: HomeAssistant, content: Content) -> list[str]:
+    """Return the actions in a snippet that only another home has."""
+    actions = {value for key, value in leaves(content) if key == "action" and "." in str(value)}
+    return [action for action in actions if not hass.services.has_service(*action.split("."))]
+
+
+async def run_action(hass: HomeAssistant, entry: PresenceConfigEntry, content: Content) -> None:
+    """Do an action, and look at its answer where it has one."""
+    domain, _, name = content["action"].partition(".")
+    data = content.get("data", {})
     if "config_entry_id" in data:
-        data["config_entry_id"] = entry.entry_id
+        data = data | {"config_entry_id": entry.entry_id}
     response: Any = await hass.services.async_call(
         domain,
         name,
         data,
-        target=snippet.get("target"),
+        target=content.get("target"),
         blocking=True,
-        return_response="response_variable" in snippet,
+        return_response="response_variable" in content,
     )
-    assert "response_variable" not in snippet or all(response["people"].values())
+    assert "response_variable" not in content or all(response["people"].values())
+
+
+async def run_automation(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
+    """Set an automation up and run its actions; what acts in it but is not ours is played."""
+    for action in strangers(hass, content):
+        async_mock_service(hass, *action.split("."))
+    config = {"alias": PASTED, **content}
+    assert await async_setup_component(hass, "automation", {"automation": [config]})
+    await hass.async_block_till_done()
+    # An automation with a mistake in it is there, but unavailable.
+    assert state(hass, f"automation.{PASTED}") == STATE_ON
+    target = {ATTR_ENTITY_ID: f"automation.{PASTED}"}
+    await hass.services.async_call("automation", "trigger", target, blocking=True)
+    await hass.services.async_call("automation", "turn_off", target, blocking=True)
+
+
+async def run_dashboard(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
+    """See that what a dashboard shows is there; tests/browser looks at it."""
+    shown = {name for _, value in leaves(content) for name in OUR_ENTITY.findall(str(value))}
+    assert shown
+    assert {name for name in shown if hass.states.get(name) is None} == set()
+
+
+async def run_template(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
+    """Set template entities up, each of which has to have a value."""
+    before = set(hass.states.async_entity_ids())
+    assert await async_setup_component(hass, "template", content)
+    await hass.async_block_till_done()
+    made = set(hass.states.async_entity_ids()) - before
+    assert len(made) == sum(
+        len(entities) for group in content["template"] for entities in group.values()
+    )
+    assert {
+        name for name in made if state(hass, name) in {STATE_UNKNOWN, STATE_UNAVAILABLE}
+    } == set()
+
+
+async def run_logger(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
+    """Set log levels."""
+    assert await async_setup_component(hass, "logger", content)
+    for name, level in content["logger"]["logs"].items():
+        assert logging.getLogger(name).level == logging.getLevelNamesMapping()[level.upper()]
+
+
+# What a snippet is, by the key that only its kind has.
+KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitable[None]]] = {
+    "action": run_action,
+    "triggers": run_automation,
+    "use_blueprint": run_automation,
+    "views": run_dashboard,
+    "cards": run_dashboard,
+    "template": run_template,
+    "logger": run_logger,
+}
+
+
+@pytest.fixture
+def home_with_blueprints(hass: HomeAssistant, hass_tmp_config_dir: str) -> HomeAssistant:
+    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    shutil.copytree(
+        ROOT / "blueprints", Path(hass_tmp_config_dir, "blueprints"), dirs_exist_ok=True
+    )
+    return hass
+
+
+@pytest.fixture
+async def entry(account: Account, simulator: Simulator) -> PresenceConfigEntry:
+    """Sign in as Robin, with the colleagues that the documents speak of."""
+    entry = await account.async_sign_in(colleagues=True)
+    people = simulator.tenant.people
+    await async_add(account.hass, entry, "example", people["alex"], people["kim"])
+    return entry
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.name)
+@pytest.mark.usefixtures("home_with_blueprints")
+async def test_what_is_to_be_pasted_works(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    snippet: Snippet,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kinds = KINDS.keys() & snippet.content
+    assert len(kinds) == 1, f"what is {snippet.name}? {snippet.content}"
+
+    await KINDS[kinds.pop()](hass, entry, snippet.content)
     await hass.async_block_till_done(wait_background_tasks=True)
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR
+    ] == []
 
 
 def test_every_action_is_shown_with_an_example() -> None:
     shown = {
-        snippet["action"].partition(".")[2]
-        for parameter in snippets()
-        if (snippet := parameter.values[0]).get("action", "").startswith(f"{DOMAIN}.")
+        action.partition(".")[2]
+        for snippet in SNIPPETS
+        if (action := snippet.content.get("action", "")).startswith(f"{DOMAIN}.")
     }
     described = load_yaml_dict(ROOT / "custom_components" / DOMAIN / "services.yaml")
 

@@ -1,0 +1,55 @@
+"""Every link in the documents leads somewhere, as far as that is known without the network."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.documents import DOCUMENTS, ROOT, anchors, links
+
+# Whose addresses the documents may show.
+HOSTS = {
+    "aka.ms",
+    "developers.home-assistant.io",
+    "entra.microsoft.com",
+    "entra.microsoft.us",
+    "github.com",
+    "keepachangelog.com",
+    "learn.microsoft.com",
+    "my.home-assistant.io",
+    "myapps.microsoft.com",
+    "semver.org",
+    "www.home-assistant.io",
+}
+
+
+def names(path: Path) -> str:
+    """Return a document's name for a test."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
+    broken = []
+    for link in links(document):
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc:
+            continue
+        target = (document.parent / parts.path).resolve() if parts.path else document
+        found = target.exists() and target.is_relative_to(ROOT)
+        if not found or (parts.fragment and parts.fragment not in anchors(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+def test_links_elsewhere_are_encrypted_and_lead_to_known_hosts(document: Path) -> None:
+    strange = [
+        link
+        for link in links(document)
+        if (parts := urlsplit(link)).scheme
+        and (parts.scheme != "https" or parts.netloc not in HOSTS)
+    ]
+
+    assert strange == []
