@@ -1,33 +1,21 @@
 """The busy-light blueprint, as an automation of Home Assistant with lamps and an activity."""
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
-import shutil
 from typing import Any, override
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
-from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.light import ColorMode, LightEntity
-from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
-from homeassistant.core import CoreState, HomeAssistant
+from homeassistant.const import STATE_OFF, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
-from homeassistant.util.yaml import load_yaml_dict
 import pytest
-from pytest_homeassistant_custom_component.common import (
-    async_fire_time_changed,
-    setup_test_component_platform,
-)
+from pytest_homeassistant_custom_component.common import setup_test_component_platform
 
-PATH = "ms_teams_presence/busy_light.yaml"
-SOURCE = Path(__file__).parents[2] / "blueprints/automation" / PATH
+from tests.home.blueprints import House, install, read
 
 SENSOR = "sensor.mara_activity"
-AUTOMATION = "automation.busy_light"
 DESK = "light.desk"
 
 RED = (255, 0, 0)
@@ -104,11 +92,10 @@ class Lamp(LightEntity):
 
 
 @dataclass
-class Room:
+class Room(House):
     """A room with a person, a lamp on the desk and whatever else a test puts there."""
 
-    hass: HomeAssistant
-    freezer: FrozenDateTimeFactory
+    blueprint: str = "busy_light"
     lamps: list[Lamp] = field(default_factory=list)
 
     async def prepare(self, *lamps: Lamp, activity: str = "available") -> None:
@@ -121,54 +108,15 @@ class Room:
         assert await async_setup_component(self.hass, "light", {"light": {"platform": "test"}})
         await self.hass.async_block_till_done()
 
-    async def automate(self, **inputs: object) -> None:
-        """Set the automation up, from the blueprint and these inputs."""
+    @override
+    def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
+        """Return the automation for the person and all lamps, unless the inputs say otherwise."""
         lights = [lamp.entity_id for lamp in self.lamps]
-        inputs = {"activity_sensor": SENSOR, "lights": lights} | inputs
-        config = {"alias": "Busy light", "use_blueprint": {"path": PATH, "input": inputs}}
-        assert await async_setup_component(self.hass, "automation", {"automation": [config]})
-        await self.settle()
-        state = self.hass.states.get(AUTOMATION)
-        assert state is not None
-        assert state.state == STATE_ON
+        return super().config({"activity_sensor": SENSOR, "lights": lights, **inputs})
 
     async def says(self, activity: str, **attributes: object) -> None:
         """Let the sensor say the activity, a second later."""
-        await self.later(1)
-        self.hass.states.async_set(SENSOR, activity, attributes)
-        await self.settle()
-
-    async def later(self, seconds: float) -> None:
-        """Let time pass."""
-        self.freezer.tick(timedelta(seconds=seconds))
-        async_fire_time_changed(self.hass)
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Let everything happen that needs no time.
-
-        Home Assistant's own way to wait would also wait for the end of the automation's delay.
-        """
-        for _ in range(3):
-            for _ in range(50):
-                await asyncio.sleep(0)
-            # The first use of a platform is imported in a thread.
-            await self.hass.async_add_import_executor_job(bool)
-
-    async def restart(self) -> None:
-        """Let the automation live through the end of a start of Home Assistant."""
-        self.hass.set_state(CoreState.starting)
-        await self.automate()
-        self.hass.set_state(CoreState.running)
-        self.hass.bus.async_fire("homeassistant_started")
-        await self.settle()
-
-    async def act(self, action: str, **data: object) -> None:
-        """Do an action as a person would, a second later."""
-        await self.later(1)
-        domain, name = action.split(".")
-        await self.hass.services.async_call(domain, name, data, blocking=True)
-        await self.settle()
+        await self.shows(SENSOR, activity, **attributes)
 
     def is_off(self, entity_id: str = DESK) -> bool:
         """Tell whether the lamp is off."""
@@ -176,15 +124,11 @@ class Room:
 
     def colour(self, entity_id: str = DESK) -> tuple[int, int, int] | None:
         """Return the colour that the lamp shows; none when it is not on or has none."""
-        state = self.hass.states.get(entity_id)
-        assert state is not None
-        return state.attributes.get("rgb_color") if state.state == STATE_ON else None
+        return self.state(entity_id).attributes.get("rgb_color") if self.is_on(entity_id) else None
 
     def attribute(self, name: str, entity_id: str = DESK) -> object:
         """Return an attribute of the lamp."""
-        state = self.hass.states.get(entity_id)
-        assert state is not None
-        return state.attributes.get(name)
+        return self.state(entity_id).attributes.get(name)
 
 
 def desk(*, on: bool = False, colour: tuple[int, int, int] = RED) -> Lamp:
@@ -199,11 +143,8 @@ def white(name: str = "Desk") -> Lamp:
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprint in it."""
-    target = Path(hass_tmp_config_dir, "blueprints/automation", PATH)
-    target.parent.mkdir(parents=True)
-    shutil.copy(SOURCE, target)
-    return hass_tmp_config_dir
+    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture
@@ -211,33 +152,18 @@ async def room(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGene
     """Return an empty room, and see to it that nothing in it keeps running."""
     room = Room(hass, freezer)
     yield room
-    await room.later(600)
-    state = hass.states.get(AUTOMATION)
-    assert state is None or state.attributes["current"] == 0
-
-
-def test_home_assistant_accepts_the_file() -> None:
-    blueprint = Blueprint(
-        load_yaml_dict(SOURCE),
-        path=PATH,
-        expected_domain="automation",
-        schema=AUTOMATION_BLUEPRINT_SCHEMA,
-    )
-    assert blueprint.validate() is None
-    assert blueprint.metadata["homeassistant"]["min_version"] == "2026.10.0"
-    assert blueprint.metadata["source_url"].endswith(f"/blob/main/blueprints/automation/{PATH}")
-    assert {"name", "description"} <= set.intersection(*map(set, blueprint.inputs.values()))
+    await room.leave()
 
 
 def test_every_activity_can_be_chosen() -> None:
-    inputs = Blueprint(load_yaml_dict(SOURCE), schema=AUTOMATION_BLUEPRINT_SCHEMA).inputs
+    inputs = read("busy_light").inputs
     chooser = inputs["shown_activities"]
     assert {option["value"] for option in chooser["selector"]["select"]["options"]} == set(COLOURS)
     assert set(chooser["default"]) == set(SHOWN)
 
 
 async def test_only_person_and_lamps_are_asked_for() -> None:
-    inputs = Blueprint(load_yaml_dict(SOURCE), schema=AUTOMATION_BLUEPRINT_SCHEMA).inputs
+    inputs = read("busy_light").inputs
     assert {name for name, value in inputs.items() if "default" not in value} == {
         "activity_sensor",
         "lights",
@@ -394,7 +320,7 @@ async def test_lost_sensor_changes_nothing(room: Room, gone: str) -> None:
     await room.says(gone)
     await room.later(600)
     assert room.colour() == RED
-    await room.act("automation.trigger", entity_id=AUTOMATION)
+    await room.act("automation.trigger", entity_id=room.automation)
     await room.later(60)
     assert room.colour() == RED
     await room.says("available")
@@ -472,14 +398,7 @@ async def test_automation_reloaded_in_a_call_keeps_its_memory(
     await room.prepare(white())
     await room.automate()
     await room.says("in_a_call")
-
-    async def changed(_: HomeAssistant) -> dict[str, Any]:
-        inputs = {"activity_sensor": SENSOR, "lights": [DESK], "colour_call": [0, 0, 9]}
-        config = {"alias": "Busy light", "use_blueprint": {"path": PATH, "input": inputs}}
-        return {"automation": [config]}
-
-    monkeypatch.setattr("homeassistant.config.async_hass_config_yaml", changed)
-    await room.act("automation.reload")
+    await room.reload(monkeypatch, colour_call=[0, 0, 9])
     assert room.colour() == (0, 0, 9)
     await room.says("available")
     await room.later(11)

@@ -1,0 +1,129 @@
+"""Automations made from the project's blueprints, and the house they work in."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+import shutil
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.const import STATE_ON
+from homeassistant.core import CoreState, HomeAssistant, State
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
+FOLDER = "automation/ms_teams_presence"
+NAMES = sorted(path.stem for path in (BLUEPRINTS / FOLDER).iterdir())
+
+
+def read(name: str) -> Blueprint:
+    """Return a blueprint, read as Home Assistant reads it."""
+    return Blueprint(
+        load_yaml_dict(BLUEPRINTS / FOLDER / f"{name}.yaml"),
+        path=f"ms_teams_presence/{name}.yaml",
+        expected_domain="automation",
+        schema=AUTOMATION_BLUEPRINT_SCHEMA,
+    )
+
+
+def install(config_dir: str) -> str:
+    """Put the blueprints into Home Assistant's folder, and return that."""
+    shutil.copytree(BLUEPRINTS, Path(config_dir, "blueprints"), dirs_exist_ok=True)
+    return config_dir
+
+
+@dataclass
+class House:
+    """A house with one automation, made from a blueprint."""
+
+    hass: HomeAssistant
+    freezer: FrozenDateTimeFactory
+    blueprint: str
+    """Its file's name, which the automation has too."""
+
+    @property
+    def automation(self) -> str:
+        """Return the automation's entity."""
+        return f"automation.{self.blueprint}"
+
+    def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
+        """Return the automation as it is kept, with these inputs."""
+        path = f"ms_teams_presence/{self.blueprint}.yaml"
+        alias = self.blueprint.replace("_", " ").capitalize()
+        return {"alias": alias, "use_blueprint": {"path": path, "input": inputs}}
+
+    async def automate(self, **inputs: object) -> None:
+        """Set the automation up, from the blueprint and these inputs."""
+        config = {"automation": [self.config(inputs)]}
+        assert await async_setup_component(self.hass, "automation", config)
+        await self.settle()
+        assert self.state(self.automation).state == STATE_ON
+
+    async def restart(self, **inputs: object) -> None:
+        """Let the automation live through the end of a start of Home Assistant."""
+        self.hass.set_state(CoreState.starting)
+        await self.automate(**inputs)
+        self.hass.set_state(CoreState.running)
+        self.hass.bus.async_fire("homeassistant_started")
+        await self.settle()
+
+    async def reload(self, monkeypatch: pytest.MonkeyPatch, **inputs: object) -> None:
+        """Save the automation with these inputs, a second later."""
+
+        async def changed(_: HomeAssistant) -> dict[str, Any]:
+            return {"automation": [self.config(inputs)]}
+
+        monkeypatch.setattr("homeassistant.config.async_hass_config_yaml", changed)
+        await self.act("automation.reload")
+
+    async def shows(self, entity_id: str, state: str, **attributes: object) -> None:
+        """Let an entity show a state, a second later."""
+        await self.later(1)
+        self.hass.states.async_set(entity_id, state, attributes)
+        await self.settle()
+
+    async def act(self, action: str, **data: object) -> None:
+        """Do an action as a person would, a second later."""
+        await self.later(1)
+        domain, name = action.split(".")
+        await self.hass.services.async_call(domain, name, data, blocking=True)
+        await self.settle()
+
+    async def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.freezer.tick(seconds)
+        async_fire_time_changed(self.hass)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything happen that needs no time.
+
+        Home Assistant's own way to wait would also wait for the end of the automation's delay.
+        """
+        for _ in range(3):
+            for _ in range(50):
+                await asyncio.sleep(0)
+            # The first use of a platform is imported in a thread.
+            await self.hass.async_add_import_executor_job(bool)
+
+    async def leave(self) -> None:
+        """See to it that nothing keeps running in an hour."""
+        await self.later(3600)
+        automation = self.hass.states.get(self.automation)
+        assert automation is None or automation.attributes["current"] == 0
+
+    def state(self, entity_id: str) -> State:
+        """Return what an entity that exists shows."""
+        found = self.hass.states.get(entity_id)
+        assert found is not None
+        return found
+
+    def is_on(self, entity_id: str) -> bool:
+        """Tell whether an entity is on."""
+        return self.state(entity_id).state == STATE_ON

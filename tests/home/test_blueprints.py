@@ -1,0 +1,32 @@
+"""What is true of every blueprint."""
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.home.blueprints import BLUEPRINTS, FOLDER, NAMES, read
+
+PLACE = "https://github.com/ms-teams-presence/ms-teams-presence/blob/main/blueprints/automation/"
+BADGE = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_home_assistant_accepts_the_file(name: str) -> None:
+    blueprint = read(name)
+    assert blueprint.validate() is None
+    assert blueprint.metadata["homeassistant"]["min_version"] == "2026.10.0"
+    assert blueprint.metadata["source_url"] == f"{PLACE}ms_teams_presence/{name}.yaml"
+    assert blueprint.metadata["description"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_input_says_what_it_is(name: str) -> None:
+    inputs = read(name).inputs.values()
+    assert {"name", "description", "selector"} <= set.intersection(*map(set, inputs))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_blueprint_can_be_imported_with_a_click(name: str) -> None:
+    document = (BLUEPRINTS.parent / "docs/automations.md").read_text()
+    assert f"({BADGE}{quote(f'{PLACE}ms_teams_presence/{name}.yaml', safe='')})" in document
+    assert f"(../blueprints/{FOLDER}/{name}.yaml)" in document
