@@ -82,6 +82,16 @@ class Action:
     """Whether it is for the signed-in person only, in a cloud that knows work locations."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Somebody whom an action is for."""
+
+    coordinator: PresenceCoordinator
+    person: Person
+    named: str
+    """The entity or device that the caller named. Errors say it, as they end in logs, and no name."""
+
+
 def _prepare_set_status_message(data: Mapping[str, Any]) -> Write:
     """Check a message and its end; https://learn.microsoft.com/graph/api/presence-setstatusmessage."""
     text = data[ATTR_MESSAGE].strip()
@@ -220,7 +230,7 @@ async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
     )
     coordinator = entry.runtime_data
     if not coordinator.may_watch_others:
-        raise _invalid("colleagues_not_included", account=entry.title)
+        raise _invalid("colleagues_not_included", account=entry.entry_id)
     people = [name.strip() for name in call.data[ATTR_PEOPLE]]
     presences = await coordinator.async_get_presences([name for name in people if name])
     return {
@@ -251,25 +261,23 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
     write = action.prepare(call.data)
     targets = _resolve(call)
     if action.work_location:
-        for coordinator, person in targets:
-            if not coordinator.registration.cloud.has_work_location:
-                raise _invalid("no_work_location", account=coordinator.config_entry.title)
-            if person != coordinator.me:
-                raise _invalid("work_location_of_others", person=person.name)
+        for target in targets:
+            if not target.coordinator.registration.cloud.has_work_location:
+                raise _invalid("no_work_location", person=target.named)
+            if target.person != target.coordinator.me:
+                raise _invalid("work_location_of_others", person=target.named)
 
-    async def attempt(
-        coordinator: PresenceCoordinator, person: Person
-    ) -> HomeAssistantError | None:
+    async def attempt(target: _Target) -> HomeAssistantError | None:
         try:
-            await write(coordinator, person.id)
+            await write(target.coordinator, target.person.id)
         except HomeAssistantError as err:
             return err
         return None
 
-    results = await asyncio.gather(*(attempt(*target) for target in targets))
+    results = await asyncio.gather(*map(attempt, targets))
     failures = {
-        person.name: error
-        for (_, person), error in zip(targets, results, strict=True)
+        target.named: error
+        for target, error in zip(targets, results, strict=True)
         if error is not None
     }
     if not failures:
@@ -286,7 +294,7 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
 
 
 @callback
-def _resolve(call: ServiceCall) -> list[tuple[PresenceCoordinator, Person]]:
+def _resolve(call: ServiceCall) -> list[_Target]:
     """Return the people that a target means, each once.
 
     A device, an area, a label or any of our entities stands for the people behind it. Raises
@@ -294,43 +302,55 @@ def _resolve(call: ServiceCall) -> list[tuple[PresenceCoordinator, Person]]:
     whose account is not loaded.
     """
     hass = call.hass
-    selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
-    entity_registry = er.async_get(hass)
-    device_ids = set(selected.referenced_devices)
-    for entity_id in selected.referenced | selected.indirectly_referenced:
-        entity = entity_registry.async_get(entity_id)
-        if entity is not None and entity.platform == DOMAIN and entity.device_id is not None:
-            device_ids.add(entity.device_id)
-
+    named = _named(hass, call)
     device_registry = dr.async_get(hass)
     keys = {
-        identifier[1]
-        for device_id in device_ids
+        identifier[1]: name
+        for device_id, name in named.items()
         if (device := device_registry.async_get(device_id)) is not None
         for identifier in device.identifiers
         if identifier[0] == DOMAIN
     }
-    targets: list[tuple[PresenceCoordinator, Person]] = []
+    targets: list[_Target] = []
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     for entry in entries:
-        if not any(key.startswith(f"{entry.unique_id}_") for key in keys):
+        names = [name for key, name in keys.items() if key.startswith(f"{entry.unique_id}_")]
+        if not names:
             continue
         if entry.state is not ConfigEntryState.LOADED:
-            raise _invalid("account_not_loaded", account=entry.title)
+            raise _invalid("account_not_loaded", person=names[0])
         coordinator = entry.runtime_data
         people = [
-            person
+            _Target(coordinator, person, keys[key])
             for person in coordinator.people.values()
-            if person_key(coordinator, person.id) in keys
+            if (key := person_key(coordinator, person.id)) in keys
         ]
-        for person in people:
-            if person.id not in coordinator.writable_ids:
-                is_me = person == coordinator.me
-                raise _invalid("read_only" if is_me else "colleague_read_only", person=person.name)
-            targets.append((coordinator, person))
+        for target in people:
+            if target.person.id not in coordinator.writable_ids:
+                is_me = target.person == coordinator.me
+                raise _invalid("read_only" if is_me else "colleague_read_only", person=target.named)
+        targets += people
     if not targets:
         raise _invalid("nobody_targeted")
     return targets
+
+
+def _named(hass: HomeAssistant, call: ServiceCall) -> dict[str, str]:
+    """Return the devices that a target means, and what the caller knows each by.
+
+    That is the entity that was targeted, or the device itself.
+    """
+    selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
+    entity_registry = er.async_get(hass)
+    named: dict[str, str] = {}
+    for entity_id in [*sorted(selected.referenced), *selected.indirectly_referenced]:
+        entity = entity_registry.async_get(entity_id)
+        if entity is not None and entity.platform == DOMAIN and entity.device_id is not None:
+            is_targeted = entity_id in selected.referenced
+            named.setdefault(entity.device_id, entity_id if is_targeted else entity.device_id)
+    for device_id in selected.referenced_devices:
+        named.setdefault(device_id, device_id)
+    return named
 
 
 def _one_of[T: StrEnum](allowed: Iterable[T], value: str) -> T:

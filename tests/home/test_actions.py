@@ -271,10 +271,40 @@ async def test_a_person_who_can_only_be_read_is_refused(
     hass: HomeAssistant, account: Account
 ) -> None:
     await account.async_sign_in(access="read")
-    with pytest.raises(ServiceValidationError, match="Robin Example can only be read"):
+    with pytest.raises(ServiceValidationError, match="can only be read"):
         await async_act(hass, "set_status_message", message="x")
 
     assert not writes(account.simulator)
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        ({"entity_id": ["sensor.robin_example_activity"]}, "sensor.robin_example_activity"),
+        ({"device_id": ["device"]}, "device"),
+        ({"label_id": ["people"]}, "device"),
+        (
+            {"label_id": ["people"], "entity_id": ["sensor.robin_example_activity"]},
+            "sensor.robin_example_activity",
+        ),
+    ],
+)
+async def test_a_refusal_names_the_person_as_the_caller_did(
+    hass: HomeAssistant, account: Account, target: dict[str, list[str]], named: str
+) -> None:
+    entry = await account.async_sign_in(access="read")
+    devices = dr.async_get(hass)
+    (device,) = dr.async_entries_for_config_entry(devices, entry.entry_id)
+    devices.async_update_device(device.id, labels={"people"})
+    ids = {"device": device.id}
+    with pytest.raises(ServiceValidationError) as error:
+        await async_act(
+            hass,
+            "clear_status_message",
+            {key: [ids.get(name, name) for name in names] for key, names in target.items()},
+        )
+
+    assert error.value.translation_placeholders == {"person": ids.get(named, named)}
 
 
 async def test_an_account_that_is_not_loaded_is_refused(
@@ -298,8 +328,8 @@ async def test_several_people_of_whom_one_fails(
     with pytest.raises(HomeAssistantError) as error:
         await async_act(hass, "set_status_message", {"entity_id": both}, message="Moving")
 
-    assert "Alex Example" in str(error.value)
-    assert "Robin Example" not in str(error.value)
+    assert f"{both[1]}: Microsoft does not permit" in str(error.value)
+    assert both[0] not in str(error.value)
     assert text_of(simulator.tenant.people["robin"]) == "Moving"
 
 

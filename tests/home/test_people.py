@@ -456,7 +456,7 @@ async def test_a_colleague_cannot_be_written(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     await async_add(hass, entry, "alex", alex)
-    with pytest.raises(ServiceValidationError, match="Alex Example is a colleague"):
+    with pytest.raises(ServiceValidationError, match="a colleague, can only be read"):
         await hass.services.async_call(
             DOMAIN, "clear_status_message", target={"entity_id": ALEX}, blocking=True
         )
