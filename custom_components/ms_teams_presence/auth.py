@@ -400,16 +400,17 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
     def _home_assistant_error(self, err: SignInError) -> Exception:
         """Return the error that Home Assistant's OAuth2 session acts upon.
 
-        Its constructors want to know the request; it has no secret in it.
+        Its constructors want to know the request and print it; it names no tenant.
         """
         if err.reason in _UNREACHABLE:
             return OAuth2TokenRequestConnectionError(domain=DOMAIN)
-        url = URL(self.registration.cloud.authority(self.registration.tenant))
+        url = URL(self.registration.cloud.login)
         request = RequestInfo(url, hdrs.METH_POST, CIMultiDictProxy(CIMultiDict()), url)
         kind = (
             OAuth2TokenRequestReauthError if err.needs_person else OAuth2TokenRequestTransientError
         )
-        return kind(domain=DOMAIN, request_info=request, message=err.reason)
+        number = f" AADSTS{err.number}" if err.number else ""
+        return kind(domain=DOMAIN, request_info=request, message=f"{err.reason}{number}")
 
     async def _async_run[T](self, job: Callable[[], T]) -> T:
         """Run a job with MSAL in the executor, bounded in time."""

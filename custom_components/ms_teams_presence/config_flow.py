@@ -63,6 +63,7 @@ from .const import (
     GUID,
     MAX_POLL_INTERVAL,
     MIN_POLL_INTERVAL,
+    ORGANIZATIONS,
     SIGN_IN_APPLICATION,
     SIGN_IN_BROWSER,
     SIGN_IN_DEVICE_CODE,
@@ -82,7 +83,6 @@ _NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE)
 # Authorities that let personal accounts in, which have no presence.
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
-_ORGANIZATIONS: Final = "organizations"
 
 _CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
 
@@ -147,11 +147,9 @@ def _invalid_fields(registration: Mapping[str, Any]) -> dict[str, str]:
         errors["base"] = "one_credential"
     if tenant in _PERSONAL_AUTHORITIES:
         errors[CONF_TENANT] = "personal_authority"
-    elif is_application and tenant == _ORGANIZATIONS:
+    elif is_application and tenant == ORGANIZATIONS:
         errors[CONF_TENANT] = "tenant_needed"
-    elif tenant != _ORGANIZATIONS and not (
-        GUID.fullmatch(tenant) or _DOMAIN_NAME.fullmatch(tenant)
-    ):
+    elif tenant != ORGANIZATIONS and not (GUID.fullmatch(tenant) or _DOMAIN_NAME.fullmatch(tenant)):
         errors[CONF_TENANT] = "tenant_invalid"
     if not GUID.fullmatch(registration[CONF_CLIENT_ID]):
         errors[CONF_CLIENT_ID] = "client_id_invalid"

@@ -20,6 +20,9 @@ CONF_OBJECT_ID: Final = "object_id"
 CONF_SIGN_IN: Final = "sign_in"
 CONF_TENANT: Final = "tenant"
 
+# The tenant of an app that several organisations share.
+ORGANIZATIONS: Final = "organizations"
+
 ACCESS_READ: Final = "read"
 ACCESS_READ_WRITE: Final = "read_write"
 

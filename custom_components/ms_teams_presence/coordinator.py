@@ -139,7 +139,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self.writable_ids = frozenset({self.me.id} if self.me else self.people)
         self.failures = 0
         self.last_poll: datetime | None = None
-        self.last_error = ""
+        self.last_failure: dict[str, Any] | None = None
+        """When a read failed last, and why; nothing in it tells who anybody is."""
         self._oauth = OAuth2Session(hass, entry, MicrosoftSignIn(hass, self.registration))
         self._client = PresenceClient(
             async_get_clientsession(hass), self.registration.cloud, self._async_token
@@ -173,6 +174,17 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return max(0, ceil(self._throttled_until - monotonic()))
 
     @property
+    def throttled_until(self) -> datetime | None:
+        """Return when Graph may be asked again, or None when it may be now."""
+        seconds = self.throttled_for
+        return dt_util.utcnow() + timedelta(seconds=seconds) if seconds else None
+
+    @property
+    def answers(self) -> dict[str, int]:
+        """Return how often Graph answered with each HTTP status since the account was loaded."""
+        return dict(self._client.answers)
+
+    @property
     def may_watch_others(self) -> bool:
         """Return whether the sign-in includes other people than the signed-in one."""
         return self.registration.colleagues or self.registration.is_application
@@ -204,6 +216,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self._seen = await self._async_read(started)
         except OAuth2TokenRequestReauthError as err:
             # The session has started a reauth flow; this marks the entities unavailable.
+            self._note_failure("sign_in_needed", err)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN, translation_key="sign_in_needed"
             ) from err
@@ -252,7 +265,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         # Assistant may start a poll just before Graph may be asked again.
         if not (isinstance(err, GraphThrottledError) and not err.retry_after):
             self.failures += 1
-            self.last_error = str(err)
+            self._note_failure(reason, err)
             self._me_due = started + self._my_interval(known.get(self.me.id) if self.me else None)
             self._colleagues_due = started + self._colleagues_interval()
         _LOGGER.debug("Poll failed (%d in a row): %s: %s", self.failures, reason, err)
@@ -269,6 +282,10 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             retry_after=self.throttled_for or None,
         ) from err
 
+    def _note_failure(self, reason: str, err: Exception) -> None:
+        """Keep why a read failed for who looks for it later."""
+        self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": str(err)}
+
     def _asked_for(self) -> list[str]:
         """Return whom to ask for; who has left may spoil a request and is asked for now and then."""
         return [
@@ -281,6 +298,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         """Return what is known of colleagues, for as long as failures are tolerated."""
         self._colleague_failures += 1
         reason, _ = self._explain(err)
+        self._note_failure(reason, err)
         if self._colleague_failures == _TOLERATED_FAILURES + 1:
             _LOGGER.warning("The presence of colleagues cannot be read: %s: %s", reason, err)
         if self._colleague_failures > _TOLERATED_FAILURES:

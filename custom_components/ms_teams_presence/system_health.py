@@ -6,7 +6,7 @@ from homeassistant.components import system_health
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
-from .const import CONF_CLOUD, DOMAIN
+from .const import CONF_CLOUD, CONF_SIGN_IN, DOMAIN
 from .coordinator import PresenceConfigEntry
 from .graph.clouds import CLOUDS
 
@@ -36,7 +36,11 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "accounts_loaded": len(loaded),
         "people": sum(len(coordinator.people) for coordinator in loaded),
         "last_poll": min(polls, default=None),
-        "throttled_for": max((coordinator.throttled_for for coordinator in loaded), default=0),
+        "throttled_until": max(
+            (until for coordinator in loaded if (until := coordinator.throttled_until)),
+            default=None,
+        ),
+        "sign_in_ways": ", ".join(sorted({entry.data[CONF_SIGN_IN] for entry in entries})),
     }
 
 

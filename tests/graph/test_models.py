@@ -192,7 +192,7 @@ def test_an_unknown_word_is_an_unknown_state(word: str) -> None:
 @pytest.fixture
 def _nothing_was_logged() -> None:
     """Forget which unknown words were logged already."""
-    models._report_unknown.cache_clear()  # noqa: SLF001
+    models._unknown_words.clear()  # noqa: SLF001
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
@@ -201,7 +201,7 @@ def test_an_unknown_word_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
         read(availability="Daydreaming")
         read(availability="Daydreaming")
     assert [record.getMessage() for record in caplog.records] == [
-        "Graph's availability 'daydreaming' is not known here and shown as unknown"
+        "Graph's availability 'Daydreaming' is not known here and shown as unknown"
     ]
 
 
@@ -212,6 +212,19 @@ def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFi
     (record,) = caplog.records
     assert len(record.getMessage()) < 120
     assert "\n" not in record.getMessage()
+
+
+@pytest.mark.usefixtures("_nothing_was_logged")
+def test_unknown_words_are_kept_for_the_diagnostics_as_far_as_there_is_room() -> None:
+    read(availability="Daydreaming", activity="Bus\ud83d")
+    assert models.unknown_words() == [
+        "activity 'Bus\\ud83d'",
+        "availability 'Daydreaming'",
+    ]
+
+    for number in range(100):
+        read(availability=f"Dream{number}")
+    assert len(models.unknown_words()) == 64
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")

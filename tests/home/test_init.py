@@ -1,4 +1,4 @@
-"""Coming and going: unload, reload, removal, diagnostics."""
+"""Coming and going: unload, reload, removal."""
 
 import subprocess
 import sys
@@ -8,16 +8,10 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
-from pytest_homeassistant_custom_component.common import get_system_health_info
-from pytest_homeassistant_custom_component.components.diagnostics import (
-    get_diagnostics_for_config_entry,
-)
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Simulator
-from tests.home.account import Account
 from tests.home.clock import HomeClock
 
 SELECT = "select.robin_example_preferred_presence"
@@ -78,48 +72,6 @@ async def test_the_actions_are_there_without_an_account(hass: HomeAssistant) -> 
         "set_status_message",
         "set_work_location",
     }
-
-
-async def test_diagnostics_help_and_give_nothing_away(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    account: Account,
-    simulator: Simulator,
-) -> None:
-    robin = simulator.tenant.people["robin"]
-    robin.set_status_message("Very private")
-    assert await async_setup_component(hass, "diagnostics", {})
-    entry = await account.async_sign_in()
-    diagnostics: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
-
-    assert diagnostics["entry"]["access"] == "read_write"
-    assert diagnostics["polls"]["failures_in_a_row"] == 0
-    assert diagnostics["people"][0]["presence"]["availability"] == "available"
-    text = str(diagnostics)
-    token = entry.data["token"]
-    for secret in (
-        token["access_token"],
-        token["refresh_token"],
-        robin.id,
-        robin.name,
-        robin.address,
-        simulator.tenant.id,
-        entry.data["client_id"],
-        "Very private",
-    ):
-        assert secret not in text
-
-
-async def test_system_health_tells_where_to_look(hass: HomeAssistant, account: Account) -> None:
-    assert await async_setup_component(hass, "system_health", {})
-    await account.async_sign_in()
-    await hass.async_block_till_done()
-    info = await get_system_health_info(hass, DOMAIN)
-    reachable = [await info.pop(key) for key in ("can_reach_sign_in", "can_reach_graph")]
-
-    assert reachable == ["ok", "ok"]
-    assert info.pop("last_poll") is not None
-    assert info == {"accounts": 1, "accounts_loaded": 1, "people": 1, "throttled_for": 0}
 
 
 def test_msal_is_not_imported_before_a_token_is_needed() -> None:

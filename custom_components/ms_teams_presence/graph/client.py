@@ -1,6 +1,7 @@
 """Every call to Microsoft Graph that this project makes; the only place with Graph's addresses."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -104,6 +105,8 @@ class PresenceClient:
         self._session = session
         self._root = f"{cloud.graph}/v1.0"
         self._token_provider = token_provider
+        self.answers: Counter[str] = Counter()
+        """How often Graph answered with each HTTP status, and how often not at all."""
         self._mine: tuple[bytes, Presence] | None = None
         self._others: dict[str, Presence] = {}
 
@@ -388,7 +391,9 @@ class PresenceClient:
             ) as response:
                 content = await _async_content(response)
         except (ClientError, TimeoutError, OSError) as err:
+            self.answers["none"] += 1
             raise GraphUnavailableError(code=type(err).__name__) from err
+        self.answers[str(response.status)] += 1
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
             return content
         raise _error(response, content)

@@ -11,7 +11,6 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
 import logging
 import re
 from typing import Final, Self
@@ -112,6 +111,10 @@ _CALLS: Final = frozenset({Activity.IN_A_CALL, Activity.IN_A_CONFERENCE_CALL, Ac
 # What Teams appends to a message that is to be shown to whoever writes to the person.
 _PIN: Final = "<pinnednote></pinnednote>"
 _PIN_PATTERN: Final = re.compile(r"<pinnednote>\s*</pinnednote>", re.IGNORECASE)
+# Words of Graph's that nobody here knows, each with its member: so many at most, of that length.
+_unknown_words: Final[set[tuple[str, str]]] = set()
+_MAX_UNKNOWN_WORDS: Final = 64
+_MAX_WORD: Final = 40
 # Teams writes "never" as the last days of this year.
 _NEVER: Final = 9999
 
@@ -274,14 +277,21 @@ def _word(value: object, member: str) -> tuple[Availability | None, Activity | N
     if word in _WORDS:
         return _WORDS[word]
     if word and word != "presenceunknown":
-        _report_unknown(member, word[:40])
+        # In ASCII and on one line, whatever it is: it goes into the log and the diagnostics.
+        _report_unknown(member, ascii(_text(value)[:_MAX_WORD]))
     return None, None
 
 
-@lru_cache(maxsize=64)
+def unknown_words() -> list[str]:
+    """Return the words of Graph's that are in no table, each after its member."""
+    return sorted(f"{member} {word}" for member, word in _unknown_words)
+
+
 def _report_unknown(member: str, word: str) -> None:
     """Say once that Graph has a word that is not in the table."""
-    _LOGGER.debug("Graph's %s %r is not known here and shown as unknown", member, word)
+    if (member, word) not in _unknown_words and len(_unknown_words) < _MAX_UNKNOWN_WORDS:
+        _unknown_words.add((member, word))
+        _LOGGER.debug("Graph's %s %s is not known here and shown as unknown", member, word)
 
 
 def _more_telling(activity: Activity | None, implied: Activity | None) -> Activity | None:
