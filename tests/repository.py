@@ -1,0 +1,53 @@
+"""Where things are in this repository, and how its files are read."""
+
+import ast
+from collections.abc import Iterator, Mapping
+import json
+from pathlib import Path
+from typing import Any
+
+from custom_components.ms_teams_presence.const import DOMAIN
+
+ROOT = Path(__file__).parents[1]
+INTEGRATION = ROOT / "custom_components" / DOMAIN
+SOURCES = sorted(INTEGRATION.rglob("*.py"))
+TRANSLATIONS = sorted((INTEGRATION / "translations").glob("*.json"))
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON file, in which no key may come twice."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        assert len(keys) == len(set(keys)), f"a key comes twice among {keys} in {path.name}"
+        return dict(pairs)
+
+    return json.loads(path.read_text(), object_pairs_hook=unique)
+
+
+def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Return every text of a tree and where it is."""
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            yield from leaves(value, f"{path}.{key}" if path else key)
+    else:
+        yield path, tree
+
+
+def literals(node: ast.AST) -> Iterator[str]:
+    """Return every string that is written out below a node, docstrings aside."""
+    docstrings = {
+        id(owner.body[0].value)
+        for owner in ast.walk(node)
+        if isinstance(owner, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and owner.body
+        and isinstance(owner.body[0], ast.Expr)
+    }
+    for child in ast.walk(node):
+        if (
+            isinstance(child, ast.Constant)
+            and isinstance(child.value, str)
+            and id(child) not in docstrings
+        ):
+            yield child.value

@@ -1,0 +1,214 @@
+"""Home Assistant's quality scale: every rule answered, and every answer shown where it can be seen.
+
+hassfest skips the quality scale of custom integrations, so this is where it is checked.
+"""
+
+import re
+import tomllib
+
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+
+from tests.repository import DOCUMENTS, INTEGRATION, ROOT, read_json
+
+# https://developers.home-assistant.io/docs/core/integration-quality-scale
+TIERS = {
+    "bronze": [
+        "action-setup",
+        "appropriate-polling",
+        "brands",
+        "common-modules",
+        "config-flow",
+        "config-flow-test-coverage",
+        "dependency-transparency",
+        "docs-actions",
+        "docs-conditions",
+        "docs-high-level-description",
+        "docs-installation-instructions",
+        "docs-removal-instructions",
+        "docs-triggers",
+        "entity-event-setup",
+        "entity-unique-id",
+        "has-entity-name",
+        "runtime-data",
+        "test-before-configure",
+        "test-before-setup",
+        "unique-config-entry",
+    ],
+    "silver": [
+        "action-exceptions",
+        "config-entry-unloading",
+        "docs-configuration-parameters",
+        "docs-installation-parameters",
+        "entity-unavailable",
+        "integration-owner",
+        "log-when-unavailable",
+        "parallel-updates",
+        "reauthentication-flow",
+        "test-coverage",
+    ],
+    "gold": [
+        "devices",
+        "diagnostics",
+        "discovery",
+        "discovery-update-info",
+        "docs-data-update",
+        "docs-examples",
+        "docs-known-limitations",
+        "docs-supported-devices",
+        "docs-supported-functions",
+        "docs-troubleshooting",
+        "docs-use-cases",
+        "dynamic-devices",
+        "entity-category",
+        "entity-device-class",
+        "entity-disabled-by-default",
+        "entity-translations",
+        "exception-translations",
+        "icon-translations",
+        "reconfiguration-flow",
+        "repair-issues",
+        "stale-devices",
+    ],
+    "platinum": ["async-dependency", "inject-websession", "strict-typing"],
+}
+RULES = {rule for rules in TIERS.values() for rule in rules}
+ANSWERS = load_yaml_dict(INTEGRATION / "quality_scale.yaml")["rules"]
+
+# The headings under which the README or a page of docs/ says what a rule wants to be said.
+SECTIONS = {
+    "docs-actions": ("Actions",),
+    "docs-configuration-parameters": ("Sign in",),
+    "docs-data-update": ("How and when it asks Microsoft",),
+    "docs-examples": ("Busy light",),
+    "docs-high-level-description": ("Microsoft Teams Presence for Home Assistant",),
+    "docs-installation-instructions": ("Install", "Register an app in Microsoft Entra"),
+    "docs-installation-parameters": ("Sign in",),
+    "docs-known-limitations": ("Limits",),
+    "docs-removal-instructions": ("Remove it",),
+    "docs-supported-functions": ("Entities",),
+    "docs-troubleshooting": ("Troubleshooting",),
+    "docs-use-cases": ("Microsoft Teams Presence for Home Assistant",),
+}
+# What a rule that is done leaves in the code: a file of the integration and what stands in it.
+CODE = {
+    "action-exceptions": ("services.py", r"raise _invalid\("),
+    "action-setup": (
+        "__init__.py",
+        r"async def async_setup\([^)]*\)[^:]*:\s+.*\s+async_setup_services",
+    ),
+    "appropriate-polling": ("coordinator.py", r"update_interval"),
+    "common-modules": ("entity.py", r"CoordinatorEntity\["),
+    "config-entry-unloading": ("__init__.py", r"async def async_unload_entry"),
+    "config-flow": ("config_flow.py", r"async def async_step_user"),
+    "devices": ("entity.py", r"DeviceInfo\("),
+    "diagnostics": ("diagnostics.py", r"async def async_get_config_entry_diagnostics"),
+    "dynamic-devices": ("config_flow.py", r"async_get_supported_subentry_types"),
+    "entity-device-class": ("sensor.py", r"device_class=SensorDeviceClass\."),
+    "entity-disabled-by-default": ("entity.py", r"_attr_entity_registry_enabled_default"),
+    "entity-translations": ("entity.py", r"_attr_translation_key"),
+    "entity-unavailable": ("entity.py", r"def available"),
+    "entity-unique-id": ("entity.py", r"_attr_unique_id"),
+    "exception-translations": ("services.py", r"translation_domain=DOMAIN"),
+    "has-entity-name": ("entity.py", r"_attr_has_entity_name = True"),
+    "icon-translations": ("icons.json", r'"default": "mdi:'),
+    "inject-websession": ("coordinator.py", r"async_get_clientsession\(hass\)"),
+    "log-when-unavailable": ("coordinator.py", r"raise UpdateFailed\("),
+    "reauthentication-flow": ("config_flow.py", r"async def async_step_reauth\("),
+    "reconfiguration-flow": ("config_flow.py", r"async def async_step_reconfigure"),
+    "repair-issues": ("repairs.py", r"async def async_create_fix_flow"),
+    "runtime-data": ("__init__.py", r"entry\.runtime_data = "),
+    "stale-devices": ("repairs.py", r"async_remove_subentry"),
+    "test-before-configure": ("config_flow.py", r"PresenceClient\("),
+    "test-before-setup": ("__init__.py", r"async_config_entry_first_refresh"),
+    "unique-config-entry": ("config_flow.py", r"_abort_if_unique_id_configured\(\)"),
+}
+# Those that tests of their own below look at.
+SHOWN_BELOW = {
+    "brands",
+    "config-flow-test-coverage",
+    "dependency-transparency",
+    "integration-owner",
+    "parallel-updates",
+    "strict-typing",
+    "test-coverage",
+}
+
+
+def is_done(rule: str) -> bool:
+    """Return whether a rule is answered with done."""
+    answer = ANSWERS[rule]
+    return "done" in (answer, isinstance(answer, dict) and answer["status"])
+
+
+def sections() -> dict[str, str]:
+    """Return the text below every heading of the documents, examples and deeper headings included."""
+    found: dict[str, str] = {}
+    for document in DOCUMENTS:
+        text = re.sub(
+            r"^```.*?^```", "(example)", document.read_text(), flags=re.MULTILINE | re.DOTALL
+        )
+        for heading in re.finditer(r"^(#+) (.+)$", text, re.MULTILINE):
+            rest = text[heading.end() :]
+            end = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
+            found[heading[2]] = rest[: end.start() if end else None].strip()
+    return found
+
+
+def test_every_rule_is_answered() -> None:
+    assert len(RULES) == 54
+    assert list(ANSWERS) == [rule for tier in TIERS.values() for rule in sorted(tier)]
+    for rule, answer in ANSWERS.items():
+        if answer != "done":
+            assert answer.keys() == {"status", "comment"}, rule
+            assert answer["status"] in {"done", "exempt"}, rule
+            assert len(answer["comment"].split()) >= 5, rule
+
+
+def test_every_rule_that_is_done_is_shown_somewhere() -> None:
+    shown = SECTIONS.keys() | CODE.keys() | SHOWN_BELOW
+    assert {rule for rule in RULES if is_done(rule)} == shown
+
+
+@pytest.mark.parametrize("rule", CODE)
+def test_the_code_has_what_a_rule_asks_for(rule: str) -> None:
+    name, pattern = CODE[rule]
+    assert re.search(pattern, (INTEGRATION / name).read_text())
+
+
+@pytest.mark.parametrize("rule", SECTIONS)
+def test_the_documents_have_the_section_a_rule_asks_for(rule: str) -> None:
+    found = sections()
+    for heading in SECTIONS[rule]:
+        assert len(found[heading].split()) >= 10, heading
+
+
+def test_what_is_exempt_for_being_absent_is_absent() -> None:
+    for rule, name in {"docs-triggers": "triggers", "docs-conditions": "conditions"}.items():
+        assert is_done(rule) == (INTEGRATION / f"{name}.yaml").exists(), rule
+
+
+def test_every_platform_says_how_many_updates_may_run_at_once() -> None:
+    for platform in ("binary_sensor", "select", "sensor", "text"):
+        source = (INTEGRATION / f"{platform}.py").read_text()
+        assert re.search(r"^PARALLEL_UPDATES: Final = \d$", source, re.MULTILINE), platform
+
+
+def test_types_are_strict() -> None:
+    assert (INTEGRATION / "py.typed").exists()
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert mypy["strict"] is True
+    assert "custom_components" in mypy["files"]
+
+
+def test_everything_has_to_be_covered() -> None:
+    coverage = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]
+    assert coverage["run"] == {"branch": True, "source": ["custom_components"]}
+    assert coverage["report"]["fail_under"] == 100
+
+
+def test_the_manifest_names_an_owner_and_what_is_required() -> None:
+    manifest = read_json(INTEGRATION / "manifest.json")
+    assert manifest["codeowners"]
+    assert len(manifest["requirements"]) == 1
+    assert (INTEGRATION / "brand/icon.png").exists()

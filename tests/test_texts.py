@@ -1,0 +1,188 @@
+"""Every text that the code asks for is there, and every text that is there is asked for."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+import importlib
+import re
+from typing import Any
+
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+
+from custom_components.ms_teams_presence import auth, coordinator
+from tests.repository import INTEGRATION, ROOT, SOURCES, leaves, literals, read_json
+
+# Sections of the translations, by the module that shows them.
+FLOWS = {
+    "auth": ("config",),
+    "config_flow": ("config", "options"),
+    "people_flow": ("config_subentries.person",),
+    "repairs": ("issues.*.fix_flow",),
+}
+# Parameters whose value names a text, and what the text is within a flow.
+OF_A_FLOW = {
+    "menu_options": "step",
+    "next_step_id": "step",
+    "progress_action": "progress",
+    "reason": "abort",
+    "step_id": "step",
+}
+# The same outside flows.
+OF_THE_WHOLE = {"translation_key": ("exceptions", "issues", "selector", "entity.*")}
+# Functions whose first argument names a text.
+FIRST_ARGUMENT = {"SignInError": "config.error", "_invalid": "exceptions"}
+# Tables whose values name texts, by their names in the modules.
+TABLES = {
+    "config.error": ((auth, "_REASON_OF_NUMBER"), (auth, "_REASON_OF_ERROR")),
+    "config_subentries.person.error": ((coordinator, "_REASON_OF_ERROR"),),
+    "exceptions": ((coordinator, "_REASON_OF_ERROR"),),
+}
+# Steps that show nothing of their own: one only goes on, the other's text is that of its progress.
+UNSEEN = {"device_code_done", "wait_for_device_code"}
+# Sections of which every name is one that the code knows.
+KNOWN_TO_THE_CODE = (
+    *(
+        f"{flow}.{kind}"
+        for flow in ("config", "config_subentries.person", "options", "issues.*.fix_flow")
+        for kind in ("abort", "error", "progress", "step", "step.*.data", "step.*.menu_options")
+    ),
+    "config_subentries",
+    "config_subentries.person.initiate_flow",
+    "entity.*.*.state_attributes",
+    "exceptions",
+    "issues",
+    "selector",
+    "selector.*.options",
+    "system_health.info",
+)
+# Home Assistant itself aborts with it.
+NOT_OURS = {"already_configured"}
+
+
+def find(tree: Any, path: str) -> dict[str, Any]:
+    """Return a section, or all sections that a path with a star means."""
+    name, _, rest = path.partition(".")
+    if not path:
+        return dict(tree)
+    found = tree.values() if name == "*" else [tree.get(name, {})]
+    return {key: value for branch in found for key, value in find(branch, rest).items()}
+
+
+def named_by_call(call: ast.Call, module: str) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
+    """Return every argument of a call that names a text, and the sections it may be in."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    if name in FIRST_ARGUMENT and call.args:
+        yield (FIRST_ARGUMENT[name],), call.args[0]
+    for keyword in call.keywords:
+        if keyword.arg in OF_THE_WHOLE:
+            yield OF_THE_WHOLE[keyword.arg], keyword.value
+        elif keyword.arg in OF_A_FLOW and module in FLOWS:
+            kind = OF_A_FLOW[keyword.arg]
+            yield tuple(f"{flow}.{kind}" for flow in FLOWS[module]), keyword.value
+
+
+def named_as_error(node: ast.AST) -> Iterator[ast.AST]:
+    """Return what a form is given as an error: `errors[field] = ...` and `{"base": ...}`."""
+    if isinstance(node, ast.Assign):
+        target = node.targets[0]
+        if isinstance(target, ast.Subscript) and getattr(target.value, "id", "") == "errors":
+            yield node.value
+    elif isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value == "base":
+                yield value
+
+
+def named_by(source: ast.Module, module: str) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
+    """Return every place of a module that names a text, and the sections it may be in."""
+    for node in ast.walk(source):
+        if isinstance(node, ast.Call):
+            yield from named_by_call(node, module)
+        for value in named_as_error(node) if module in FLOWS else ():
+            yield tuple(f"{flow}.error" for flow in FLOWS[module]), value
+
+
+def value_of(node: ast.AST, module: Any) -> Iterator[str]:
+    """Return the strings that an expression of a module may be: written out, or by their names."""
+    if isinstance(node, ast.Constant):
+        yield from [node.value] if isinstance(node.value, str) else []
+    elif isinstance(node, ast.Name) and node.id.isupper():
+        value = getattr(module, node.id)
+        yield from [value] if isinstance(value, str) else value
+    else:
+        parts = (
+            [node.body, node.orelse]
+            if isinstance(node, ast.IfExp)
+            else [*ast.iter_child_nodes(node)]
+        )
+        for part in parts:
+            yield from value_of(part, module)
+
+
+@pytest.fixture(name="english", scope="module")
+def english_fixture() -> dict[str, Any]:
+    """Return the English texts."""
+    english: dict[str, Any] = read_json(INTEGRATION / "translations/en.json")
+    return english
+
+
+def sources() -> Iterator[tuple[Any, ast.Module]]:
+    """Return every module of the integration, imported and parsed."""
+    for path in SOURCES:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        yield importlib.import_module(name), ast.parse(path.read_text())
+
+
+def test_every_text_that_the_code_names_exists(english: dict[str, Any]) -> None:
+    named: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for module, source in sources():
+        for sections, node in named_by(source, module.__name__.rpartition(".")[2]):
+            named[sections].update(value_of(node, module))
+    for section, tables in TABLES.items():
+        named[section,].update(*(getattr(module, name).values() for module, name in tables))
+
+    missing = {
+        sections: absent
+        for sections, keys in named.items()
+        if (absent := keys - UNSEEN - {key for path in sections for key in find(english, path)})
+    }
+    assert missing == {}
+    # What the walk has to come across, so that it can't pass by seeing nothing.
+    assert {"config.error", "exceptions"} <= {path for paths in named for path in paths}
+    assert {"user", "reauth_confirm"} <= named["config.step", "options.step"]
+    assert {"wrong_account"} <= named["config.abort", "options.abort"]
+
+
+def test_every_text_that_exists_is_used(english: dict[str, Any]) -> None:
+    actions = load_yaml_dict(INTEGRATION / "services.yaml")
+    known = {text for _, text in leaves(actions) if isinstance(text, str)}
+    for module, source in sources():
+        known.update(value for value in vars(module).values() if isinstance(value, str))
+        known.update(literals(source))
+        known.update(
+            node.name.removeprefix("async_step_")
+            for node in ast.walk(source)
+            if isinstance(node, ast.AsyncFunctionDef)
+        )
+
+    unused = {
+        path: absent
+        for path in KNOWN_TO_THE_CODE
+        if (absent := find(english, path).keys() - known - NOT_OURS)
+    }
+    assert unused == {}
+
+
+def test_every_refusal_fills_the_gaps_of_its_sentence(english: dict[str, Any]) -> None:
+    checked = 0
+    for module, source in sources():
+        for node in ast.walk(source):
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "_invalid":
+                continue
+            given = {keyword.arg for keyword in node.keywords}
+            for key in value_of(node.args[0], module):
+                message = english["exceptions"][key]["message"]
+                assert set(re.findall(r"\{(\w+)\}", message)) == given, key
+                checked += 1
+    assert checked
