@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 import logging
 import re
+import secrets
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, override
 import warnings
@@ -96,7 +97,7 @@ _REASON_OF_NUMBER: Final[dict[int, str]] = {
         "session_ended": (50132, 50133, 50173, 70008, 70043, 700082, 700084),
         "spa_platform": (9002327,),
         "tenant_not_found": (90002, 900023),
-        "try_again": (54005, 50134, 90120),
+        "try_again": (54005, 50134, 90120, 501481),
         "wrong_cloud": (90038,),
         "wrong_tenant": (50194, 700005, 9001023, 90124, 90130),
     }.items()
@@ -277,12 +278,19 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         self._hass = hass
         self.registration = registration
         self._code_flow: msal.Result = {}
+        self._state: dict[str, str] = {}
 
     @override
     async def async_generate_authorize_url(self, flow_id: str) -> str:
-        """Return Microsoft's sign-in page, with PKCE and Home Assistant's signed state."""
+        """Return Microsoft's sign-in page, with PKCE and a signed state of its own."""
         redirect_uri = redirect_address(self._hass)
-        state = _encode_jwt(self._hass, {"flow_id": flow_id, "redirect_uri": redirect_uri})
+        # Without a number of its own, the state of an earlier attempt would be the same.
+        self._state = {
+            "flow_id": flow_id,
+            "redirect_uri": redirect_uri,
+            "nonce": secrets.token_urlsafe(16),
+        }
+        state = _encode_jwt(self._hass, self._state)
 
         def initiate() -> msal.Result:
             return _application(self.registration).initiate_auth_code_flow(
@@ -293,14 +301,23 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
             )
 
         self._code_flow = await self._async_run(initiate)
+        return self.page
+
+    @property
+    def page(self) -> str:
+        """Return Microsoft's sign-in page that was generated last."""
         return str(self._code_flow["auth_uri"])
+
+    def is_answered_by(self, external_data: Mapping[str, Any]) -> bool:
+        """Return whether an answer belongs to the page that was generated last."""
+        return bool(self._state) and external_data.get("state") == self._state
 
     @override
     async def async_resolve_external_data(self, external_data: Any) -> dict[str, Any]:
         """Exchange the code that came back for tokens.
 
-        Home Assistant has verified the state's signature and found the flow by it; MSAL, which
-        wants to see the same state again, is given the one it sent.
+        Home Assistant has verified the state's signature and found the flow by it, and the flow
+        has compared its content; MSAL, which wants to see the state that it sent, is given that.
         """
         answer = {"code": external_data["code"], "state": str(self._code_flow["state"])}
         result = await self._async_run(

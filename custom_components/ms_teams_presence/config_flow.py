@@ -257,8 +257,15 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
 
     @override
     async def async_step_auth(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Wait for the browser to come back, and say meanwhile what helps where it does not."""
-        result = await super().async_step_auth(user_input)
+        """Wait for the browser to come back, and say meanwhile what helps where it does not.
+
+        What answers another page than the one that is open, such as that of an earlier attempt,
+        changes nothing.
+        """
+        if user_input is not None and not self._microsoft.is_answered_by(user_input):
+            result = self.async_external_step(step_id="auth", url=self._microsoft.page)
+        else:
+            result = await super().async_step_auth(user_input)
         if result["type"] is FlowResultType.EXTERNAL_STEP:
             result["description_placeholders"] = self._placeholders()
         return result
@@ -268,6 +275,9 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Exchange the code for tokens."""
+        if user_input:
+            # The browser's page was loaded twice; whoever adds the account goes on from here.
+            return self.async_external_step_done(next_step_id="creation")
         try:
             return await super().async_step_creation(user_input)
         except SignInError as err:
