@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from custom_components.ms_teams_presence.const import DOMAIN
+from tests.documents import ROOT
 
-ROOT = Path(__file__).parents[1]
 INTEGRATION = ROOT / "custom_components" / DOMAIN
 SOURCES = sorted(INTEGRATION.rglob("*.py"))
 TRANSLATIONS = sorted((INTEGRATION / "translations").glob("*.json"))
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def read_json(path: Path) -> Any:

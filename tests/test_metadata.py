@@ -17,7 +17,9 @@ import voluptuous as vol
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.services import ACTIONS, async_setup_services
-from tests.repository import INTEGRATION, ROOT, TRANSLATIONS, leaves, read_json
+from scripts.live.demo import USUAL_PORTS
+from tests.documents import ROOT
+from tests.repository import INTEGRATION, TRANSLATIONS, leaves, read_json
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 # Pinned, or Home Assistant's and HACS's own checks, which are followed as they move.
@@ -327,3 +329,42 @@ def test_links_in_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
             if not re.match(r"[a-z]+:", target):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_bug_form_names_what_people_saw(english: dict[str, Any]) -> None:
+    form = load_yaml_dict(ROOT / ".github/ISSUE_TEMPLATE/bug.yml")
+    asked = {part["id"]: part for part in form["body"] if "id" in part}
+    options = {name: part["attributes"].get("options") for name, part in asked.items()}
+
+    ways = list(english["config"]["step"]["user"]["menu_options"].values())
+    assert options["sign-in"][: len(ways)] == ways
+    assert options["cloud"] == list(english["selector"]["cloud"]["options"].values())
+    assert {name for name, part in asked.items() if part.get("validations")} >= {
+        "version",
+        "home-assistant",
+        "diagnostics",
+        "seen",
+    }
+
+
+def test_the_container_makes_every_environment_and_shows_the_demo() -> None:
+    container = read_json(ROOT / ".devcontainer/devcontainer.json")
+    homes = [
+        group
+        for group in tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+        if group.startswith("home-")
+    ]
+
+    made = re.findall(r"scripts/setup ([\w-]+)", container["postCreateCommand"])
+    assert made == homes
+    # The third is for programs only: sign-in and Graph with TLS.
+    assert container["forwardPorts"] == list(USUAL_PORTS[:2])
+    assert container["portsAttributes"].keys() == {str(port) for port in USUAL_PORTS[:2]}
+
+
+def test_what_contributing_says_to_run_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"\b(?:scripts|tests|docs|custom_components|\.ci)/[\w./-]+\w", text))
+
+    assert {"scripts/setup", "scripts/demo", "scripts/lint", "scripts/test"} <= named
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -3,13 +3,15 @@
 hassfest skips the quality scale of custom integrations, so this is where it is checked.
 """
 
+from collections import defaultdict
 import re
 import tomllib
 
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from tests.repository import DOCUMENTS, INTEGRATION, ROOT, read_json
+from tests.documents import DOCUMENTS, ROOT, prose
+from tests.repository import INTEGRATION, read_json
 
 # https://developers.home-assistant.io/docs/core/integration-quality-scale
 TIERS = {
@@ -75,14 +77,14 @@ TIERS = {
 RULES = {rule for rules in TIERS.values() for rule in rules}
 ANSWERS = load_yaml_dict(INTEGRATION / "quality_scale.yaml")["rules"]
 
-# The headings under which the README or a page of docs/ says what a rule wants to be said.
+# The headings under which some document says what a rule wants to be said.
 SECTIONS = {
     "docs-actions": ("Actions",),
     "docs-configuration-parameters": ("Sign in",),
     "docs-data-update": ("How and when it asks Microsoft",),
-    "docs-examples": ("Busy light",),
+    "docs-examples": ("Blueprints", "Your own"),
     "docs-high-level-description": ("Microsoft Teams Presence for Home Assistant",),
-    "docs-installation-instructions": ("Install", "Register an app in Microsoft Entra"),
+    "docs-installation-instructions": ("Install",),
     "docs-installation-parameters": ("Sign in",),
     "docs-known-limitations": ("Limits",),
     "docs-removal-instructions": ("Remove it",),
@@ -142,16 +144,13 @@ def is_done(rule: str) -> bool:
 
 
 def sections() -> dict[str, str]:
-    """Return the text below every heading of the documents, examples and deeper headings included."""
-    found: dict[str, str] = {}
-    for document in DOCUMENTS:
-        text = re.sub(
-            r"^```.*?^```", "(example)", document.read_text(), flags=re.MULTILINE | re.DOTALL
-        )
+    """Return what stands below every heading of the documents, deeper headings included."""
+    found: dict[str, str] = defaultdict(str)
+    for text in map(prose, DOCUMENTS):
         for heading in re.finditer(r"^(#+) (.+)$", text, re.MULTILINE):
             rest = text[heading.end() :]
             end = re.search(rf"^#{{1,{len(heading[1])}}} ", rest, re.MULTILINE)
-            found[heading[2]] = rest[: end.start() if end else None].strip()
+            found[heading[2]] += rest[: end.start() if end else None]
     return found
 
 

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.repository import INTEGRATION, ROOT, read_json
+from tests.documents import ROOT
+from tests.repository import INTEGRATION, read_json
 
 VERSION = read_json(INTEGRATION / "manifest.json")["version"]
 

@@ -11,7 +11,8 @@ from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 from custom_components.ms_teams_presence import auth, coordinator
-from tests.repository import INTEGRATION, ROOT, SOURCES, leaves, literals, read_json
+from tests.documents import ROOT
+from tests.repository import INTEGRATION, SOURCES, leaves, literals, read_json
 
 # Sections of the translations, by the module that shows them.
 FLOWS = {

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Coroutine
 import contextlib
 from dataclasses import dataclass
 import fcntl
+import os
 from pathlib import Path
 import shutil
 import signal
 from string import Template
+import sys
 import tempfile
 from typing import Final
 
@@ -130,6 +132,8 @@ async def show(state: Path) -> None:
             asyncio.create_task(demo.home.wait()),
             asyncio.create_task(demo.microsoft.wait()),
         }
+        if has_keyboard():
+            ended.add(asyncio.create_task(restart_on_enter(demo.home)))
         try:
             done, _ = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -139,8 +143,37 @@ async def show(state: Path) -> None:
                 task.cancel()
 
 
+def has_keyboard() -> bool:
+    """Tell whether somebody at a terminal can press keys that reach us."""
+    return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+
+
+async def restart_on_enter(home: Home) -> None:
+    """Restart Home Assistant whenever Enter is pressed, so that it runs the code as it is now."""
+    loop = asyncio.get_running_loop()
+    pressed = asyncio.Event()
+
+    def read() -> None:
+        if sys.stdin.readline():
+            pressed.set()
+        else:
+            loop.remove_reader(sys.stdin)
+
+    loop.add_reader(sys.stdin, read)
+    try:
+        while True:
+            await pressed.wait()
+            say("Restarting Home Assistant")
+            await home.restart()
+            pressed.clear()
+            say("Home Assistant runs the code as it is now")
+    finally:
+        loop.remove_reader(sys.stdin)
+
+
 def introduction(demo: Demo) -> str:
     """Return what to click."""
+    keys = "Press Enter to run changed code, " if has_keyboard() else "Press "
     return f"""
   Home Assistant     {demo.home.url}   (no password; elsewhere robin / robin)
   Simulated Teams    {demo.microsoft.url}   (also in Home Assistant's sidebar)
@@ -155,7 +188,7 @@ def introduction(demo: Demo) -> str:
       Tenant     {TENANT_DOMAIN}
       Client ID  {PUBLIC_CLIENT_ID}
 
-  Press Ctrl-C to stop.
+  {keys}Ctrl-C to stop.
 """
 
 

@@ -150,6 +150,8 @@ class Home:
 
     async def restart(self) -> None:
         """Let Home Assistant restart itself, as from its menu; the log goes on."""
+        # What was signed in at the start is good for half an hour only.
+        await self._sign_in()
         await self.act("homeassistant.restart")
 
         async def gone() -> bool:

@@ -20,6 +20,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.graph.clouds import Cloud
+from tests.documents import ROOT
 from tests.home.account import Account
 from tests.home.github import REPOSITORY, REPOSITORY_ID, GitHub, Tagged
 from tests.home.states import state
@@ -29,7 +30,6 @@ profiles = pytest.importorskip(
     reason="the Marketplace is part of Home Assistant since 2026.11",
 )
 
-ROOT = Path(__file__).parents[2]
 PACKAGE = "custom_components"
 
 type Ask = Callable[..., Awaitable[Any]]
