@@ -1,0 +1,445 @@
+"""The do-not-disturb blueprint, as an automation of Home Assistant with players and a memory."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from hashlib import md5
+from typing import Any, override
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.media_player import (
+    MediaPlayerEntity,
+    MediaPlayerEntityFeature,
+    MediaPlayerState,
+)
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import setup_test_component_platform
+
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person
+from tests.home.blueprints import House, install, read
+
+MARA = "sensor.mara_activity"
+KIM = "sensor.kim_activity"
+ROBIN = "sensor.robin_example_activity"
+RADIO = "media_player.radio"
+HALL = "media_player.hall"
+MEMORY = "input_text.memory"
+HOLD = "input_boolean.hold"
+
+PLAYING = MediaPlayerState.PLAYING
+PAUSED = MediaPlayerState.PAUSED
+
+
+class Player(MediaPlayerEntity):
+    """A player that does what it is told and writes down what that was."""
+
+    _attr_should_poll = False
+    _attr_supported_features = (
+        MediaPlayerEntityFeature.PAUSE
+        | MediaPlayerEntityFeature.PLAY
+        | MediaPlayerEntityFeature.VOLUME_MUTE
+        | MediaPlayerEntityFeature.VOLUME_SET
+    )
+
+    def __init__(self, name: str) -> None:
+        """Make a player that plays at half its volume."""
+        self._attr_name = name
+        self._attr_state = PLAYING
+        self._attr_is_volume_muted = False
+        self._attr_volume_level = 0.5
+        self.orders: list[str] = []
+
+    @override
+    async def async_media_pause(self) -> None:
+        """Stop for a while."""
+        self.orders.append("pause")
+        self.show(state=PAUSED)
+
+    @override
+    async def async_media_play(self) -> None:
+        """Go on."""
+        self.orders.append("play")
+        self.show(state=PLAYING)
+
+    @override
+    async def async_mute_volume(self, mute: bool) -> None:
+        """Be silent, or no longer."""
+        self.orders.append("mute" if mute else "unmute")
+        self.show(is_volume_muted=mute)
+
+    @override
+    async def async_set_volume_level(self, volume: float) -> None:
+        """Be louder or quieter."""
+        self.orders.append(f"{volume:.0%}")
+        self.show(volume_level=volume)
+
+    def show(self, **changes: Any) -> None:
+        """Change, by an order or by a hand."""
+        for name, value in changes.items():
+            setattr(self, f"_attr_{name}", value)
+        if self.hass:
+            self.async_write_ha_state()
+
+
+@dataclass
+class Flat(House):
+    """A flat with a radio, a speaker in the hall, and two people."""
+
+    blueprint: str = "do_not_disturb"
+    radio: Player = field(default_factory=lambda: Player("Radio"))
+    hall: Player = field(default_factory=lambda: Player("Hall"))
+
+    async def prepare(self, memory: dict[str, Any] | None = None) -> None:
+        """Bring the players, the helpers and the people, but no automation yet."""
+        setup_test_component_platform(self.hass, "media_player", [self.radio, self.hall])
+        for person in (MARA, KIM):
+            await self.shows(person, "available")
+        for domain, config in (
+            ("homeassistant", {}),
+            ("media_player", {"platform": "test"}),
+            ("input_text", {"memory": memory}),
+            ("input_boolean", {"hold": {}}),
+        ):
+            assert await async_setup_component(self.hass, domain, {domain: config})
+        await self.hass.async_block_till_done()
+
+    @override
+    def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
+        """Return the automation for Mara, with what the inputs choose."""
+        return super().config({"activity_sensor": MARA, "memory": MEMORY, **inputs})
+
+    async def call(self) -> None:
+        """Let Mara join a call."""
+        await self.shows(MARA, "in_a_call")
+
+    async def hang_up(self) -> None:
+        """Let Mara leave the call, and the wait pass."""
+        await self.shows(MARA, "available")
+        await self.later(11)
+
+    async def come_back(self, activity: str, **attributes: object) -> None:
+        """Live through a start of Home Assistant after it was stopped in a call."""
+        self.radio.show(state=PAUSED, volume_level=0.1)
+        self.hall.show(is_volume_muted=True)
+        await self.prepare()
+        # Home Assistant keeps the helpers.
+        await self.act("input_text.set_value", entity_id=MEMORY, value=REMEMBERED)
+        await self.act("input_boolean.turn_on", entity_id=HOLD)
+        await self.shows(MARA, activity, **attributes)
+        await self.restart(**ALL)
+
+
+ALL: dict[str, object] = {
+    "paused_players": [RADIO],
+    "muted_players": [HALL],
+    "lowered_players": [RADIO],
+    "hold": HOLD,
+}
+
+
+def remembered(*notes: tuple[str, str, str]) -> str:
+    """Return what the memory says in a call: a letter, an entity and a volume for each note."""
+    words = [
+        letter + md5(entity.encode(), usedforsecurity=False).hexdigest()[:4] + volume
+        for letter, entity, volume in notes
+    ]
+    return " ".join(["call", *words])
+
+
+REMEMBERED = remembered(("p", RADIO, ""), ("m", HALL, ""), ("v", RADIO, "=50"), ("h", HOLD, ""))
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    return install(hass_tmp_config_dir)
+
+
+@pytest.fixture
+async def empty(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[Flat]:
+    """Return a flat that is not prepared, and see to it that nothing in it keeps running."""
+    flat = Flat(hass, freezer)
+    yield flat
+    await flat.leave()
+
+
+@pytest.fixture
+async def flat(empty: Flat) -> Flat:
+    """Return a flat that is ready for its automation."""
+    await empty.prepare()
+    return empty
+
+
+def test_only_people_and_a_memory_are_asked_for() -> None:
+    inputs = read("do_not_disturb").inputs
+    assert {name for name, value in inputs.items() if "default" not in value} == {
+        "activity_sensor",
+        "memory",
+    }
+
+
+async def test_call_makes_the_flat_quiet_and_its_end_undoes_it(flat: Flat) -> None:
+    await flat.automate(**ALL)
+    await flat.call()
+    assert flat.radio.orders == ["pause", "10%"]
+    assert flat.hall.orders == ["mute"]
+    assert flat.is_on(HOLD)
+    assert flat.state(MEMORY).state == REMEMBERED
+    await flat.hang_up()
+    assert flat.radio.orders == ["pause", "10%", "50%", "play"]
+    assert flat.hall.orders == ["mute", "unmute"]
+    assert not flat.is_on(HOLD)
+    assert flat.state(MEMORY).state == ""
+
+
+@pytest.mark.parametrize(
+    ("choice", "radio", "hold"),
+    [
+        ("paused_players", ["pause", "play"], [STATE_OFF]),
+        ("muted_players", ["mute", "unmute"], [STATE_OFF]),
+        ("lowered_players", ["10%", "50%"], [STATE_OFF]),
+        ("hold", [], [STATE_ON, STATE_OFF]),
+        ("volume", [], [STATE_OFF]),
+    ],
+)
+async def test_each_part_works_alone(
+    flat: Flat, choice: str, radio: list[str], hold: list[str]
+) -> None:
+    await flat.automate(**{choice: {"hold": [HOLD], "volume": 10}.get(choice, [RADIO])})
+    await flat.call()
+    assert flat.state(HOLD).state == hold[0]
+    await flat.hang_up()
+    assert flat.state(HOLD).state == hold[-1]
+    assert flat.radio.orders == radio
+    assert flat.hall.orders == []
+
+
+async def test_activities_are_chosen(flat: Flat) -> None:
+    await flat.automate(**ALL, shown_activities=["in_a_meeting"])
+    await flat.call()
+    assert flat.hall.orders == []
+    await flat.shows(MARA, "in_a_meeting")
+    assert flat.hall.orders == ["mute"]
+
+
+@pytest.mark.parametrize("state", [PAUSED, MediaPlayerState.IDLE, MediaPlayerState.OFF])
+async def test_what_does_not_play_is_not_started(flat: Flat, state: MediaPlayerState) -> None:
+    flat.radio.show(state=state)
+    await flat.automate(paused_players=[RADIO])
+    await flat.call()
+    await flat.hang_up()
+    assert flat.radio.orders == []
+
+
+async def test_what_was_muted_or_quiet_or_held_before_stays_so(flat: Flat) -> None:
+    flat.hall.show(is_volume_muted=True)
+    flat.radio.show(volume_level=0.05)
+    await flat.act("input_boolean.turn_on", entity_id=HOLD)
+    await flat.automate(muted_players=[HALL], lowered_players=[RADIO], hold=[HOLD])
+    await flat.call()
+    await flat.hang_up()
+    assert flat.hall.orders == flat.radio.orders == []
+    assert flat.is_on(HOLD)
+
+
+async def test_what_is_changed_by_hand_in_the_call_stays_so(flat: Flat) -> None:
+    await flat.automate(**ALL)
+    await flat.call()
+    flat.radio.show(state=PLAYING, volume_level=0.3)
+    await flat.shows(MARA, "presenting")
+    await flat.hang_up()
+    assert flat.radio.orders == ["pause", "10%"]
+
+
+async def test_music_that_was_stopped_in_the_call_is_not_started(flat: Flat) -> None:
+    await flat.automate(paused_players=[RADIO])
+    await flat.call()
+    flat.radio.show(state=MediaPlayerState.IDLE)
+    await flat.hang_up()
+    assert flat.radio.orders == ["pause"]
+
+
+async def test_silence_is_a_volume_too(flat: Flat) -> None:
+    await flat.automate(lowered_players=[RADIO], volume=0)
+    await flat.call()
+    await flat.hang_up()
+    assert flat.radio.orders == ["0%", "50%"]
+
+
+async def test_call_that_turns_into_another_makes_no_noise_between(flat: Flat) -> None:
+    await flat.automate(**ALL)
+    await flat.call()
+    await flat.shows(MARA, "available")
+    await flat.later(8)
+    await flat.shows(MARA, "presenting")
+    await flat.later(60)
+    assert flat.hall.orders == ["mute"]
+    await flat.shows(MARA, "available")
+    await flat.later(8)
+    await flat.shows(MARA, "away")
+    await flat.later(2)
+    assert flat.hall.orders == ["mute", "unmute"]
+
+
+async def test_last_of_several_people_ends_the_quiet(flat: Flat) -> None:
+    await flat.automate(**ALL | {"activity_sensor": [MARA, KIM]})
+    await flat.call()
+    await flat.shows(KIM, "in_a_call")
+    await flat.hang_up()
+    assert flat.hall.orders == ["mute"]
+    await flat.shows(KIM, "available")
+    await flat.later(11)
+    assert flat.hall.orders == ["mute", "unmute"]
+
+
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_lost_sensor_changes_nothing(flat: Flat, gone: str) -> None:
+    await flat.automate(**ALL)
+    await flat.call()
+    await flat.shows(MARA, gone)
+    await flat.act("automation.trigger", entity_id=flat.automation)
+    await flat.later(600)
+    assert flat.hall.orders == ["mute"]
+    await flat.call()
+    assert flat.hall.orders == ["mute"]
+    await flat.shows(MARA, gone)
+    await flat.hang_up()
+    assert flat.hall.orders == ["mute", "unmute"]
+
+
+async def test_run_by_hand_changes_nothing_that_is_right(flat: Flat) -> None:
+    await flat.automate(**ALL)
+    await flat.act("automation.trigger", entity_id=flat.automation)
+    assert flat.hall.orders == []
+    await flat.call()
+    await flat.act("automation.trigger", entity_id=flat.automation)
+    assert flat.hall.orders == ["mute"]
+
+
+@pytest.mark.parametrize("away", [{"available": False}, {"state": MediaPlayerState.OFF}])
+async def test_speaker_that_is_away_at_the_end_is_undone_when_it_is_back(
+    flat: Flat, away: dict[str, Any]
+) -> None:
+    back = {"available": True, "state": MediaPlayerState.IDLE}
+    await flat.automate(**ALL)
+    await flat.call()
+    for player in (flat.hall, flat.radio):
+        player.show(**away)
+    await flat.hang_up()
+    assert not flat.is_on(HOLD)
+    # It may also be back, and gone again, in a call that follows.
+    await flat.call()
+    flat.hall.show(**back)
+    flat.hall.show(**away)
+    await flat.hang_up()
+    for player in (flat.hall, flat.radio):
+        player.show(**back)
+        await flat.settle()
+    assert flat.hall.orders == ["mute", "unmute"]
+    assert flat.radio.orders == ["pause", "10%", "50%"]
+    assert flat.state(MEMORY).state == ""
+
+
+async def test_speaker_that_was_away_at_the_beginning_is_left_alone(flat: Flat) -> None:
+    flat.hall.show(available=False)
+    await flat.automate(**ALL)
+    await flat.call()
+    flat.hall.show(available=True)
+    await flat.hang_up()
+    assert flat.hall.orders == []
+
+
+async def test_automation_saved_in_the_call_or_the_wait_undoes_it(
+    flat: Flat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flat.automate(**ALL)
+    await flat.call()
+    await flat.reload(monkeypatch, **ALL, free_delay=20)
+    await flat.shows(MARA, "available")
+    await flat.later(5)
+    await flat.reload(monkeypatch, **ALL, free_delay=20)
+    await flat.later(15)
+    assert flat.hall.orders == ["mute"]
+    await flat.later(6)
+    assert flat.hall.orders == ["mute", "unmute"]
+
+
+async def test_restart_in_the_call_leaves_nothing_quiet(empty: Flat) -> None:
+    await empty.come_back("in_a_call")
+    assert empty.hall.orders == empty.radio.orders == []
+    await empty.hang_up()
+    assert empty.hall.orders == ["unmute"]
+    assert empty.radio.orders == ["50%", "play"]
+    assert not empty.is_on(HOLD)
+
+
+async def test_call_that_ended_during_the_restart_leaves_nothing_quiet(empty: Flat) -> None:
+    await empty.come_back("available")
+    await empty.later(11)
+    assert empty.hall.orders == ["unmute"]
+    assert empty.radio.orders == ["50%", "play"]
+    assert not empty.is_on(HOLD)
+
+
+async def test_restart_finds_the_sensor_and_the_speaker_later(empty: Flat) -> None:
+    empty.hall.show(available=False)
+    await empty.come_back(STATE_UNAVAILABLE, restored=True)
+    await empty.later(60)
+    assert empty.radio.orders == []
+    await empty.hang_up()
+    assert empty.radio.orders == ["50%", "play"]
+    empty.hall.show(available=True)
+    await empty.settle()
+    assert empty.hall.orders == ["unmute"]
+    assert empty.state(MEMORY).state == ""
+
+
+async def test_start_without_a_call_before_changes_nothing(flat: Flat) -> None:
+    flat.hall.show(is_volume_muted=True)
+    await flat.restart(**ALL)
+    await flat.later(60)
+    assert flat.hall.orders == flat.radio.orders == []
+
+
+@pytest.mark.parametrize("memory", [{"max": 20}, {"max": 20, "initial": "something else"}])
+async def test_memory_that_is_too_small_leaves_everything_as_it_is(
+    empty: Flat, memory: dict[str, Any]
+) -> None:
+    await empty.prepare(memory)
+    await empty.automate(**ALL)
+    await empty.call()
+    await empty.hang_up()
+    assert empty.hall.orders == empty.radio.orders == []
+    assert not empty.is_on(HOLD)
+
+
+async def test_player_that_fails_does_not_keep_the_others_as_they_are(
+    flat: Flat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(**_: object) -> None:
+        raise HomeAssistantError("no answer")
+
+    for name in ("async_media_pause", "async_set_volume_level", "async_media_play"):
+        monkeypatch.setattr(flat.radio, name, fail)
+    await flat.automate(**ALL)
+    await flat.call()
+    await flat.hang_up()
+    assert flat.hall.orders == ["mute", "unmute"]
+    assert flat.state(MEMORY).state == ""
+
+
+async def test_call_in_teams_makes_the_flat_quiet(
+    flat: Flat, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await flat.automate(**ALL | {"activity_sensor": ROBIN})
+    robin.join_call()
+    await flat.act("homeassistant.update_entity", entity_id=ROBIN)
+    assert flat.hall.orders == ["mute"]
+    robin.leave_call()
+    await flat.act("homeassistant.update_entity", entity_id=ROBIN)
+    await flat.later(11)
+    assert flat.hall.orders == ["mute", "unmute"]

@@ -1,0 +1,372 @@
+"""The on-air blueprint, as an automation of Home Assistant with a sign at the door."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any, override
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.switch import SwitchEntity
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import setup_test_component_platform
+
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person
+from tests.home.blueprints import House, install, read
+
+MARA = "sensor.mara_activity"
+KIM = "sensor.kim_activity"
+ROBIN = "sensor.robin_example_activity"
+SIGN = "switch.sign"
+HELPER = "input_boolean.helper"
+
+
+class Plug(SwitchEntity):
+    """A plug that does what it is told and counts how often."""
+
+    _attr_should_poll = False
+    _attr_name = "Sign"
+    _attr_is_on = False
+    orders = 0
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Go on."""
+        self.orders += 1
+        self.show(on=True)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Go off."""
+        self.orders += 1
+        self.show(on=False)
+
+    def show(self, *, on: bool | None = None, available: bool = True) -> None:
+        """Change without an order of Home Assistant."""
+        self._attr_is_on = self._attr_is_on if on is None else on
+        self._attr_available = available
+        self.async_write_ha_state()
+
+
+@dataclass
+class Studio(House):
+    """A house with a sign at the door, a helper, and two people."""
+
+    blueprint: str = "on_air"
+
+    async def prepare(self) -> Plug:
+        """Bring the signs and the people, but no automation yet."""
+        plug = Plug()
+        setup_test_component_platform(self.hass, "switch", [plug])
+        for person in (MARA, KIM):
+            await self.shows(person, "available")
+        for domain, config in (
+            ("homeassistant", {}),
+            ("scene", {}),
+            ("switch", {"platform": "test"}),
+            ("input_boolean", {"helper": {}}),
+        ):
+            assert await async_setup_component(self.hass, domain, {domain: config})
+        await self.hass.async_block_till_done()
+        return plug
+
+    @override
+    def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
+        """Return the automation for Mara and both signs, unless the inputs say otherwise."""
+        return super().config({"activity_sensor": MARA, "switches": [SIGN, HELPER], **inputs})
+
+    def lit(self) -> list[str]:
+        """Return which signs are on."""
+        return [sign for sign in (SIGN, HELPER) if self.is_on(sign)]
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    return install(hass_tmp_config_dir)
+
+
+@pytest.fixture
+async def studio(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[Studio]:
+    """Return the house, and see to it that nothing in it keeps running."""
+    studio = Studio(hass, freezer)
+    yield studio
+    await studio.leave()
+
+
+@pytest.fixture
+async def plug(studio: Studio) -> Plug:
+    """Return the sign's plug, in the house that is ready for its automation."""
+    return await studio.prepare()
+
+
+def test_only_people_and_signs_are_asked_for() -> None:
+    inputs = read("on_air").inputs
+    assert {name for name, value in inputs.items() if "default" not in value} == {
+        "activity_sensor",
+        "switches",
+    }
+
+
+@pytest.mark.parametrize(
+    ("activity", "shown"),
+    [
+        ("in_a_call", True),
+        ("in_a_conference_call", True),
+        ("presenting", True),
+        ("in_a_meeting", False),
+        ("do_not_disturb", False),
+        ("away", False),
+    ],
+)
+async def test_signs_are_on_while_on_air(
+    studio: Studio, plug: Plug, activity: str, *, shown: bool
+) -> None:
+    await studio.automate()
+    await studio.shows(MARA, activity)
+    assert studio.lit() == ([SIGN, HELPER] if shown else [])
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert studio.lit() == []
+    assert plug.orders == (2 if shown else 0)
+    assert studio.hass.states.async_entity_ids("scene") == []
+
+
+async def test_what_is_on_air_is_chosen(studio: Studio, plug: Plug) -> None:
+    await studio.automate(shown_activities=["in_a_meeting"])
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == []
+    await studio.shows(MARA, "in_a_meeting")
+    assert studio.lit() == [SIGN, HELPER]
+
+
+async def test_call_that_is_presented_in_and_joined_again_does_not_blink(
+    studio: Studio, plug: Plug
+) -> None:
+    await studio.automate()
+    for activity in ("in_a_call", "presenting", "in_a_call", "available"):
+        await studio.shows(MARA, activity)
+    await studio.later(8)
+    await studio.shows(MARA, "in_a_call")
+    await studio.later(60)
+    assert studio.lit() == [SIGN, HELPER]
+    assert plug.orders == 1
+
+
+async def test_other_free_activity_does_not_prolong_the_wait(studio: Studio, plug: Plug) -> None:
+    await studio.automate()
+    for activity in ("in_a_call", "available"):
+        await studio.shows(MARA, activity)
+    await studio.later(8)
+    await studio.shows(MARA, "away")
+    await studio.later(2)
+    assert studio.lit() == []
+
+
+async def test_wait_is_chosen(studio: Studio, plug: Plug) -> None:
+    await studio.automate(free_delay=0)
+    for activity in ("in_a_call", "available"):
+        await studio.shows(MARA, activity)
+    assert studio.lit() == []
+
+
+async def test_what_was_on_before_stays_on(studio: Studio, plug: Plug) -> None:
+    plug.show(on=True)
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert studio.lit() == [SIGN]
+    assert plug.orders == 0
+
+
+async def test_what_was_all_on_before_is_left_alone(studio: Studio, plug: Plug) -> None:
+    plug.show(on=True)
+    await studio.automate(switches=SIGN)
+    for activity in ("in_a_call", "presenting", "available"):
+        await studio.shows(MARA, activity)
+    await studio.later(11)
+    assert studio.lit() == [SIGN]
+
+
+async def test_what_is_switched_off_by_hand_stays_off_until_the_next_call(
+    studio: Studio, plug: Plug
+) -> None:
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    await studio.act("switch.turn_off", entity_id=SIGN)
+    await studio.shows(MARA, "presenting")
+    await studio.shows(MARA, STATE_UNAVAILABLE)
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [HELPER]
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+
+
+async def test_last_of_several_people_switches_off(studio: Studio, plug: Plug) -> None:
+    await studio.automate(activity_sensor=[MARA, KIM])
+    await studio.shows(MARA, "in_a_call")
+    await studio.shows(KIM, "presenting")
+    await studio.shows(MARA, "available")
+    await studio.later(60)
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(KIM, "available")
+    await studio.later(11)
+    assert studio.lit() == []
+    assert plug.orders == 2
+
+
+async def test_person_who_is_unknown_does_not_count(studio: Studio, plug: Plug) -> None:
+    await studio.automate(activity_sensor=[MARA, KIM])
+    await studio.shows(KIM, STATE_UNAVAILABLE)
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert studio.lit() == []
+
+
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_lost_sensor_changes_nothing(studio: Studio, plug: Plug, gone: str) -> None:
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    await studio.shows(MARA, gone)
+    await studio.act("automation.trigger", entity_id=studio.automation)
+    await studio.later(600)
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert studio.lit() == []
+
+
+async def test_sign_gets_its_power_back_in_the_call(studio: Studio, plug: Plug) -> None:
+    plug.show(available=False)
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    plug.show(on=False)
+    await studio.settle()
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert studio.lit() == []
+
+
+async def test_sign_without_power_at_the_end_goes_off_when_it_is_back(
+    studio: Studio, plug: Plug
+) -> None:
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    plug.show(available=False)
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert not studio.is_on(HELPER)
+    plug.show(on=True)
+    await studio.later(11)
+    assert studio.lit() == []
+    assert studio.hass.states.async_entity_ids("scene") == []
+
+
+async def test_power_that_comes_and_goes_without_a_call_changes_nothing(
+    studio: Studio, plug: Plug
+) -> None:
+    await studio.automate()
+    plug.show(available=False)
+    plug.show(on=True)
+    await studio.later(60)
+    assert plug.orders == 0
+
+
+async def test_automation_saved_in_a_call_keeps_its_memory(
+    studio: Studio, plug: Plug, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug.show(on=True)
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    await studio.reload(monkeypatch, free_delay=20)
+    await studio.shows(MARA, "available")
+    await studio.later(5)
+    await studio.reload(monkeypatch, free_delay=20)
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.later(21)
+    assert studio.lit() == [SIGN]
+
+
+async def test_restart_in_a_call_ends_dark(studio: Studio, plug: Plug) -> None:
+    plug.show(on=True)
+    await studio.shows(MARA, "in_a_call")
+    await studio.restart()
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MARA, "available")
+    await studio.later(11)
+    assert studio.lit() == []
+
+
+async def test_call_that_ended_during_the_restart_leaves_nothing_on(
+    studio: Studio, plug: Plug
+) -> None:
+    plug.show(on=True)
+    await studio.restart()
+    await studio.later(11)
+    assert studio.lit() == []
+
+
+@pytest.mark.parametrize(("activity", "lit"), [("in_a_call", [SIGN, HELPER]), ("available", [])])
+async def test_restart_finds_the_sensor_later(
+    studio: Studio, plug: Plug, activity: str, lit: list[str]
+) -> None:
+    plug.show(on=True)
+    await studio.shows(MARA, STATE_UNAVAILABLE, restored=True)
+    await studio.restart()
+    await studio.later(60)
+    assert studio.lit() == [SIGN]
+    await studio.shows(MARA, activity)
+    await studio.later(11)
+    assert studio.lit() == lit
+
+
+@pytest.mark.parametrize("activity", ["in_a_call", "available"])
+async def test_restart_may_leave_on_what_is_on(studio: Studio, plug: Plug, activity: str) -> None:
+    plug.show(on=True)
+    await studio.shows(MARA, activity)
+    await studio.restart(leave_on=True)
+    await studio.shows(MARA, "away")
+    await studio.later(11)
+    assert studio.lit() == [SIGN]
+
+
+async def test_forgotten_scene_leaves_nothing_on(studio: Studio, plug: Plug) -> None:
+    await studio.automate()
+    for activity in ("presenting", "available"):
+        await studio.shows(MARA, "in_a_call")
+        await studio.act("scene.delete", entity_id=studio.hass.states.async_entity_ids("scene"))
+        await studio.shows(MARA, activity)
+        await studio.shows(MARA, "away")
+        await studio.later(11)
+        assert studio.lit() == []
+
+
+async def test_account_loaded_anew_while_free_changes_nothing(studio: Studio, plug: Plug) -> None:
+    plug.show(on=True)
+    await studio.automate()
+    await studio.shows(MARA, STATE_UNAVAILABLE, restored=True)
+    await studio.shows(MARA, "available")
+    await studio.later(60)
+    assert plug.orders == 0
+
+
+async def test_call_in_teams_switches_the_sign_on(
+    studio: Studio, plug: Plug, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await studio.automate(activity_sensor=ROBIN)
+    robin.join_call()
+    await studio.act("homeassistant.update_entity", entity_id=ROBIN)
+    assert studio.lit() == [SIGN, HELPER]
+    robin.leave_call()
+    await studio.act("homeassistant.update_entity", entity_id=ROBIN)
+    await studio.later(11)
+    assert studio.lit() == []
