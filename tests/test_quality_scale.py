@@ -80,6 +80,7 @@ ANSWERS = load_yaml_dict(INTEGRATION / "quality_scale.yaml")["rules"]
 # The headings under which some document says what a rule wants to be said.
 SECTIONS = {
     "docs-actions": ("Actions",),
+    "docs-conditions": ("Triggers and conditions",),
     "docs-configuration-parameters": ("Sign in",),
     "docs-data-update": ("How and when it asks Microsoft",),
     "docs-examples": ("Blueprints", "Your own"),
@@ -90,6 +91,7 @@ SECTIONS = {
     "docs-removal-instructions": ("Remove it",),
     "docs-supported-functions": ("Entities",),
     "docs-troubleshooting": ("Troubleshooting",),
+    "docs-triggers": ("Triggers and conditions",),
     "docs-use-cases": ("Microsoft Teams Presence for Home Assistant",),
 }
 # What a rule that is done leaves in the code: a file of the integration and what stands in it.
@@ -166,16 +168,17 @@ def test_every_rule_is_answered() -> None:
 
 def test_every_rule_that_is_done_is_shown_somewhere() -> None:
     shown = SECTIONS.keys() | CODE.keys() | SHOWN_BELOW
-    assert {rule for rule in RULES if is_done(rule)} == shown
+    assert shown <= RULES
+    assert [rule for rule in RULES - shown if is_done(rule)] == []
 
 
-@pytest.mark.parametrize("rule", CODE)
+@pytest.mark.parametrize("rule", filter(is_done, CODE))
 def test_the_code_has_what_a_rule_asks_for(rule: str) -> None:
     name, pattern = CODE[rule]
     assert re.search(pattern, (INTEGRATION / name).read_text())
 
 
-@pytest.mark.parametrize("rule", SECTIONS)
+@pytest.mark.parametrize("rule", filter(is_done, SECTIONS))
 def test_the_documents_have_the_section_a_rule_asks_for(rule: str) -> None:
     found = sections()
     for heading in SECTIONS[rule]:

@@ -47,12 +47,14 @@ KNOWN_TO_THE_CODE = (
     ),
     "config_subentries",
     "config_subentries.person.initiate_flow",
+    "conditions",
     "entity.*.*.state_attributes",
     "exceptions",
     "issues",
     "selector",
     "selector.*.options",
     "system_health.info",
+    "triggers",
 )
 # Home Assistant itself aborts with it.
 NOT_OURS = {"already_configured"}
