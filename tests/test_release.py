@@ -2,88 +2,101 @@
 
 import json
 from pathlib import Path
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from custom_components.ms_teams_presence.const import DOMAIN
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, read_json
 
-VERSION = read_json(INTEGRATION / "manifest.json")["version"]
+CHANGELOG = """# Changelog
+
+What changes.
+
+## [1.2.0] - 2026-12-01
+
+### Added
+
+- One thing.
+
+### Fixed
+
+- Another, as in [1.1.0].
+
+## [1.1.0] - 2026-11-01
+
+### Added
+
+- Something.
+
+[1.2.0]: https://example.com/releases/tag/v1.2.0
+[1.1.0]: https://example.com/releases/tag/v1.1.0
+"""
+NOTES = """### Added
+
+- One thing.
+
+### Fixed
+
+- Another, as in [1.1.0].
+"""
 
 
-@pytest.fixture(name="copy")
-def copy_fixture(tmp_path: Path) -> Path:
-    """Copy what the script reads, to be changed."""
-    for path in (ROOT / "scripts/release", INTEGRATION / "manifest.json", ROOT / "CHANGELOG.md"):
-        target = tmp_path / path.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
-    return tmp_path
-
-
-def release(root: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    """Run the script as the workflow does."""
-    command = (sys.executable, root / "scripts/release", tag)
+def release(root: Path, tag: str, changelog: str) -> subprocess.CompletedProcess[str]:
+    """Run the script as the workflow does, in a repository whose manifest has 1.2.0."""
+    manifest = root / f"custom_components/{DOMAIN}/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(json.dumps({"domain": DOMAIN, "version": "1.2.0"}))
+    (root / "CHANGELOG.md").write_text(changelog)
+    script = root / "scripts/release"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts/release", script)
+    command = (sys.executable, script, tag)
     return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
 
 
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace what is there."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
+def test_the_newest_release_in_the_changelog_is_the_manifests_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## \[(.+?)\](.*)$", changelog, re.MULTILINE)
+    if headings[0][0] == "Unreleased":
+        headings.pop(0)
+
+    assert headings[0][0] == read_json(INTEGRATION / "manifest.json")["version"]
+    for version, date in headings:
+        assert re.fullmatch(r"\d+\.\d+\.\d+", version)
+        assert re.fullmatch(r" - \d{4}-\d\d-\d\d", date), version
+        assert re.search(rf"^\[{version}\]: https://.+/v{version}$", changelog, re.MULTILINE)
 
 
-def test_the_repository_is_ready_to_be_tagged() -> None:
-    result = release(ROOT, f"v{VERSION}")
+def test_a_release_prints_its_own_section_alone(tmp_path: Path) -> None:
+    result = release(tmp_path, "v1.2.0", CHANGELOG)
 
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.strip() in (ROOT / "CHANGELOG.md").read_text()
-    assert result.stdout.startswith("### ")
-    assert "https://github.com" not in result.stdout
-
-
-def test_a_release_prints_its_own_section_alone(copy: Path) -> None:
-    manifest = copy / INTEGRATION.relative_to(ROOT) / "manifest.json"
-    manifest.write_text(json.dumps(read_json(manifest) | {"version": "9.0.0"}))
-    changes = "## [9.0.0] - 2030-01-01\n\n### Fixed\n\n- Something.\n\n"
-    edit(copy / "CHANGELOG.md", f"## [{VERSION}]", f"{changes}## [{VERSION}]")
-    links = "[9.0.0]: https://example.com/releases/tag/v9.0.0\n"
-    edit(copy / "CHANGELOG.md", f"[{VERSION}]: ", f"{links}[{VERSION}]: ")
-
-    assert release(copy, "v9.0.0").stdout == "### Fixed\n\n- Something.\n"
+    assert (result.returncode, result.stdout, result.stderr) == (0, NOTES, "")
 
 
 @pytest.mark.parametrize(
     ("tag", "old", "new", "says"),
     [
-        ("v9.0.0", "", "", f"so the tag is v{VERSION} and not v9.0.0"),
-        (VERSION, "", "", f"so the tag is v{VERSION} and not {VERSION}"),
-        (f"v{VERSION}", f"## [{VERSION}]", "## [9.0.0]", f"is 9.0.0 and not {VERSION}"),
-        (f"v{VERSION}", f"## [{VERSION}] - 20", "## [Unreleased] 20", "is none and not"),
-        (f"v{VERSION}", f"[{VERSION}]: https", f"[{VERSION}] https", "without the link"),
-        (
-            f"v{VERSION}",
-            f"## [{VERSION}]",
-            f"## [{VERSION}]\n\n## [{VERSION}]",
-            "does not say when",
-        ),
-        (
-            f"v{VERSION}",
-            f"## [{VERSION}]",
-            f"## [{VERSION}] - 2030-01-01\n\n## [{VERSION}]",
-            "says nothing about",
-        ),
+        ("v1.3.0", "", "", "so the tag is v1.2.0 and not v1.3.0"),
+        ("1.2.0", "", "", "so the tag is v1.2.0 and not 1.2.0"),
+        ("v1.2.0", "## [1.2.0] - 2026-12-01", "## [Unreleased]", "is Unreleased and not 1.2.0"),
+        ("v1.2.0", "## [1", "## 1", "is none and not 1.2.0"),
+        ("v1.2.0", "] - 2026-12-01", "]", "does not say when 1.2.0 was released"),
+        ("v1.2.0", NOTES, "", "says nothing about 1.2.0"),
+        ("v1.2.0", "tag/v1.2.0", "tag/v1.1.0", "without the link of [1.2.0]"),
     ],
-    ids=["wrong tag", "no v", "other heading", "no heading", "no link", "no date", "no text"],
+    ids=["other tag", "no v", "not released", "no heading", "no date", "no text", "other link"],
 )
-def test_what_does_not_fit_is_refused(copy: Path, tag: str, old: str, new: str, says: str) -> None:
-    edit(copy / "CHANGELOG.md", old, new) if old else None
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, tag: str, old: str, new: str, says: str
+) -> None:
+    assert old in CHANGELOG
 
-    result = release(copy, tag)
+    result = release(tmp_path, tag, CHANGELOG.replace(old, new))
 
     assert result.returncode == 1
     assert result.stderr.startswith("release: ")
