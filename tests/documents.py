@@ -31,10 +31,14 @@ class Snippet:
         return f"{self.document}-{self.number}"
 
 
+def blocks(document: Path, language: str) -> list[str]:
+    """Return the blocks of code in a language."""
+    return [block for kind, block in _FENCED.findall(document.read_text()) if kind == language]
+
+
 def snippets(document: Path) -> list[Snippet]:
     """Return everything in YAML that a document shows."""
-    blocks = [block for kind, block in _FENCED.findall(document.read_text()) if kind == "yaml"]
-    parts = [part for block in blocks for part in block.split("\n---\n")]
+    parts = [part for block in blocks(document, "yaml") for part in block.split("\n---\n")]
     return [
         Snippet(document.name, number, parse_yaml(part)) for number, part in enumerate(parts, 1)
     ]
@@ -75,3 +79,9 @@ def anchors(document: Path) -> set[str]:
         count = sum(known == anchor or known.startswith(f"{anchor}-") for known in found)
         found.add(f"{anchor}-{count}" if anchor in found else anchor)
     return found
+
+
+def beginning(sentence: str) -> str:
+    """Return what somebody would look for of a message: its first sentence, without placeholders."""
+    said = re.sub(r"\{\w+\}", "…", sentence)
+    return re.split(r"(?<=[.?!])\s", said)[0].rstrip(".")

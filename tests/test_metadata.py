@@ -324,13 +324,6 @@ def test_every_form_field_is_explained(english: dict[str, Any]) -> None:
             ), name
 
 
-def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
-            if not re.match(r"[a-z]+:", target):
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
-
-
 def test_the_bug_form_names_what_people_saw(english: dict[str, Any]) -> None:
     form = load_yaml_dict(ROOT / ".github/ISSUE_TEMPLATE/bug.yml")
     asked = {part["id"]: part for part in form["body"] if "id" in part}

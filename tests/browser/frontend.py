@@ -17,7 +17,7 @@ from playwright.async_api import (
     expect,
 )
 
-from scripts.live.home import INTEGRATION, Home
+from scripts.live.home import INTEGRATION, Home, Json
 from scripts.live.processes import LiveError
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 
@@ -51,6 +51,7 @@ async def browser_window() -> AsyncIterator[BrowserContext]:
         async with browser:
             context = await browser.new_context(viewport={"width": 1280, "height": 800})
             context.set_default_timeout(MILLISECONDS)
+            expect.set_options(timeout=MILLISECONDS)
             yield context
 
 
@@ -152,6 +153,29 @@ class Frontend:
         await self.dialog.locator("input").fill(text)
         await self.submit()
         await expect(self.dialog).to_contain_text(texts["choose"]["title"])
+
+    async def watch(self, text: str, *names: str) -> None:
+        """Search for colleagues and add some of those found, from the first click to the last."""
+        await self.add_colleagues()
+        await self.search(text)
+        for name in names:
+            await self.dialog.get_by_text(name).click()
+        await self.submit()
+        await self.finish()
+
+    async def open_dashboard(self, path: str, config: Json) -> None:
+        """Make a dashboard of what somebody pastes into the raw editor, and open its first view."""
+        names = [known["url_path"] for known in await self.home.command("lovelace/dashboards/list")]
+        if path not in names:
+            await self.home.command(
+                "lovelace/dashboards/create",
+                url_path=path,
+                title=path,
+                mode="storage",
+                show_in_sidebar=False,
+            )
+        await self.home.command("lovelace/config/save", url_path=path, config=config)
+        await self.open(f"/{path}/{config['views'][0]['path']}")
 
     async def remove_colleague(self, name: str) -> None:
         """Delete a colleague from their row on the integration's page."""

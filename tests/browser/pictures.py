@@ -5,14 +5,19 @@ import io
 from pathlib import Path
 import sys
 import tempfile
+from typing import Final, Literal
 
 from PIL import Image
 from playwright.async_api import Page, expect
 
 from scripts.live.demo import AVAILABILITY, LAMP, ROBIN, Demo, is_red, running, sign_in, usual_ports
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
+from tests.documents import ROOT, snippets
 
 from .frontend import TITLE, Frontend, browser_window
+
+DASHBOARDS: Final = ROOT / "docs/dashboards.md"
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 async def take(page: Page, path: Path) -> None:
@@ -50,6 +55,34 @@ async def take_home(demo: Demo, frontend: Frontend, images: Path) -> None:
     await take(frontend.page, images / "simulator.png")
 
 
+async def take_dashboards(demo: Demo, frontend: Frontend, images: Path) -> None:
+    """Show the dashboards of the documentation as they are to be pasted, light and dark."""
+    await set_the_scene(demo, frontend)
+    await frontend.page.set_viewport_size({"width": 800, "height": 470})
+    for name, snippet in zip(("view", "board"), snippets(DASHBOARDS), strict=True):
+        for scheme in SCHEMES:
+            await frontend.page.emulate_media(color_scheme=scheme)
+            await frontend.open_dashboard(f"docs-{name}", snippet.content)
+            await expect(frontend.page.locator("hui-tile-card").first).to_be_visible()
+            await take(frontend.page, images / f"{name}-{scheme}.png")
+
+
+async def set_the_scene(demo: Demo, frontend: Frontend) -> None:
+    """Sign Robin in, watch two colleagues, and let everybody do something."""
+    home, microsoft = demo.home, demo.microsoft
+    for entry in await home.entries():
+        await home.remove(entry)
+    await microsoft.gesture(ROBIN, "join_call")
+    await microsoft.gesture(ROBIN, "set_status_message", text="Back at three")
+    await microsoft.gesture(ROBIN, "set_work_location", location="remote")
+    await microsoft.gesture("alex", "go_away")
+    await microsoft.gesture("kim", "present")
+    await frontend.sign_in(ROBIN, colleagues=True)
+    await frontend.watch("example", "Alex Example", "Kim Example")
+    kim = "sensor.kim_example_availability"
+    await home.wait_for(kim, "be read", lambda at: at["state"] == "do_not_disturb")
+
+
 async def main(images: Path) -> None:
     """Take all pictures with a home of their own."""
     with tempfile.TemporaryDirectory() as directory:
@@ -57,7 +90,7 @@ async def main(images: Path) -> None:
             running(Path(directory), usual_ports()) as demo,
             browser_window() as window,
         ):
-            for scene in (take_sign_in, take_home):
+            for scene in (take_sign_in, take_home, take_dashboards):
                 await scene(demo, Frontend(await window.new_page(), demo.home), images)
 
 

@@ -16,9 +16,10 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
-from simulator import Simulator
+from simulator import Person, Simulator
 from tests.documents import DOCUMENTS, ROOT, Snippet, snippets
 from tests.home.account import Account
+from tests.home.clock import HomeClock
 from tests.home.states import state
 from tests.home.test_people import async_add
 
@@ -36,6 +37,15 @@ def leaves(tree: Any) -> Iterator[tuple[str, Any]]:
             yield from leaves(value)
         else:
             yield str(key), value
+
+
+def steps(tree: Any) -> Iterator[Content]:
+    """Return every action of ours in a snippet, whatever has to happen before it."""
+    if isinstance(tree, Mapping) and str(tree.get("action", "")).startswith(f"{DOMAIN}."):
+        yield dict(tree)
+    elif isinstance(tree, (Mapping, list)):
+        for branch in tree.values() if isinstance(tree, Mapping) else tree:
+            yield from steps(branch)
 
 
 def strangers(hass: HomeAssistant, content: Content) -> list[str]:
@@ -61,8 +71,11 @@ async def run_action(hass: HomeAssistant, entry: PresenceConfigEntry, content: C
     assert "response_variable" not in content or all(response["people"].values())
 
 
-async def run_automation(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
-    """Set an automation up and run its actions; what acts in it but is not ours is played."""
+async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, content: Content) -> None:
+    """Set an automation up and run its actions; what acts in it but is not ours is played.
+
+    Of a choice only one branch is taken, so our own actions are done one by one as well.
+    """
     for action in strangers(hass, content):
         async_mock_service(hass, *action.split("."))
     config = {"alias": PASTED, **content}
@@ -73,6 +86,9 @@ async def run_automation(hass: HomeAssistant, _: PresenceConfigEntry, content: C
     target = {ATTR_ENTITY_ID: f"automation.{PASTED}"}
     await hass.services.async_call("automation", "trigger", target, blocking=True)
     await hass.services.async_call("automation", "turn_off", target, blocking=True)
+    for step in steps(content):
+        if "{{" not in str(step):
+            await run_action(hass, entry, step)
 
 
 async def run_dashboard(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
@@ -160,3 +176,33 @@ def test_every_action_is_shown_with_an_example() -> None:
     described = load_yaml_dict(ROOT / "custom_components" / DOMAIN / "services.yaml")
 
     assert shown == set(described)
+
+
+async def test_old_words_come_back(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, clock: HomeClock
+) -> None:
+    page = ROOT / "docs/coming-from.md"
+    config = [found.content for found in snippets(page) if "template" in found.content]
+    sensors = [group for content in config for group in content["template"]]
+    assert await async_setup_component(hass, "template", {"template": sensors})
+
+    async def words() -> dict[str, str]:
+        await clock.async_advance(15)
+        names = ("availability", "activity", "status", "call")
+        return {name: state(hass, f"sensor.teams_{name}") for name in names}
+
+    robin.join_call()
+    assert await words() == {
+        "availability": "Busy",
+        "activity": "InACall",
+        "status": "Busy",
+        "call": "In a call",
+    }
+    robin.leave_call()
+    robin.prefer("do_not_disturb")
+    assert await words() == {
+        "availability": "DoNotDisturb",
+        "activity": "DoNotDisturb",
+        "status": "Do not disturb",
+        "call": "Not in a call",
+    }

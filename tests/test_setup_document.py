@@ -1,0 +1,86 @@
+"""The blocks for `az` are what a shell and Microsoft can read, and ask for what the code asks for."""
+
+from itertools import product
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from custom_components.ms_teams_presence.auth import Registration
+from custom_components.ms_teams_presence.const import ACCESS_READ, ACCESS_READ_WRITE
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS
+from tests.documents import DOCUMENTS, ROOT, blocks, rows
+
+SETUP = ROOT / "docs/setup.md"
+SHELL = [(document.name, block) for document in DOCUMENTS for block in blocks(document, "sh")]
+# Microsoft Graph, as every tenant knows it.
+GRAPH = "00000003-0000-0000-c000-000000000000"
+
+
+def known_ids() -> dict[str, str]:
+    """Return the permissions that the documents name, by id and kind."""
+    delegated = {
+        json.loads(line.strip("`"))["id"]: name for name, line in rows(SETUP, "Permission")
+    }
+    people = rows(ROOT / "docs/people.md", "Permission (application)")
+    application = {identifier.strip("`"): name for name, identifier, _ in people}
+    return {f"{key} Scope": name.strip("`") for key, name in delegated.items()} | {
+        f"{key} Role": name.strip("`") for key, name in application.items()
+    }
+
+
+def asked(is_application: bool) -> list[set[str]]:  # noqa: FBT001
+    """Return every set of permissions that the integration may ask for."""
+    return [
+        set(
+            Registration(
+                cloud=CLOUDS["global"],
+                tenant="contoso.example",
+                client_id="",
+                client_secret=None,
+                certificate=None,
+                access=access,
+                colleagues=colleagues,
+                is_application=is_application,
+            ).permissions
+        )
+        for access, colleagues in product((ACCESS_READ, ACCESS_READ_WRITE), (False, True))
+    ]
+
+
+@pytest.mark.parametrize(("document", "block"), SHELL, ids=[name for name, _ in SHELL])
+def test_a_shell_can_read_it(document: str, block: str) -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    command = (bash, "-n")
+    read = subprocess.run(command, input=block, capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert (document, read.returncode, read.stderr) == (document, 0, "")
+
+
+def test_each_registration_is_one_that_the_integration_asks_for() -> None:
+    found = re.findall(
+        r"--required-resource-accesses '(\[.*?\])' *\\",
+        "".join(block for _, block in SHELL),
+        re.DOTALL,
+    )
+    names = known_ids()
+    assert len(found) == 4
+    for text in found:
+        (resource,) = json.loads(text)
+        assert resource["resourceAppId"] == GRAPH
+        kinds = {access["type"] for access in resource["resourceAccess"]}
+        wanted = {
+            names[f"{access['id']} {access['type']}"] for access in resource["resourceAccess"]
+        }
+        assert wanted in asked(is_application=kinds == {"Role"})
+
+
+def test_the_table_has_every_permission_and_no_other() -> None:
+    table = {
+        name for row in rows(SETUP, "You want to") for name in re.findall(r"`([^`]+)`", row[1])
+    }
+
+    assert table == set[str]().union(*asked(is_application=False), *asked(is_application=True))
