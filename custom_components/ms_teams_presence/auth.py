@@ -150,7 +150,7 @@ class SignInError(Exception):
 
     def __init__(self, reason: str, *, needs_person: bool = False, number: int = 0) -> None:
         """Keep what the texts and the callers need."""
-        super().__init__(reason, number)
+        super().__init__(f"{reason} AADSTS{number}" if number else reason)
         self.reason = reason
         self.needs_person = needs_person
         self.number = number
@@ -426,8 +426,7 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         kind = (
             OAuth2TokenRequestReauthError if err.needs_person else OAuth2TokenRequestTransientError
         )
-        number = f" AADSTS{err.number}" if err.number else ""
-        return kind(domain=DOMAIN, request_info=request, message=f"{err.reason}{number}")
+        return kind(domain=DOMAIN, request_info=request, message=str(err))
 
     async def _async_run[T](self, job: Callable[[], T]) -> T:
         """Run a job with MSAL in the executor, bounded in time."""

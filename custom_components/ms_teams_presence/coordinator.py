@@ -191,7 +191,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     def issue_id(self, kind: str, person_id: str) -> str:
         """Return the id of an issue about one person of this account."""
-        return f"{kind}_{self.config_entry.entry_id}_{person_id}"
+        # By nothing of Microsoft's: the ids of repairs are in the diagnostics.
+        return f"{kind}_{self.config_entry.entry_id}_{self.subentry_ids.get(person_id, '')}"
 
     # Reading
 
@@ -284,7 +285,10 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     def _note_failure(self, reason: str, err: Exception) -> None:
         """Keep why a read failed for who looks for it later."""
-        self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": str(err)}
+        # Home Assistant's errors say less than what they came from.
+        is_sign_in = isinstance(err, OAuth2TokenRequestBaseError)
+        detail = str(err.__cause__ if is_sign_in else err)
+        self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": detail}
 
     def _asked_for(self) -> list[str]:
         """Return whom to ask for; who has left may spoil a request and is asked for now and then."""

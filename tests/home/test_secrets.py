@@ -1,0 +1,519 @@
+"""Tokens, secrets, certificates, names, addresses and messages are in no log, repair or error.
+
+One run does everything, well and badly, with every logger at DEBUG; then all that it produced is
+searched for everything that Microsoft was told or told.
+"""
+
+from collections.abc import Callable
+import logging
+from typing import Any
+from urllib.parse import quote
+
+from homeassistant.components.persistent_notification import DOMAIN as NOTIFICATIONS
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
+from homeassistant.const import EVENT_LOGGING_CHANGED
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.common import get_system_health_info
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from simulator.identity import _challenge
+from simulator.tenant import (
+    CONFIDENTIAL_CLIENT_ID,
+    CONFIDENTIAL_CLIENT_SECRET,
+    DAEMON_CLIENT_SECRET,
+    daemon_certificate,
+)
+from tests.home import test_application as application
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+from tests.home.evidence import KINDS, Evidence, Needles
+from tests.home.test_config_flow import async_confirm, async_show_code, async_wait
+from tests.home.test_people import async_add, async_search
+
+# Where names, addresses and messages do turn up, and who puts them there. No token, proof, secret
+# or certificate turns up anywhere.
+KNOWN: dict[str, set[str]] = {
+    # Home Assistant writes every state and every call of an action at DEBUG.
+    "log of homeassistant.core": {"name", "address", "message"},
+    # It calls an account by its title where somebody has to sign in again.
+    "repair of homeassistant": {"name"},
+    # Microsoft's search takes what is searched for in the address.
+    "address of a directory look-up": {"name", "address"},
+}
+
+MESSAGE = "Very private words, and more"
+TYPED = "Words that were only typed"
+CLIENT = {"client_id": CONFIDENTIAL_CLIENT_ID, "client_secret": CONFIDENTIAL_CLIENT_SECRET}
+ROBIN = "sensor.robin_example_availability"
+ALEX = "sensor.alex_example_availability"
+
+# Every way in which a token can fail to come, each holding what would be worth stealing.
+BAD_TOKENS: list[dict[str, Any]] = [
+    {"json": {"access_token": "an-access-token-without-an-end", "scope": "Presence.Read"}},
+    {"json": {"access_token": "an-access-token-that-ends-oddly", "expires_in": "soon"}},
+    {"json": ["a-refresh-token-in-a-list"]},
+    {"json": {"error": "invalid_grant", "error_description": MESSAGE, "refresh_token": "a-token-in-an-error"}, "status": 400},
+    {"json": {"id_token": "an-id-token-that.is-none-at-all-but-long.and-has-three-parts", "access_token": "an-access-token-beside-a-broken-one", "refresh_token": "a-refresh-token-beside-a-broken-one", "expires_in": 60, "scope": "Presence.Read"}},
+    {"body": "truncated"},
+    {"body": "html"},
+    {"status": 500, "json": {"error": "server_error", "error_description": "a-token-in-an-outage"}},
+    {"aadsts": 50076},
+    {"loss": "reset"},
+]  # fmt: skip
+PLANTED = [
+    "an-access-token-without-an-end",
+    "an-access-token-that-ends-oddly",
+    "a-refresh-token-in-a-list",
+    "a-token-in-an-error",
+    "an-id-token-that.is-none-at-all-but-long.and-has-three-parts",
+    "an-access-token-beside-a-broken-one",
+    "a-refresh-token-beside-a-broken-one",
+    "a-token-in-an-outage",
+]
+# Ways in which Graph can fail, repeating what it was told.
+GRAPH_FAULTS: list[dict[str, Any]] = [
+    {"status": 400, "code": "BadRequest"},
+    {"status": 401},
+    {"status": 403, "code": "Forbidden"},
+    {"status": 404, "code": "NotFound"},
+    {"status": 429, "retry_after": 0},
+    {"status": 500},
+    {"body": "html", "status": 502},
+    {"loss": "close"},
+]
+ACTIONS: dict[str, dict[str, Any]] = {
+    "set_status_message": {"message": MESSAGE, "expires_in": "01:00:00", "pinned": True},
+    "clear_status_message": {},
+    "set_preferred_presence": {"availability": "busy"},
+    "clear_preferred_presence": {},
+    "set_presence": {"activity": "in_a_call"},
+    "clear_presence": {},
+    "set_work_location": {"location": "remote"},
+    "clear_work_location": {},
+}
+
+
+# What the run must have come by, so that there was something to search.
+REFUSALS = {
+    "colleague_read_only",
+    "graph_unavailable",
+    "message_too_long",
+    "nobody_targeted",
+    "not_permitted",
+    "refused",
+    "some_failed",
+    "throttled",
+    "token_refused",
+}
+SEARCHED = {
+    f"log of custom_components.{DOMAIN}",
+    f"log of custom_components.{DOMAIN}.config_flow",
+    f"log of custom_components.{DOMAIN}.coordinator",
+    "log of homeassistant.core",
+    "log of urllib3.connectionpool",
+    "address",
+    "diagnostics",
+    "downloaded diagnostics",
+    "error",
+    "notifications",
+    "repair",
+    "system health",
+}
+
+
+@pytest.fixture
+def needles(simulator: Simulator) -> Needles:
+    """Return what is known before the first request."""
+    needles = Needles()
+    needles.add(
+        "secret", CONFIDENTIAL_CLIENT_SECRET, DAEMON_CLIENT_SECRET, "a-secret-that-is-wrong"
+    )
+    needles.add("certificate", daemon_certificate().pem)
+    needles.add("message", MESSAGE, TYPED)
+    needles.add("token", *PLANTED)
+    for person in simulator.tenant.people.values():
+        needles.add("name", person.name)
+        needles.add("address", person.address)
+    return needles
+
+
+@pytest.fixture
+def evidence() -> Evidence:
+    """Return where everything is gathered."""
+    return Evidence()
+
+
+def everything_at_debug(hass: HomeAssistant) -> None:
+    """Let every logger that exists speak, as somebody may who looks for a fault.
+
+    Home Assistant itself keeps the log of its web server, which has whole addresses, at WARNING.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    hass.bus.async_fire(EVENT_LOGGING_CHANGED)
+
+
+class Life:
+    """All that can happen to the accounts of a home."""
+
+    def __init__(
+        self,
+        account: Account,
+        evidence: Evidence,
+        clock: HomeClock,
+        client: ClientSessionGenerator,
+    ) -> None:
+        """Live in a home."""
+        self.account = account
+        self.hass = account.hass
+        self.simulator = account.simulator
+        self.evidence = evidence
+        self.clock = clock
+        self.client = client
+        self.refusals: set[str] = set()
+
+    async def async_act(
+        self, action: str, domain: str = DOMAIN, *, targets: Any = ROBIN, **data: Any
+    ) -> bool:
+        """Call an action; returns whether it went well, and keeps the error where not."""
+        try:
+            await self.hass.services.async_call(
+                domain, action, data, target={"entity_id": targets}, blocking=True
+            )
+        except HomeAssistantError as err:
+            self.evidence.add_error(err)
+            self.refusals.add(str(err.translation_key))
+            return False
+        finally:
+            await self.hass.async_block_till_done(wait_background_tasks=True)
+        return True
+
+    async def async_fail_to_sign_in(self) -> None:
+        """Sign in with every answer that is none, with a wrong secret and a wrong code."""
+        for fault in BAD_TOKENS:
+            flow = await self.account.async_fill(**CLIENT)
+            trouble = self.simulator.faults.add("token", **fault)
+            flow = await self.account.async_visit(flow)
+            assert flow["type"] is FlowResultType.FORM, flow
+            trouble.remove()
+        flow = await self.account.async_fill(**CLIENT | {"client_secret": "a-secret-that-is-wrong"})
+        flow = await self.account.async_visit(flow)
+        assert flow["errors"] == {"client_secret": "secret_wrong"}
+        flow = await application.async_fill(self.account, client_secret="a-secret-that-is-wrong")
+        assert flow["errors"] == {"client_secret": "secret_wrong"}
+        broken = daemon_certificate().pem.replace("M", "N")
+        flow = await application.async_fill(self.account, client_secret=None, certificate=broken)
+        assert flow["errors"]
+
+    async def async_sign_in(self) -> list[PresenceConfigEntry]:
+        """Sign in by the browser, by a code, and as the organisation's app."""
+        entries = [await self.account.async_sign_in(colleagues=True, **CLIENT)]
+        self.simulator.identity.device_code_interval = 0
+        flow = await async_show_code(self.account)
+        self.enter_code(flow, "kim")
+        flow = await async_wait(self.hass, self.account, flow)
+        entries.append(flow["result"])
+        entries.append(
+            await application.async_sign_in(
+                self.account, client_secret=None, certificate=daemon_certificate().pem
+            )
+        )
+        await self.hass.async_block_till_done(wait_background_tasks=True)
+        return entries
+
+    def enter_code(self, flow: ConfigFlowResult, person: str) -> None:
+        """Enter the code that is shown on another device."""
+        placeholders = flow["description_placeholders"]
+        assert placeholders is not None
+        self.simulator.enter_device_code(placeholders["code"], person)
+
+    async def async_find_people(self, entry: PresenceConfigEntry, *people: Person) -> None:
+        """Look for people by name, by address and by what Graph refuses, and add some."""
+        for person in people:
+            await async_search(self.hass, entry, person.address)
+        for fault in GRAPH_FAULTS:
+            trouble = self.simulator.faults.add("GET /v1.0/users*", **self.telling(fault))
+            await async_search(self.hass, entry, people[0].name)
+            trouble.remove()
+        await async_add(self.hass, entry, "example", *people)
+        await self.hass.services.async_call(
+            DOMAIN,
+            "get_presence",
+            {"config_entry_id": entry.entry_id, "people": [one.address for one in people]},
+            blocking=True,
+            return_response=True,
+        )
+
+    def telling(self, fault: dict[str, Any]) -> dict[str, Any]:
+        """Return a fault that repeats what it was told, as Graph's messages do."""
+        robin = self.simulator.tenant.people["robin"]
+        return fault | {"message": f"{MESSAGE}; {robin.name} <{robin.address}>"}
+
+    async def async_write(self) -> None:
+        """Call every action, well and with every failure, for one person and for several."""
+        for action, data in ACTIONS.items():
+            assert await self.async_act(action, **data)
+            for fault in GRAPH_FAULTS:
+                trouble = self.simulator.faults.add(
+                    "POST /v1.0/*/presence/*", **self.telling(fault)
+                )
+                await self.async_act(action, **data)
+                trouble.remove()
+        trouble = self.simulator.faults.add("POST /v1.0/users/*", **self.telling(GRAPH_FAULTS[2]))
+        kims = "sensor.kim_example_availability"
+        assert not await self.async_act("set_status_message", targets=[ROBIN, kims], message=TYPED)
+        trouble.remove()
+        text = "text.robin_example_set_status_message"
+        assert await self.async_act("set_value", "text", targets=text, value=TYPED)
+        assert not await self.async_act("set_status_message", targets=ALEX, message=TYPED)
+        assert not await self.async_act("set_status_message", message=TYPED * 20)
+        assert not await self.async_act("set_status_message", targets="light.none", message=TYPED)
+
+    async def async_poll(self) -> None:
+        """Poll, well and with every failure."""
+        await self.clock.async_advance(31)
+        for fault in GRAPH_FAULTS:
+            trouble = self.simulator.faults.add("* /v1.0/*resence*", **self.telling(fault))
+            for _ in range(3):
+                await self.clock.async_advance(16)
+            trouble.remove()
+            await self.clock.async_advance(16)
+
+    async def async_renew(self, entry: PresenceConfigEntry) -> None:
+        """Lose the sign-in in every way and sign in again."""
+        for fault in BAD_TOKENS:
+            self.simulator.expire_access_tokens()
+            trouble = self.simulator.faults.add("token", **fault)
+            await self.clock.async_advance(16)
+            trouble.remove()
+            await self.clock.async_advance(16)
+        self.simulator.revoke("robin")
+        self.simulator.expire_access_tokens()
+        await self.clock.async_advance(16)
+        assert any(
+            flow["context"]["source"] == "reauth"
+            for flow in self.hass.config_entries.flow.async_progress()
+        )
+        flow = await async_confirm(await self.account.async_renew(entry, "reauth"), self.account)
+        flow = await self.account.async_visit(flow)
+        await self.hass.async_block_till_done(wait_background_tasks=True)
+        assert flow["reason"] == "reauth_successful"
+
+    async def async_restart_in_an_outage(self, entry: PresenceConfigEntry) -> None:
+        """Begin while Microsoft is down."""
+        trouble = self.simulator.faults.add("graph", **self.telling({"status": 503}))
+        await self.hass.config_entries.async_reload(entry.entry_id)
+        assert entry.state is ConfigEntryState.SETUP_RETRY
+        await self.async_look(entry)
+        trouble.remove()
+        await self.hass.config_entries.async_reload(entry.entry_id)
+        await self.hass.async_block_till_done(wait_background_tasks=True)
+
+    async def async_mend(self, entry: PresenceConfigEntry) -> None:
+        """Have something to mend, and mend it by a click."""
+        self.simulator.tenant.people["robin"].close_teams()
+        assert await self.async_act("set_preferred_presence", availability="busy")
+        self.simulator.tenant.remove_person("alex")
+        client = await self.client()
+        flows = "/api/repairs/issues/fix"
+        for kind in ("person_gone", "preference_not_shown"):
+            # Mending the one reloads the account, which finds the other again.
+            while not (
+                offered := [issue for issue in self.issues if issue.translation_key == kind]
+            ):
+                await self.clock.async_advance(31)
+            await self.async_look(entry)
+            fix = {"handler": DOMAIN, "issue_id": offered[0].issue_id}
+            flow = await (await client.post(flows, json=fix)).json()
+            await client.post(f"{flows}/{flow['flow_id']}", json={})
+            await self.hass.async_block_till_done(wait_background_tasks=True)
+        assert ALEX not in self.hass.states.async_entity_ids()
+        assert entry.options["hold_session"]
+
+    @property
+    def issues(self) -> list[ir.IssueEntry]:
+        """Return the repairs that are offered."""
+        issues = ir.async_get(self.hass).issues.values()
+        return [issue for issue in issues if issue.domain == DOMAIN]
+
+    async def async_look(self, entry: PresenceConfigEntry) -> None:
+        """Download what one attaches to a bug report."""
+        diagnostics: Any = await get_diagnostics_for_config_entry(self.hass, self.client, entry)
+        self.evidence.add("diagnostics", diagnostics)
+        client = await self.client()
+        answer = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
+        assert answer.status == 200
+        self.evidence.add("downloaded diagnostics", await answer.text())
+        info = await get_system_health_info(self.hass, DOMAIN)
+        for key in ("can_reach_sign_in", "can_reach_graph"):
+            info[key] = await info[key]
+        self.evidence.add("system health", info)
+        self.evidence.add("notifications", self.hass.data.get(NOTIFICATIONS))
+
+
+async def test_nothing_that_a_whole_life_produces_gives_anything_away(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    simulator: Simulator,
+    needles: Needles,
+    evidence: Evidence,
+) -> None:
+    for component in ("diagnostics", "repairs", "system_health"):
+        assert await async_setup_component(hass, component, {})
+    simulator.tenant.people["robin"].set_status_message(MESSAGE)
+    alex = simulator.tenant.people["alex"]
+    life = Life(account, evidence, clock, hass_client)
+    with needles.watching(simulator), evidence.gathering(hass, simulator):
+        everything_at_debug(hass)
+        await life.async_fail_to_sign_in()
+        # MSAL is imported by now, and has loggers.
+        everything_at_debug(hass)
+        entries = await life.async_sign_in()
+        await life.async_find_people(entries[0], alex)
+        for entry in entries:
+            await life.async_look(entry)
+        await life.async_write()
+        await life.async_poll()
+        await life.async_renew(entries[0])
+        await life.async_restart_in_an_outage(entries[0])
+        await life.async_mend(entries[0])
+        for entry in entries:
+            await life.async_look(entry)
+            await hass.config_entries.async_remove(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    needles.add("proof", *simulator.identity.codes)
+    assert life.refusals == REFUSALS
+    assert {where for where, _ in evidence.pieces} >= SEARCHED
+    leaks = evidence.leaks(needles)
+    assert leaks == KNOWN
+
+
+PLACES: dict[str, Callable[[Evidence, str], None]] = {
+    "message": lambda evidence, text: logging.getLogger("planted").debug(text),
+    "argument": lambda evidence, text: logging.getLogger("planted").debug("%s", {"it": text}),
+    "unused argument": lambda evidence, text: logging.getLogger("planted").debug("%.1s", text),
+    "exception in the log": lambda evidence, text: log_exception(text),
+    "error": lambda evidence, text: evidence.add_error(ValueError(text)),
+    "placeholder of an error": lambda evidence, text: evidence.add_error(
+        HomeAssistantError(translation_key="refused", translation_placeholders={"detail": text})
+    ),
+    "cause of an error": lambda evidence, text: evidence.add_error(caused(text)),
+    "diagnostics": lambda evidence, text: evidence.add("diagnostics", {"deep": [{"down": text}]}),
+    "address": lambda evidence, text: evidence.add("address", f"/path?query={quote(text)}"),
+}
+
+
+def caused(text: str) -> Exception:
+    """Return an error that says nothing itself."""
+    error = HomeAssistantError("Nothing to see")
+    error.__cause__ = ValueError(text)
+    return error
+
+
+def log_exception(text: str) -> None:
+    """Write an exception into the log as whoever catches it does."""
+    try:
+        raise caused(text)
+    except HomeAssistantError:
+        logging.getLogger("planted").exception("It went wrong")
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_whatever_is_planted_is_found(
+    hass: HomeAssistant,
+    account: Account,
+    simulator: Simulator,
+    needles: Needles,
+    evidence: Evidence,
+    place: str,
+) -> None:
+    simulator.identity.device_code_interval = 0
+    with needles.watching(simulator):
+        await account.async_sign_in(**CLIENT)
+        flow = await async_show_code(account)
+        hass.config_entries.flow.async_abort(flow["flow_id"])
+    with evidence.gathering(hass, simulator):
+        for kind in KINDS:
+            assert needles.by_kind[kind]
+            for needle in needles.by_kind[kind]:
+                evidence.pieces.clear()
+                PLACES[place](evidence, f"before {needle} after")
+                assert [kind in found for found in evidence.leaks(needles).values()] == [True]
+        evidence.pieces.clear()
+        PLACES[place](evidence, "nothing that matters")
+        assert not evidence.leaks(needles)
+
+
+async def test_a_planted_repair_is_found(
+    hass: HomeAssistant, simulator: Simulator, needles: Needles, evidence: Evidence
+) -> None:
+    with evidence.gathering(hass, simulator):
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            "planted",
+            is_fixable=False,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key="person_gone",
+            translation_placeholders={"person": "Robin Example"},
+        )
+        await hass.async_block_till_done()
+
+    assert evidence.leaks(needles)["repair"] == {"name"}
+
+
+async def test_tokens_are_watched_for_in_both_directions(
+    account: Account, simulator: Simulator, needles: Needles
+) -> None:
+    with needles.watching(simulator):
+        entry = await account.async_sign_in(**CLIENT)
+    token = entry.data["token"]
+    signature = token["access_token"].rpartition(".")[2]
+
+    assert {token["access_token"], token["refresh_token"], signature} <= needles.by_kind["token"]
+    (verifier,) = [
+        text for text in needles.by_kind["proof"] if text not in simulator.identity.codes
+    ]
+    (code,) = simulator.identity.codes.values()
+    assert _challenge(verifier) == code.request.challenge
+
+
+@pytest.mark.parametrize(
+    ("line", "args", "written"),
+    [
+        (
+            "Config entry '%s' is not ready %d",
+            ("Robin Example", 7),
+            "Config entry '{id}' is not ready 7",
+        ),
+        ("Only %(what)s", ({"what": "this"},), "Only this"),
+        ("Only this", (), "Only this"),
+    ],
+)
+async def test_what_is_written_in_our_name_calls_an_account_by_its_id(
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+    line: str,
+    args: tuple[object, ...],
+    written: str,
+) -> None:
+    entry = await account.async_sign_in()
+    caplog.clear()
+    logging.getLogger(f"custom_components.{DOMAIN}").warning(line, *args)
+
+    assert [record.getMessage() for record in caplog.records] == [written.format(id=entry.entry_id)]
