@@ -2,9 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 import logging
-from pathlib import Path
 import re
-import shutil
 from typing import Any
 
 from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
@@ -19,6 +17,7 @@ from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.documents import DOCUMENTS, ROOT, Snippet, snippets
 from tests.home.account import Account
+from tests.home.blueprints import install
 from tests.home.clock import HomeClock
 from tests.home.states import state
 from tests.home.test_people import async_add
@@ -78,7 +77,7 @@ async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, conten
     """
     for action in strangers(hass, content):
         async_mock_service(hass, *action.split("."))
-    config = {"alias": PASTED, **content}
+    config = content | {"alias": PASTED}
     assert await async_setup_component(hass, "automation", {"automation": [config]})
     await hass.async_block_till_done()
     # An automation with a mistake in it is there, but unavailable.
@@ -132,12 +131,9 @@ KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitab
 
 
 @pytest.fixture
-def home_with_blueprints(hass: HomeAssistant, hass_tmp_config_dir: str) -> HomeAssistant:
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
     """Give Home Assistant a folder of its own that has the blueprints in it."""
-    shutil.copytree(
-        ROOT / "blueprints", Path(hass_tmp_config_dir, "blueprints"), dirs_exist_ok=True
-    )
-    return hass
+    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture
@@ -150,7 +146,6 @@ async def entry(account: Account, simulator: Simulator) -> PresenceConfigEntry:
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.name)
-@pytest.mark.usefixtures("home_with_blueprints")
 async def test_what_is_to_be_pasted_works(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
