@@ -99,7 +99,7 @@ CODE = {
     "action-exceptions": ("services.py", r"raise _invalid\("),
     "action-setup": (
         "__init__.py",
-        r"async def async_setup\([^)]*\)[^:]*:\s+.*\s+async_setup_services",
+        r"(?s)async def async_setup\((?:(?!\n\n\n).)*\n    async_setup_services\(",
     ),
     "appropriate-polling": ("coordinator.py", r"update_interval"),
     "common-modules": ("entity.py", r"CoordinatorEntity\["),
