@@ -21,8 +21,8 @@ PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SELECT, Platform.SENSOR, Pl
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, so that an automation is told what is wrong with an account."""
-    async_keep_titles_out(hass)
     async_setup_services(hass)
+    async_keep_titles_out(hass)
     return True
 
 

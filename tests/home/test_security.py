@@ -89,17 +89,17 @@ async def test_home_assistants_own_action_repeats_a_text_that_is_too_long_and_ou
     await account.async_sign_in()
     message = "Very private " * 30
     errors = {}
-    for action, data, entity_id in (
-        ("text.set_value", {"value": message}, "text.robin_example_set_status_message"),
-        (f"{DOMAIN}.set_status_message", {"message": message}, "sensor.robin_example_availability"),
+    for domain, action, data, entity_id in (
+        ("text", "set_value", {"value": message}, "text.robin_example_set_status_message"),
+        (DOMAIN, "set_status_message", {"message": message}, "sensor.robin_example_availability"),
     ):
         with pytest.raises((HomeAssistantError, ValueError)) as error:
             await hass.services.async_call(
-                *action.split("."), data, target={"entity_id": entity_id}, blocking=True
+                domain, action, data, target={"entity_id": entity_id}, blocking=True
             )
         errors[action] = str(error.value)
 
     assert {action: "Very private" in text for action, text in errors.items()} == {
-        "text.set_value": True,
-        f"{DOMAIN}.set_status_message": False,
+        "set_value": True,
+        "set_status_message": False,
     }
