@@ -146,6 +146,15 @@ async def test_installed_as_a_custom_repository_it_signs_in(
     assert (await async_get_integration(hass, DOMAIN)).version == "1.0.0"
 
 
+async def test_as_a_custom_repository_it_needs_a_connection_to_github(
+    hass: HomeAssistant, ask: Ask, github: GitHub
+) -> None:
+    with pytest.raises(AssertionError, match="github_not_connected"):
+        await ask("repositories/add", repository=REPOSITORY, category="integration")
+
+    assert not [path for path in github.asked if path.startswith("/api")]
+
+
 async def test_an_update_replaces_everything(hass: HomeAssistant, ask: Ask, github: GitHub) -> None:
     await connect(hass)
     await ask("repositories/add", repository=REPOSITORY, category="integration")
