@@ -20,7 +20,7 @@ from .refusals import SignInError
 from .tenant import Addresses, CloudName, Tenant
 from .tls import Certificate
 
-LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri")
+LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "claims")
 """What the log keeps of a sign-in form: nothing that could be used again."""
 
 

@@ -8,7 +8,7 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import PresenceConfigEntry, PresenceCoordinator
+from .coordinator import PresenceConfigEntry, PresenceCoordinator, forget_issues
 from .keeper import Keeper
 from .log import async_keep_titles_out
 from .services import async_setup_services
@@ -40,11 +40,13 @@ async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) ->
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     await entry.runtime_data.async_finish()
     if entry.disabled_by is not None:
+        forget_issues(hass, entry)
         await async_end_sessions(hass, entry)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
     """Leave nothing behind of an account, here or in Teams."""
+    forget_issues(hass, entry)
     await async_end_sessions(hass, entry)
     await Keeper(hass, entry.entry_id).async_remove()

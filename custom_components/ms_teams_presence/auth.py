@@ -22,7 +22,6 @@ from aiohttp import RequestInfo, hdrs
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import (
-    OAuth2TokenRequestConnectionError,
     OAuth2TokenRequestReauthError,
     OAuth2TokenRequestTransientError,
 )
@@ -32,7 +31,7 @@ from homeassistant.helpers.config_entry_oauth2_flow import (
     _encode_jwt,
     async_get_redirect_uri,
 )
-from homeassistant.helpers.network import get_url
+from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.util import dt as dt_util
 from multidict import CIMultiDict, CIMultiDictProxy
 import orjson
@@ -50,7 +49,8 @@ from .const import (
     DOMAIN,
     SIGN_IN_APPLICATION,
 )
-from .graph.clouds import CLOUDS, DEFAULT_SCOPE, Cloud
+from .graph.clouds import CLOUDS, DEFAULT_CLOUD, DEFAULT_SCOPE, Cloud
+from .refusals import SignInError, refused
 
 if TYPE_CHECKING:
     import msal
@@ -68,92 +68,12 @@ _SIGN_IN_SCOPES: Final = frozenset({"openid", "profile", "offline_access", "emai
 # The tenant that personal accounts live in; they have no presence.
 _PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
-# Entra's numbers (AADSTS…), https://learn.microsoft.com/entra/identity-platform/reference-error-codes,
-# and the sentence in the translations that names cause and cure. They are hints: a number that is
-# not here is answered by its OAuth error below.
-_REASON_OF_NUMBER: Final[dict[int, str]] = {
-    number: reason
-    for reason, numbers in {
-        "account_disabled": (50034, 50055, 50057),
-        "admin_consent_missing": (90093, 90094, 90095),
-        "app_disabled": (7000112,),
-        "app_misconfigured": (650056, 650052),
-        "app_not_found": (700016, 70001),
-        "certificate_wrong": (700027, 700021, 700023, 700024),
-        "blocked_by_policy": (50097, 53000, 53001, 53003, 530003, 530032, 530035),
-        "consent_denied": (65004,),
-        "consent_missing": (65001,),
-        "device_code_expired": (70019, 70020),
-        "guest_account": (50020,),
-        "interaction_required": (50072, 50074, 50076, 50078, 50079),
-        "microsoft_unavailable": (90033, 90055, 90090, 50196),
-        "not_assigned": (50105,),
-        "personal_account": (500200, 500208, 9002332),
-        "public_client_refused": (7000218,),
-        "redirect_refused": (50011, 500113),
-        "secret_expired": (7000222,),
-        "secret_not_wanted": (700025,),
-        "secret_wrong": (7000215,),
-        "session_ended": (50132, 50133, 50173, 70008, 70043, 700082, 700084),
-        "spa_platform": (9002327,),
-        "tenant_not_found": (90002, 900023),
-        "try_again": (54005, 50134, 90120, 501481),
-        "wrong_cloud": (90038,),
-        "wrong_tenant": (50194, 700005, 9001023, 90124, 90130),
-    }.items()
-    for number in numbers
-}
-# The same for what OAuth itself calls the failure.
-_REASON_OF_ERROR: Final[dict[str, str]] = {
-    "access_denied": "consent_denied",
-    "authorization_declined": "consent_denied",
-    "bad_verification_code": "try_again",
-    "code_expired": "device_code_expired",
-    "consent_required": "consent_missing",
-    "expired_token": "device_code_expired",
-    "interaction_required": "interaction_required",
-    "invalid_client": "client_refused",
-    "invalid_grant": "session_ended",
-    "invalid_tenant": "tenant_not_found",
-    "server_error": "microsoft_unavailable",
-    "temporarily_unavailable": "microsoft_unavailable",
-    "unauthorized_client": "app_not_found",
-}
-# OAuth errors that only a person can mend; everything else is tried again.
-_NEEDS_PERSON: Final = frozenset(
-    {
-        "access_denied",
-        "consent_required",
-        "interaction_required",
-        "invalid_client",
-        "invalid_grant",
-        "invalid_tenant",
-        "unauthorized_client",
-    }
-)
 # What Entra says while the code of another device has not been entered.
 _DEVICE_CODE_PENDING: Final = frozenset({"authorization_pending", "slow_down"})
 _PEM_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _PEM_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL
 )
-# Failures on the way to Entra rather than by its decision.
-_UNREACHABLE: Final = frozenset({"cannot_connect", "unexpected_answer"})
-
-
-class SignInError(Exception):
-    """A sign-in failed; `reason` is the key of the sentence about it in the translations.
-
-    `needs_person` tells whether somebody has to act or trying again later is enough, `number`
-    is Entra's AADSTS number or 0. Nothing of the exchange itself is kept.
-    """
-
-    def __init__(self, reason: str, *, needs_person: bool = False, number: int = 0) -> None:
-        """Keep what the texts and the callers need."""
-        super().__init__(f"{reason} AADSTS{number}" if number else reason)
-        self.reason = reason
-        self.needs_person = needs_person
-        self.number = number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,7 +165,7 @@ class Identity:
             raise SignInError("unexpected_answer")
         tenant_id, object_id = str(claims.get("tid", "")), str(claims.get("oid", ""))
         if tenant_id.lower() == _PERSONAL_TENANT:
-            raise SignInError("personal_account", needs_person=True)
+            raise SignInError("personal_account")
         if not tenant_id or not object_id:
             raise SignInError("unexpected_answer")
         name = claims.get("name") or claims.get("preferred_username") or "Microsoft Teams"
@@ -277,6 +197,8 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
         """Hold the registration; nothing is asked of Entra yet."""
         self._hass = hass
         self.registration = registration
+        self.claims: str | None = None
+        """What Graph wants the next renewed token to prove, the JSON of a claims challenge."""
         self._code_flow: msal.Result = {}
         self._state: dict[str, str] = {}
 
@@ -332,11 +254,14 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
 
         https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
         """
+        claims, self.claims = self.claims, None
 
         def acquire() -> tuple[str, dict[str, Any]]:
             credential = _credential(self.registration) or ""
             application = _confidential_application(self.registration, credential)
-            result = application.acquire_token_for_client(self.registration.scopes)
+            result = application.acquire_token_for_client(
+                self.registration.scopes, claims_challenge=claims
+            )
             return application.authority.tenant.lower(), _stored(result)
 
         return await self._async_run(acquire)
@@ -348,7 +273,7 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
             application = _public_application(self.registration)
             flow = application.initiate_device_flow(self.registration.scopes)
             if "user_code" not in flow:
-                raise _refusal(flow)
+                raise refused(flow)
             return DeviceCode(
                 url=str(flow["verification_uri"]),
                 user_code=str(flow["user_code"]),
@@ -392,13 +317,15 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
                 return (await self.async_sign_in_as_application())[1]
             except SignInError as err:
                 raise self._home_assistant_error(err) from err
+        claims, self.claims = self.claims, None
+        data = {"claims": claims} if claims else {}
         granted = [scope for scope in token["scope"].split() if scope not in _SIGN_IN_SCOPES]
         # Entra may have shown them shorter than it takes them.
         scopes = [self.registration.cloud.scope(name.rpartition("/")[2]) for name in granted]
         try:
             result = await self._async_run(
                 lambda: _application(self.registration).acquire_token_by_refresh_token(
-                    token["refresh_token"], scopes
+                    token["refresh_token"], scopes, data=data
                 )
             )
             # Entra may leave the refresh token out; the old one stays good then.
@@ -419,8 +346,6 @@ class MicrosoftSignIn(AbstractOAuth2Implementation):
 
         Its constructors want to know the request and print it; it names no tenant.
         """
-        if err.reason in _UNREACHABLE:
-            return OAuth2TokenRequestConnectionError(domain=DOMAIN)
         url = URL(self.registration.cloud.login)
         request = RequestInfo(url, hdrs.METH_POST, CIMultiDictProxy(CIMultiDict()), url)
         kind = (
@@ -448,16 +373,12 @@ class DetachedToken:
         self._sign_in = sign_in
         self._token = dict(token)
 
-    async def __call__(self, *, rejected: str | None = None) -> str:
+    async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
         """Return an access token, a new one where Graph has rejected the given one."""
+        self._sign_in.claims = claims
         if rejected is not None or self._token["expires_at"] <= time.time():
             self._token = await self._sign_in.async_refresh_token(self._token)
         return str(self._token["access_token"])
-
-
-def rejection(error: str) -> SignInError:
-    """Return the error for what Microsoft's page sent back in place of a code."""
-    return _refusal({"error": error})
 
 
 def redirect_address(hass: HomeAssistant) -> str:
@@ -470,6 +391,29 @@ def redirect_address(hass: HomeAssistant) -> str:
     except RuntimeError:
         # Nobody's browser is behind this call, so nothing tells the address it uses.
         return get_url(hass, prefer_external=True) + AUTH_CALLBACK_PATH
+
+
+def text_placeholders(
+    hass: HomeAssistant, registration: Registration | None, code: str = ""
+) -> dict[str, str]:
+    """Return what texts about a sign-in may mention; nothing that must be kept from IT.
+
+    Without a registration, as before a form was filled, that is where apps are registered.
+    """
+    try:
+        redirect_url = redirect_address(hass)
+    except NoURLAvailableError:
+        redirect_url = ""
+    placeholders = {"redirect_url": redirect_url, "code": code or "-"}
+    if registration is None:
+        return placeholders | {"portal_url": CLOUDS[DEFAULT_CLOUD].portal}
+    return placeholders | {
+        "portal_url": registration.cloud.portal,
+        "tenant": registration.tenant,
+        "client_id": registration.client_id,
+        "permissions": ", ".join(registration.permissions),
+        "admin_consent_url": registration.admin_consent_url,
+    }
 
 
 class _EntraHttp:
@@ -489,7 +433,7 @@ class _EntraHttp:
         """Read a tenant's discovery document."""
         response = self._send(hdrs.METH_GET, url, params=params, headers=headers)
         if not response.ok:
-            raise _refusal(orjson.loads(response.content), otherwise="tenant_not_found")
+            raise refused(orjson.loads(response.content), otherwise="tenant_not_found")
         return response
 
     def post(
@@ -582,20 +526,20 @@ def _certificate_credential(pem: str) -> dict[str, str]:
 
     keys = _PEM_KEY.findall(pem)
     if not keys:
-        raise SignInError("certificate_without_key", needs_person=True)
+        raise SignInError("certificate_without_key")
     try:
         certificate = x509.load_pem_x509_certificate(pem[pem.index(_PEM_CERTIFICATE) :].encode())
         key = load_pem_private_key(keys[0].encode(), password=None)
     except TypeError as err:
-        raise SignInError("certificate_encrypted", needs_person=True) from err
+        raise SignInError("certificate_encrypted") from err
     except ValueError as err:
-        raise SignInError("certificate_unreadable", needs_person=True) from err
+        raise SignInError("certificate_unreadable") from err
     if not isinstance(key, RSAPrivateKey):
-        raise SignInError("certificate_not_rsa", needs_person=True)
+        raise SignInError("certificate_not_rsa")
     if certificate.public_key() != key.public_key():
-        raise SignInError("certificate_without_key", needs_person=True)
+        raise SignInError("certificate_without_key")
     if certificate.not_valid_after_utc <= dt_util.utcnow():
-        raise SignInError("certificate_expired", needs_person=True)
+        raise SignInError("certificate_expired")
     return {"private_key": keys[0], "public_certificate": pem}
 
 
@@ -631,21 +575,10 @@ def _guarded[T](job: Callable[[], T]) -> T:
 def _stored(result: msal.Result) -> dict[str, Any]:
     """Return the members of a token response that are kept; raises where it is none."""
     if "error" in result:
-        raise _refusal(result)
+        raise refused(result)
     token: dict[str, Any] = {name: result[name] for name in _TOKEN_MEMBERS if name in result}
     if not all(token.get(name) for name in ("access_token", "expires_in")):
         raise SignInError("unexpected_answer")
     # MSAL has read it as a number already, or has failed over it.
     expires_in = int(token["expires_in"])
     return token | {"expires_in": expires_in, "expires_at": time.time() + expires_in}
-
-
-def _refusal(answer: Mapping[str, Any], *, otherwise: str = "sign_in_failed") -> SignInError:
-    """Return the error for an answer in which Entra says no."""
-    error = str(answer.get("error", ""))
-    numbers = answer.get("error_codes")
-    number = numbers[0] if isinstance(numbers, list) and numbers else 0
-    number = number if isinstance(number, int) else 0
-    reason = _REASON_OF_NUMBER.get(number) or _REASON_OF_ERROR.get(error) or otherwise
-    needs_person = error in _NEEDS_PERSON and reason != "microsoft_unavailable"
-    return SignInError(reason, needs_person=needs_person, number=number)

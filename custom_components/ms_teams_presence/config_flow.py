@@ -19,10 +19,10 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, section
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
-from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.helpers.selector import (
     BooleanSelector,
     NumberSelector,
@@ -37,14 +37,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .auth import (
-    DeviceCode,
-    MicrosoftSignIn,
-    Registration,
-    SignInError,
-    redirect_address,
-    rejection,
-)
+from .auth import DeviceCode, MicrosoftSignIn, Registration, text_placeholders
 from .const import (
     ACCESS_READ,
     ACCESS_READ_WRITE,
@@ -70,9 +63,17 @@ from .const import (
     SUBENTRY_PERSON,
 )
 from .graph.client import PresenceClient
-from .graph.clouds import CLOUDS
+from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 from .graph.errors import GraphAuthError, GraphError, GraphPermissionError, GraphRejectedError
 from .people_flow import PersonSubentryFlow
+from .refusals import (
+    Cure,
+    SignInError,
+    async_sentence,
+    refusal_issue_id,
+    refused,
+    refused_on_page,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -86,29 +87,15 @@ _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
 
 _CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
 
-# The field of the form that a failed sign-in is about; otherwise it is about the whole form.
-_FIELD_OF_REASON: Final = {
-    "app_disabled": CONF_CLIENT_ID,
-    "app_not_found": CONF_CLIENT_ID,
-    "certificate_encrypted": CONF_CERTIFICATE,
-    "certificate_expired": CONF_CERTIFICATE,
-    "certificate_not_rsa": CONF_CERTIFICATE,
-    "certificate_unreadable": CONF_CERTIFICATE,
-    "certificate_without_key": CONF_CERTIFICATE,
-    "certificate_wrong": CONF_CERTIFICATE,
-    "secret_expired": CONF_CLIENT_SECRET,
-    "secret_not_wanted": CONF_CLIENT_SECRET,
-    "secret_wrong": CONF_CLIENT_SECRET,
-    "tenant_not_found": CONF_TENANT,
-    "wrong_cloud": CONF_CLOUD,
-    "wrong_tenant": CONF_TENANT,
-}
+# What Microsoft's page shows where it refuses and does not lead back: help by its number.
+_CONF_TROUBLE: Final = "trouble"
+_CONF_NUMBER: Final = "number"
 
 
 def _schema(sign_in: str) -> vol.Schema:
     """Return the form for an app registration."""
     fields: dict[vol.Marker, Any] = {
-        vol.Required(CONF_CLOUD, default="global"): SelectSelector(
+        vol.Required(CONF_CLOUD, default=DEFAULT_CLOUD): SelectSelector(
             SelectSelectorConfig(
                 options=list(CLOUDS),
                 translation_key=CONF_CLOUD,
@@ -133,6 +120,9 @@ def _schema(sign_in: str) -> vol.Schema:
     )
     if sign_in != SIGN_IN_APPLICATION:
         fields[vol.Required(CONF_COLLEAGUES, default=False)] = BooleanSelector()
+        fields[vol.Optional(_CONF_TROUBLE)] = section(
+            vol.Schema({vol.Optional(_CONF_NUMBER): TextSelector()}), {"collapsed": True}
+        )
     return vol.Schema(fields)
 
 
@@ -169,6 +159,8 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     _microsoft: MicrosoftSignIn
     _code: DeviceCode
     _waiting: asyncio.Task[dict[str, Any]]
+    _refused: SignInError
+    _leave: Callable[[], Awaitable[ConfigFlowResult]]
 
     def __init__(self) -> None:
         """Start with an empty form."""
@@ -225,14 +217,29 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Sign in the way it was done before; the form comes only where that fails."""
+        err = self._known_refusal()
         if user_input is None:
-            return self.async_show_form(step_id="reauth_confirm")
+            return self.async_show_form(
+                step_id="reauth_confirm",
+                description_placeholders={"cause": await self._async_cause(err)},
+            )
         steps = {
             SIGN_IN_BROWSER: self.async_step_browser,
             SIGN_IN_DEVICE_CODE: self.async_step_device_code,
             SIGN_IN_APPLICATION: self.async_step_application,
         }
-        return await steps[self._registration[CONF_SIGN_IN]](self._registration)
+        self._sign_in = self._registration[CONF_SIGN_IN]
+        if err.refusal.cure is Cure.FORM or self._helps_to_use_a_browser(err):
+            # Signing in the same way would only be refused the same way.
+            return await self._async_show_refusal(err)
+        return await steps[self._sign_in](self._registration)
+
+    def _known_refusal(self) -> SignInError:
+        """Return why Microsoft wants to see the person again, as the account's repair has it."""
+        issue_id = refusal_issue_id(self._get_reauth_entry().entry_id)
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, issue_id)
+        data = (issue and issue.data) or {"reason": "session_ended", "code": ""}
+        return SignInError(str(data["reason"]), code=str(data["code"]))
 
     async def async_step_browser(
         self, user_input: dict[str, Any] | None = None
@@ -254,6 +261,29 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         """Ask for the organisation's app, which signs in by itself."""
         self._sign_in = SIGN_IN_APPLICATION
         return await self._async_begin(user_input, self._async_sign_in_as_application)
+
+    async def async_step_approval(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Say what to ask others for; submitting tries again."""
+        if user_input is not None:
+            return await self._async_leave()
+        return self.async_show_form(
+            step_id="approval",
+            errors={"base": self._refused.reason},
+            description_placeholders=self._placeholders(self._refused.code),
+        )
+
+    async def async_step_other_way(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Offer the browser where the code is refused."""
+        cause = await self._async_cause(self._refused)
+        return self.async_show_menu(
+            step_id="other_way",
+            menu_options=[SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE],
+            description_placeholders={"cause": cause},
+        )
 
     @override
     async def async_step_auth(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -281,12 +311,12 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         try:
             return await super().async_step_creation(user_input)
         except SignInError as err:
-            return self._show_refusal(err)
+            return await self._async_show_refusal(err)
 
     @override
     async def async_step_authorize_rejected(self, data: None = None) -> ConfigFlowResult:
         """Explain why Microsoft's page sent no code."""
-        return self._show_refusal(rejection(self.external_data["error"]))
+        return await self._async_show_refusal(refused(self.external_data))
 
     async def async_step_wait_for_device_code(
         self, user_input: dict[str, Any] | None = None
@@ -308,7 +338,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         try:
             token = await self._waiting
         except SignInError as err:
-            return self._show_refusal(err)
+            return await self._async_show_refusal(err)
         return await self.async_oauth_create_entry({CONF_TOKEN: token})
 
     @override
@@ -318,8 +348,8 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         sign_in = self._microsoft
         if missing := sign_in.registration.missing_permissions(token):
             return self._show_form({"base": "permissions_missing"}, permissions=", ".join(missing))
-        if error := await self._async_check(token):
-            return self._show_form({"base": error})
+        if refusal := await self._async_check(token):
+            return await self._async_show_refusal(refusal)
         identity = sign_in.identity
         return await self._async_finish(
             identity.unique_id,
@@ -330,8 +360,8 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     async def _async_sign_in_as_application(self) -> ConfigFlowResult:
         """Get tokens for the app itself, and check what it was granted."""
         tenant_id, token = await self._microsoft.async_sign_in_as_application()
-        if error := await self._async_check(token):
-            return self._show_form({"base": error})
+        if refusal := await self._async_check(token):
+            return await self._async_show_refusal(refusal)
         registration = self._microsoft.registration
         unique_id = f"{tenant_id}.{registration.client_id}".lower()
         return await self._async_finish(unique_id, registration.tenant, {CONF_TOKEN: token})
@@ -342,22 +372,31 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         leave: Callable[[], Awaitable[ConfigFlowResult]],
     ) -> ConfigFlowResult:
         """Show the form, or check what it says and leave for Microsoft."""
+        self._leave = leave
         if user_input is None:
             return self._show_form({})
         self._registration = {CONF_SIGN_IN: self._sign_in} | {
             str(key): value.strip() if isinstance(value := user_input[key], str) else value
             for key in _schema(self._sign_in).schema
-            if user_input.get(key)
+            if key != _CONF_TROUBLE and user_input.get(key)
         }
         self._keep_credential()
         if errors := _invalid_fields(self._registration):
             return self._show_form(errors)
+        if shown := user_input.get(_CONF_TROUBLE, {}).get(_CONF_NUMBER):
+            if (err := refused_on_page(shown)) is None:
+                return self._show_form({"base": "number_invalid"})
+            return await self._async_show_refusal(err)
+        return await self._async_leave()
+
+    async def _async_leave(self) -> ConfigFlowResult:
+        """Leave for Microsoft with what the form says."""
         self._microsoft = MicrosoftSignIn(self.hass, Registration.from_data(self._registration))
         self.flow_impl = self._microsoft
         try:
-            return await leave()
+            return await self._leave()
         except SignInError as err:
-            return self._show_refusal(err)
+            return await self._async_show_refusal(err)
 
     def _keep_credential(self) -> None:
         """Take the stored secret or certificate where neither is typed for the same app.
@@ -384,10 +423,10 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         )
         return await self.async_step_wait_for_device_code()
 
-    async def _async_check(self, token: Mapping[str, Any]) -> str | None:
+    async def _async_check(self, token: Mapping[str, Any]) -> SignInError | None:
         """Read the presence once; return the error where that fails."""
 
-        async def provide(*, rejected: str | None = None) -> str:
+        async def provide(*, rejected: str | None = None, claims: str | None = None) -> str:
             return str(token["access_token"])
 
         client = PresenceClient(
@@ -402,13 +441,15 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
                 await client.async_get_person(_NOBODY)
         except (GraphPermissionError, GraphRejectedError) as err:
             _LOGGER.debug("Graph shows no presence: %s", err)
-            return "application_consent_missing" if registration.is_application else "no_presence"
+            return SignInError(
+                "application_consent_missing" if registration.is_application else "no_presence"
+            )
         except GraphAuthError as err:
             _LOGGER.debug("Graph does not take the token: %s", err)
-            return "wrong_cloud"
+            return SignInError("wrong_cloud")
         except GraphError as err:
             _LOGGER.debug("Graph is out of reach: %s", err)
-            return "graph_unavailable"
+            return SignInError("graph_unavailable")
         return None
 
     async def _async_finish(
@@ -433,15 +474,26 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return self._get_reauth_entry()
         return self._get_reconfigure_entry()
 
-    def _show_refusal(self, err: SignInError) -> ConfigFlowResult:
-        """Show the form with what Entra's refusal means."""
-        _LOGGER.debug("Sign-in failed: %s (AADSTS%d)", err.reason, err.number)
-        field = _FIELD_OF_REASON.get(err.reason, "base")
+    async def _async_cause(self, err: SignInError) -> str:
+        """Return the sentence about a refusal, for a step that shows no errors."""
+        return await async_sentence(self.hass, err.reason, self._placeholders(err.code))
+
+    def _helps_to_use_a_browser(self, err: SignInError) -> bool:
+        """Return whether a sign-in with the browser may go where this one does not."""
+        return err.refusal.by_browser and self._sign_in == SIGN_IN_DEVICE_CODE
+
+    async def _async_show_refusal(self, err: SignInError) -> ConfigFlowResult:
+        """Show what Entra's refusal means, and the step that helps."""
+        _LOGGER.debug("Sign-in failed: %s (%s)", err.reason, err.code)
+        self._refused = err
+        if self._helps_to_use_a_browser(err):
+            return await self.async_step_other_way()
+        if err.refusal.cure is Cure.APPROVAL:
+            return await self.async_step_approval()
+        field = err.refusal.field
         self._credential_refused = self._credential_refused or field in _CREDENTIALS
         fields = _schema(self._sign_in).schema
-        return self._show_form(
-            {field if field in fields else "base": err.reason}, number=str(err.number)
-        )
+        return self._show_form({field if field in fields else "base": err.reason}, code=err.code)
 
     def _show_form(self, errors: dict[str, str], **placeholders: str) -> ConfigFlowResult:
         """Show the form of the chosen way in, with what is known already."""
@@ -472,30 +524,10 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return {}
         return {key: last.data[key] for key in (CONF_CLOUD, CONF_TENANT, CONF_CLIENT_ID)}
 
-    def _placeholders(self) -> dict[str, str]:
+    def _placeholders(self, code: str = "") -> dict[str, str]:
         """Return what the texts of the forms and of the waiting page may mention."""
-        try:
-            redirect_url = redirect_address(self.hass)
-        except NoURLAvailableError:
-            redirect_url = ""
-        placeholders = {
-            "redirect_url": redirect_url,
-            "portal_url": "https://entra.microsoft.com",
-            "tenant": "",
-            "client_id": "",
-            "permissions": "",
-            "admin_consent_url": "",
-        }
-        if self._registration:
-            registration = Registration.from_data(self._registration)
-            placeholders |= {
-                "portal_url": registration.cloud.portal,
-                "tenant": registration.tenant,
-                "client_id": registration.client_id,
-                "permissions": ", ".join(registration.permissions),
-                "admin_consent_url": registration.admin_consent_url,
-            }
-        return placeholders
+        registration = Registration.from_data(self._registration) if self._registration else None
+        return text_placeholders(self.hass, registration, code)
 
 
 class OptionsFlow(OptionsFlowWithReload):

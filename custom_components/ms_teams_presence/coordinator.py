@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from math import ceil
 from time import monotonic
@@ -41,6 +42,7 @@ from .const import (
     DOMAIN,
     GUID,
     ISSUE_PERSON_GONE,
+    ISSUE_SIGN_IN_REFUSED,
     SUBENTRY_PERSON,
 )
 from .graph.client import PresenceClient
@@ -53,6 +55,7 @@ from .graph.errors import (
     GraphUnavailableError,
 )
 from .graph.models import Availability, Person, Presence, StatusMessage, WorkLocation
+from .refusals import Cure, SignInError, refusal_issue_id
 from .sessions import PresenceSessions
 
 _LOGGER = logging.getLogger(__name__)
@@ -141,7 +144,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.last_poll: datetime | None = None
         self.last_failure: dict[str, Any] | None = None
         """When a read failed last, and why; nothing in it tells who anybody is."""
-        self._oauth = OAuth2Session(hass, entry, MicrosoftSignIn(hass, self.registration))
+        self._sign_in = MicrosoftSignIn(hass, self.registration)
+        self._oauth = OAuth2Session(hass, entry, self._sign_in)
         self._client = PresenceClient(
             async_get_clientsession(hass), self.registration.cloud, self._async_token
         )
@@ -162,7 +166,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self._fast_until = 0.0
         self._me_due = 0.0
         self._colleagues_due = 0.0
-        entry.async_on_unload(self._forget_issues)
+        entry.async_on_unload(
+            partial(forget_issues, hass, entry, but=refusal_issue_id(entry.entry_id))
+        )
         entry.async_on_unload(self.sessions.stop)
         entry.async_on_unload(
             async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
@@ -218,6 +224,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         except OAuth2TokenRequestReauthError as err:
             # The session has started a reauth flow; this marks the entities unavailable.
             self._note_failure("sign_in_needed", err)
+            self._offer_cure(err)
             raise ConfigEntryAuthFailed(
                 translation_domain=DOMAIN, translation_key="sign_in_needed"
             ) from err
@@ -225,6 +232,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             return self._after_failure(err, started)
         self.failures = 0
         self.last_poll = dt_util.utcnow()
+        ir.async_delete_issue(self.hass, DOMAIN, refusal_issue_id(self.config_entry.entry_id))
         self._confirm_written(self._seen, started)
         data = self._with_written(_without_expired(self._seen, self.last_poll))
         known = self.data or {}
@@ -273,6 +281,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.update_interval = self._next_interval(known, started)
         if known and self.failures <= _TOLERATED_FAILURES:
             return _without_expired(known, dt_util.utcnow())
+        self._offer_cure(err)
         if isinstance(err, GraphAuthError):
             # Even a fresh token is not taken: signing in again is what is left to try.
             self.config_entry.async_start_reauth(self.hass)
@@ -380,10 +389,11 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         due += [self._colleagues_due] if self.subentry_ids or self.me is None else []
         return timedelta(seconds=max(self.throttled_for, min(due) - started, _EARLY))
 
-    async def _async_token(self, *, rejected: str | None = None) -> str:
+    async def _async_token(self, *, rejected: str | None = None, claims: str | None = None) -> str:
         """Return an access token; a new one where Graph does not take the one at hand."""
         token = self._oauth.token
         if rejected == token["access_token"]:
+            self._sign_in.claims = claims
             self.hass.config_entries.async_update_entry(
                 self.config_entry,
                 data={**self.config_entry.data, CONF_TOKEN: {**token, "expires_at": 0}},
@@ -398,6 +408,36 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self._throttled_until = max(self._throttled_until, until)
         reason = _REASON_OF_ERROR.get(type(err), "sign_in_unavailable")
         return reason, {"seconds": str(self.throttled_for), "detail": str(err)}
+
+    def _offer_cure(self, err: Exception) -> None:
+        """Make a repair out of a refusal that does not pass by itself."""
+        match err:
+            case GraphAuthError():
+                refusal = SignInError("session_ended")
+            case GraphPermissionError():
+                is_application = self.registration.is_application
+                refusal = SignInError(
+                    "application_consent_missing" if is_application else "no_presence"
+                )
+            case Exception(__cause__=SignInError() as refusal):
+                pass
+            case _:
+                return
+        if refusal.refusal.cure is Cure.WAIT:
+            return
+        ir.async_create_issue(
+            self.hass,
+            DOMAIN,
+            refusal_issue_id(self.config_entry.entry_id),
+            data={
+                "entry_id": self.config_entry.entry_id,
+                "reason": refusal.reason,
+                "code": refusal.code,
+            },
+            is_fixable=True,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=ISSUE_SIGN_IN_REFUSED,
+        )
 
     def _failure(self, err: Exception) -> HomeAssistantError:
         """Return the error with the sentence for a failure."""
@@ -568,15 +608,14 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self._reloading = True
             self.hass.config_entries.async_schedule_reload(entry.entry_id)
 
-    @callback
-    def _forget_issues(self) -> None:
-        """Withdraw the repairs of this account; the next poll offers what still stands."""
-        issues = list(ir.async_get(self.hass).issues.values())
-        for issue in issues:
-            if issue.domain == DOMAIN and (issue.data or {}).get("entry_id") == (
-                self.config_entry.entry_id
-            ):
-                ir.async_delete_issue(self.hass, DOMAIN, issue.issue_id)
+
+@callback
+def forget_issues(hass: HomeAssistant, entry: ConfigEntry, *, but: str = "") -> None:
+    """Withdraw the repairs of an account; the next poll offers what still stands."""
+    for issue in list(ir.async_get(hass).issues.values()):
+        belongs = (issue.data or {}).get("entry_id") == entry.entry_id
+        if issue.domain == DOMAIN and belongs and issue.issue_id != but:
+            ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
 
 
 def _seconds_until(moment: datetime | None) -> float:

@@ -5,9 +5,13 @@ from collections.abc import Callable, Collection
 from typing import Final, override
 
 from homeassistant.core import callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
-from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.entity_platform import (
+    AddConfigEntryEntitiesCallback,
+    async_get_current_platform,
+)
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
@@ -92,17 +96,23 @@ def add_entities[T: PresenceEntity, D: EntityDescription](
     person_ids: Collection[str],
     descriptions: Collection[D],
 ) -> None:
-    """Add one entity for each of the people and descriptions, to the subentry of each person."""
-    people: defaultdict[str | None, list[Person]] = defaultdict(list)
+    """Make a platform's entities: one for each of the people and descriptions, and no others.
+
+    Each goes to the subentry of its person. What the account had before and has no more, as when
+    its access was lowered, is forgotten.
+    """
+    entities: defaultdict[str | None, list[T]] = defaultdict(list)
     for person_id in person_ids:
         subentry_id = coordinator.subentry_ids.get(person_id)
-        people[subentry_id].append(coordinator.people[person_id])
-    for subentry_id, persons in people.items():
-        async_add_entities(
-            [
-                kind(coordinator, person, description)
-                for person in persons
-                for description in descriptions
-            ],
-            config_subentry_id=subentry_id,
-        )
+        person = coordinator.people[person_id]
+        entities[subentry_id] += [
+            kind(coordinator, person, description) for description in descriptions
+        ]
+    unique_ids = {entity.unique_id for made in entities.values() for entity in made}
+    registry = er.async_get(coordinator.hass)
+    domain = async_get_current_platform().domain
+    for known in er.async_entries_for_config_entry(registry, coordinator.config_entry.entry_id):
+        if known.domain == domain and known.unique_id not in unique_ids:
+            registry.async_remove(known.entity_id)
+    for subentry_id, made in entities.items():
+        async_add_entities(made, config_subentry_id=subentry_id)

@@ -38,6 +38,7 @@ async def test_signing_in_again_brings_the_entities_back(
     title = TEXTS["config"]["step"]["reauth_confirm"]["title"]
     await expect(frontend.dialog).to_contain_text(title)
     await expect(frontend.dialog).to_contain_text("Robin Example")
+    await expect(frontend.dialog).to_contain_text(TEXTS["config"]["error"]["session_ended"])
     page = await frontend.submit_and_leave()
     # The permissions were accepted the first time.
     await page.locator("#account-robin").click()
@@ -45,6 +46,30 @@ async def test_signing_in_again_brings_the_entities_back(
 
     await home.wait_for(AVAILABILITY, "come back", lambda at: at["state"] == "available")
     await expect(frontend.page.get_by_role("button", name="Reconfigure")).to_be_hidden()
+
+
+async def test_a_refused_sign_in_is_mended_from_its_repair(
+    signed_in: Demo, frontend: Frontend, provoked: list[str]
+) -> None:
+    home, microsoft = signed_in.home, signed_in.microsoft
+    await home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
+    await microsoft.revoke(ROBIN)
+    await microsoft.expire_access_tokens()
+    provoked.append("Authentication failed while fetching")
+    await home.wait_for(AVAILABILITY, "go", lambda at: at["state"] == "unavailable", seconds=60)
+
+    await frontend.open("/config/repairs")
+    issue = TEXTS["issues"]["sign_in_refused"]
+    await frontend.page.get_by_text(issue["title"]).click()
+    await expect(frontend.dialog).to_contain_text(TEXTS["config"]["error"]["session_ended"])
+    page = await frontend.submit_and_leave()
+    await page.locator("#account-robin").click()
+    await expect(frontend.dialog).to_contain_text("successful")
+
+    await home.wait_for(AVAILABILITY, "come back", lambda at: at["state"] == "available")
+    await frontend.open("/config/repairs")
+    await expect(frontend.page.locator("ha-config-repairs-dashboard")).to_be_visible()
+    await expect(frontend.page.get_by_text(issue["title"])).to_be_hidden()
 
 
 async def test_a_preference_that_does_not_show_is_mended(

@@ -89,3 +89,19 @@ async def test_missing_approval_has_a_link_for_the_administrator(frontend: Front
     # Microsoft's page stops here and never comes back; what helps is in the window behind it.
     link = frontend.dialog.get_by_role("link", name="/adminconsent?")
     await expect(link).to_be_visible()
+
+
+async def test_the_number_on_microsofts_page_is_explained(frontend: Frontend) -> None:
+    texts = TEXTS["config"]["step"]
+    trouble = texts["browser"]["sections"]["trouble"]
+    await frontend.choose_integration()
+    await frontend.choose_way("browser")
+    await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+    await frontend.choose_simulator()
+    await frontend.dialog.get_by_text(trouble["name"]).click()
+    await frontend.dialog.locator("input[name=number]").fill("AADSTS50105: Your administrator …")
+    await frontend.submit()
+    await expect(frontend.dialog).to_contain_text(error_text("not_assigned"))
+    await expect(frontend.dialog).to_contain_text(texts["approval"]["title"])
+    await expect(frontend.dialog).to_contain_text("AADSTS50105")
+    await expect(frontend.dialog.get_by_role("link", name="/adminconsent?")).to_be_visible()

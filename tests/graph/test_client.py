@@ -47,6 +47,7 @@ class SignIn:
     address: str
     tokens: dict[str, str] = field(default_factory=dict)
     rejected: list[str] = field(default_factory=list)
+    claims: list[str | None] = field(default_factory=list)
 
     @classmethod
     async def create(
@@ -69,10 +70,11 @@ class SignIn:
         """The token at hand."""
         return self.tokens["access_token"]
 
-    async def __call__(self, *, rejected: str | None = None) -> str:
+    async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
         """Return the token at hand, or a new one instead of a rejected one."""
         if rejected is not None:
             self.rejected.append(rejected)
+            self.claims.append(claims)
             self.tokens = await self._ask(
                 "token", grant_type="refresh_token", refresh_token=self.tokens["refresh_token"]
             )
@@ -441,6 +443,31 @@ async def test_a_second_rejection_is_an_error(client: PresenceClient, simulator:
     assert (type(error), error.status) == (GraphAuthError, 401)
 
 
+@pytest.mark.parametrize(
+    ("challenge", "claims"),
+    [
+        ("eyJhIjoiPz8-In0=", '{"a":"??>"}'),
+        ("eyJhIjoiPz8+In0", '{"a":"??>"}'),
+        ("e30=", "{}"),
+        ("W10=", None),
+        ("bm8ganNvbg==", None),
+        ("/////w==", None),
+        ("a", None),
+        ("", None),
+    ],
+)
+async def test_the_provider_is_told_what_a_new_token_has_to_prove(
+    client: PresenceClient,
+    simulator: Simulator,
+    sign_in: SignIn,
+    challenge: str,
+    claims: str | None,
+) -> None:
+    simulator.faults.add("graph", claims=challenge, times=1)
+    await client.async_get_my_presence()
+    assert sign_in.claims == [claims]
+
+
 async def test_a_rejected_token_is_replaced_once(
     client: PresenceClient, simulator: Simulator, sign_in: SignIn
 ) -> None:
@@ -461,7 +488,7 @@ async def test_an_error_of_the_repeated_request_is_its_own(
 async def test_nothing_is_sent_where_there_is_no_token(
     simulator: Simulator, session: ClientSession
 ) -> None:
-    async def provide(*, rejected: str | None = None) -> str:
+    async def provide(*, rejected: str | None = None, claims: str | None = None) -> str:
         raise LookupError
 
     client = PresenceClient(session, cloud_of(simulator), provide)

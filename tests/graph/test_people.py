@@ -50,7 +50,7 @@ class App:
     simulator: Simulator
     token: str = ""
 
-    async def __call__(self, *, rejected: str | None = None) -> str:
+    async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
         """Return the token at hand, or a new one instead of a rejected one."""
         if not self.token or rejected == self.token:
             form = {
@@ -149,7 +149,7 @@ async def test_the_requests_for_many_presences_go_out_at_once(
     everybody = asyncio.Barrier(len(ids))
     app = App(session, simulator)
 
-    async def provide(*, rejected: str | None = None) -> str:
+    async def provide(*, rejected: str | None = None, claims: str | None = None) -> str:
         await everybody.wait()
         return await app(rejected=rejected)
 

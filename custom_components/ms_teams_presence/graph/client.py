@@ -1,6 +1,7 @@
 """Every call to Microsoft Graph that this project makes; the only place with Graph's addresses."""
 
 import asyncio
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ _MAX_REJECTIONS: Final = 50
 MAX_FOUND: Final = 25
 _USER_MEMBERS: Final = "id,displayName,mail,userPrincipalName"
 _NOT_IN_A_TERM: Final = re.compile(r'["\\&#]')
+# The claims of a challenge, base64, in either of its alphabets.
+_CLAIMS: Final = re.compile(r'\bclaims="([\w+/=-]+)"')
+_BASE64_OF_URLS: Final = str.maketrans("-_", "+/")
 _NOT_IN_A_CODE: Final = re.compile(r"[^\w.-]")
 _MAX_CODE: Final = 100
 # What Graph's 429 means without a Retry-After, in seconds.
@@ -88,8 +92,11 @@ _WORK_LOCATIONS: Final = {
 class TokenProvider(Protocol):
     """Where access tokens come from."""
 
-    async def __call__(self, *, rejected: str | None = None) -> str:
-        """Return an access token, and a new one where Graph has rejected the given one."""
+    async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
+        """Return an access token, and a new one where Graph has rejected the given one.
+
+        `claims` is the JSON of what the new one has to prove.
+        """
 
 
 class PresenceClient:
@@ -354,8 +361,8 @@ class PresenceClient:
         token = await self._token_provider()
         try:
             return await self._async_send(method, url, body, headers, token)
-        except GraphAuthError:
-            token = await self._token_provider(rejected=token)
+        except GraphAuthError as err:
+            token = await self._token_provider(rejected=token, claims=err.claims)
             return await self._async_send(method, url, body, headers, token)
 
     async def _async_send(
@@ -478,9 +485,13 @@ def _error(response: ClientResponse, content: bytes) -> GraphError:
                 request_id=request_id,
             )
         case HTTPStatus.UNAUTHORIZED:
-            kind: type[GraphError] = GraphAuthError
+            return GraphAuthError(
+                code=code,
+                request_id=request_id,
+                claims=_claims(response.headers.get(hdrs.WWW_AUTHENTICATE, "")),
+            )
         case HTTPStatus.FORBIDDEN:
-            kind = GraphPermissionError
+            kind: type[GraphError] = GraphPermissionError
         case status if 400 <= status < 500:
             kind = GraphRejectedError
         case status:
@@ -488,6 +499,19 @@ def _error(response: ClientResponse, content: bytes) -> GraphError:
                 status=status, code=code, request_id=request_id, retry_after=retry_after
             )
     return kind(status=response.status, code=code, request_id=request_id)
+
+
+def _claims(challenge: str) -> str | None:
+    """Read the claims of a challenge: JSON, which stands there in base64."""
+    found = _CLAIMS.search(challenge)
+    if found is None:
+        return None
+    try:
+        # The padding may be missing, and more of it than needed does no harm.
+        claims = b64decode(f"{found[1].translate(_BASE64_OF_URLS)}===")
+        return claims.decode() if isinstance(orjson.loads(claims), dict) else None
+    except ValueError:
+        return None
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -8,6 +8,8 @@ from typing import Final
 
 # All that an app was granted for itself, which is the only thing it can ask for.
 DEFAULT_SCOPE: Final = ".default"
+# The cloud of nearly everybody.
+DEFAULT_CLOUD: Final = "global"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ CLOUDS: Final[dict[str, Cloud]] = {
     cloud.key: cloud
     for cloud in (
         Cloud(
-            key="global",
+            key=DEFAULT_CLOUD,
             login="https://login.microsoftonline.com",
             graph="https://graph.microsoft.com",
             portal="https://entra.microsoft.com",

@@ -29,6 +29,16 @@ class GraphError(Exception):
 class GraphAuthError(GraphError):
     """The access token is not accepted (401): sign in again."""
 
+    def __init__(
+        self, *, status: int = 401, code: str = "", request_id: str = "", claims: str | None = None
+    ) -> None:
+        """Keep what a new token has to prove, the JSON of a claims challenge, or None.
+
+        https://learn.microsoft.com/entra/identity-platform/claims-challenge
+        """
+        super().__init__(status=status, code=code, request_id=request_id)
+        self.claims = claims
+
 
 class GraphPermissionError(GraphError):
     """The sign-in lacks a permission or the person a licence (403)."""

@@ -1,0 +1,490 @@
+"""The consent doctor: every way in which Microsoft refuses a sign-in, met wherever it can be met."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    ConfigEntryDisabler,
+    ConfigEntryState,
+    ConfigFlowResult,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.refusals import REFUSALS, Cure, Refusal, Seen
+from simulator import Simulator
+from simulator.tenant import (
+    CONFIDENTIAL_CLIENT_ID,
+    CONFIDENTIAL_CLIENT_SECRET,
+    DAEMON_CLIENT_ID,
+    PUBLIC_CLIENT_ID,
+    TENANT_ID,
+)
+from tests.home import test_application
+from tests.home.account import FORM, Account
+from tests.home.clock import HomeClock
+from tests.home.log import complaints
+from tests.home.states import state
+from tests.home.test_people import async_add
+
+TRANSLATIONS: Final = Path("custom_components", DOMAIN, "translations")
+TEXTS: Final = json.loads((TRANSLATIONS / "en.json").read_text())
+SENTENCES: Final[dict[str, str]] = TEXTS["config"]["error"]
+AVAILABILITY: Final = "sensor.robin_example_availability"
+
+
+@pytest.fixture(autouse=True)
+async def _repairs(hass: HomeAssistant) -> None:
+    """Let repairs be opened; their pages have to be there before anything is asked of Home Assistant."""
+    assert await async_setup_component(hass, "repairs", {})
+
+
+def rows(where: Seen) -> list[Any]:
+    """Return the rows of the table that come to light somewhere by a number or an OAuth error."""
+    return [
+        pytest.param(reason, refusal, id=reason)
+        for reason, refusal in REFUSALS.items()
+        if where in refusal.seen and (refusal.numbers or refusal.errors)
+    ]
+
+
+def fault(refusal: Refusal) -> dict[str, Any]:
+    """Return how the simulator refuses so."""
+    if refusal.numbers:
+        return {"aadsts": refusal.numbers[0]}
+    return {"json": {"error": refusal.errors[0]}, "status": 400}
+
+
+def assert_says(
+    flow: ConfigFlowResult, reason: str, refusal: Refusal, *, sign_in: str = "browser"
+) -> None:
+    """Check that a flow says what a refusal means, at the step and the field that help."""
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    if refusal.by_browser and sign_in == "device_code":
+        assert flow["type"] is FlowResultType.MENU
+        assert flow["step_id"] == "other_way"
+        assert flow["menu_options"] == ["browser", "device_code"]
+        assert placeholders["cause"] == SENTENCES[reason]
+        return
+    assert flow["type"] is FlowResultType.FORM, flow
+    if refusal.cure is Cure.APPROVAL:
+        assert flow["step_id"] == "approval"
+        assert flow["errors"] == {"base": reason}
+        text = TEXTS["config"]["step"]["approval"]["description"].format(**placeholders)
+        assert f"/{TENANT_ID}/adminconsent?client_id={PUBLIC_CLIENT_ID}" in text
+    else:
+        schema = flow["data_schema"]
+        assert schema is not None
+        assert flow["step_id"] == sign_in
+        assert flow["errors"] == {
+            refusal.field if refusal.field in schema.schema else "base": reason
+        }
+    assert "{" not in SENTENCES[reason].format(**placeholders)
+
+
+@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.TOKEN))
+async def test_at_the_end_of_a_sign_in(
+    account: Account, caplog: pytest.LogCaptureFixture, reason: str, refusal: Refusal
+) -> None:
+    flow = await account.async_fill()
+    account.simulator.faults.add("token", **fault(refusal))
+    flow = await account.async_visit(flow)
+
+    assert_says(flow, reason, refusal)
+    assert not complaints(caplog)
+
+
+@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.CALLBACK))
+async def test_in_the_address_that_microsofts_page_leads_back_to(
+    account: Account, reason: str, refusal: Refusal
+) -> None:
+    for error in refusal.errors:
+        flow = await account.async_fill()
+        state_of_flow = URL(flow["url"]).query["state"]
+        callback = URL("/auth/external/callback").with_query(state=state_of_flow, error=error)
+        answer = await (await account.client()).get(callback.path_qs)
+        assert answer.status == 200
+
+        assert_says(await account.async_configure(flow), reason, refusal)
+
+
+@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.DEVICE))
+async def test_when_a_code_is_asked_for(account: Account, reason: str, refusal: Refusal) -> None:
+    account.simulator.faults.add("devicecode", **fault(refusal))
+    flow = await account.async_configure(await account.async_open("device_code"), FORM)
+
+    assert_says(flow, reason, refusal, sign_in="device_code")
+
+
+@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.DISCOVERY))
+async def test_when_the_tenant_is_looked_up(
+    account: Account, reason: str, refusal: Refusal
+) -> None:
+    account.simulator.faults.add("discovery", **fault(refusal))
+
+    assert_says(await account.async_fill(), reason, refusal)
+
+
+async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Account) -> None:
+    flow = await account.async_open()
+    for reason, refusal in REFUSALS.items():
+        for number in refusal.numbers:
+            shown = f"AADSTS{number}: Something in Microsoft's own words."
+            flow = await account.async_configure(
+                await account.async_open(), FORM | {"trouble": {"number": shown}}
+            )
+            assert_says(flow, reason, refusal)
+            placeholders = flow["description_placeholders"]
+            assert placeholders is not None
+            assert placeholders["code"] == f"AADSTS{number}"
+    assert not [request for request in account.simulator.requests if "token" in request.path]
+
+
+@pytest.mark.parametrize(
+    ("shown", "error", "code"),
+    [
+        ("AADSTS1234567", "sign_in_failed", "AADSTS1234567"),
+        ("50999", "sign_in_failed", "AADSTS50999"),
+        ("help", "number_invalid", "-"),
+        ("42", "number_invalid", "-"),
+    ],
+)
+async def test_a_number_that_is_not_known(
+    account: Account, shown: str, error: str, code: str
+) -> None:
+    flow = await account.async_fill(trouble={"number": shown})
+
+    assert flow["errors"] == {"base": error}
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["code"] == code
+
+
+async def test_an_oauth_error_that_is_not_known_is_shown_by_its_word(account: Account) -> None:
+    flow = await account.async_fill()
+    account.simulator.faults.add(
+        "token", status=400, json={"error": "surprise\n<b>", "error_description": "secret"}
+    )
+    flow = await account.async_visit(flow)
+
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert flow["errors"] == {"base": "sign_in_failed"}
+    assert placeholders["code"] == "surpriseb"
+
+
+@pytest.mark.parametrize(
+    "reason", [reason for reason in REFUSALS if Seen.HERE in REFUSALS[reason].seen]
+)
+async def test_what_is_wrong_before_anything_is_asked_is_about_the_certificate(reason: str) -> None:
+    assert REFUSALS[reason].field == "certificate"
+    assert SENTENCES[reason]
+
+
+async def test_asking_it_and_trying_again_needs_nothing_typed_twice(account: Account) -> None:
+    flow = await account.async_fill()
+    account.simulator.faults.add("token", times=1, aadsts=90094)
+    flow = await account.async_visit(flow)
+    assert flow["step_id"] == "approval"
+
+    flow = await account.async_visit(await account.async_configure(flow, {}))
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_where_a_code_is_blocked_the_browser_is_a_tap_away(account: Account) -> None:
+    account.simulator.faults.add("devicecode", aadsts=530035)
+    flow = await account.async_configure(await account.async_open("device_code"), FORM)
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+
+    schema = flow["data_schema"]
+    assert schema is not None
+    suggested = {
+        str(key): key.description["suggested_value"] for key in schema.schema if key.description
+    }
+    assert suggested["client_id"] == PUBLIC_CLIENT_ID
+    flow = await account.async_visit(await account.async_configure(flow, FORM))
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+
+
+# Later: the account is there, and Microsoft changes its mind.
+
+
+def repair(hass: HomeAssistant, entry: PresenceConfigEntry) -> ir.IssueEntry | None:
+    """Return the repair about an account's sign-in."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, f"sign_in_refused_{entry.entry_id}")
+
+
+async def async_open_repair(
+    client: ClientSessionGenerator, entry: PresenceConfigEntry
+) -> tuple[str, dict[str, Any]]:
+    """Tap on the repair; returns its flow and what it shows."""
+    data = {"handler": DOMAIN, "issue_id": f"sign_in_refused_{entry.entry_id}"}
+    answer = await (await client()).post("/api/repairs/issues/fix", json=data)
+    shown = await answer.json()
+    return str(shown["flow_id"]), shown
+
+
+async def async_submit_repair(client: ClientSessionGenerator, flow_id: str) -> dict[str, Any]:
+    """Submit the repair, and return where it leads."""
+    answer = await (await client()).post(f"/api/repairs/issues/fix/{flow_id}", json={})
+    result: dict[str, Any] = await answer.json()
+    return result
+
+
+async def async_refuse(clock: HomeClock, simulator: Simulator, **options: Any) -> None:
+    """Let Graph take the token no more, and Microsoft refuse to renew it, until the next poll."""
+    simulator.expire_access_tokens()
+    simulator.faults.add("token", **options)
+    await clock.async_advance(31)
+
+
+@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.TOKEN))
+async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_step(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+    reason: str,
+    refusal: Refusal,
+) -> None:
+    simulator = account.simulator
+    await async_refuse(clock, simulator, **fault(refusal))
+    reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    if refusal.cure in {Cure.WAIT, Cure.UNKNOWN}:
+        assert not reauths
+        assert repair(hass, entry) is None
+        for _ in range(3):
+            await clock.async_advance(16)
+        assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+        assert (repair(hass, entry) is None) == (refusal.cure is Cure.WAIT)
+        return
+    assert len(reauths) == 1
+    issue = repair(hass, entry)
+    assert issue is not None
+    assert issue.is_fixable
+
+    flow_id, shown = await async_open_repair(hass_client, entry)
+    placeholders = shown["description_placeholders"]
+    start = SENTENCES[reason].partition("{")[0]
+    assert start
+    assert placeholders["cause"].startswith(start)
+    result = await async_submit_repair(hass_client, flow_id)
+    assert result["next_flow"] == ["config_flow", reauths[0]["flow_id"]]
+    flow = hass.config_entries.flow.async_get(reauths[0]["flow_id"])
+    if refusal.cure is Cure.FORM:
+        assert flow["step_id"] == "browser"
+    else:
+        assert flow["step_id"] == "auth"
+
+    simulator.faults.clear()
+    if refusal.cure is Cure.FORM:
+        flow = await account.async_configure(flow, FORM)
+    else:
+        flow = await account.async_configure(flow)
+    flow = await account.async_visit(flow)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert flow["reason"] == "reauth_successful"
+    assert repair(hass, entry) is None
+    assert state(hass, AVAILABILITY) == "available"
+
+
+async def test_the_card_to_sign_in_again_says_why(
+    hass: HomeAssistant, clock: HomeClock, account: Account
+) -> None:
+    entry = await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
+    )
+    await async_refuse(clock, account.simulator, aadsts=7000222)
+    (flow,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
+    flow = await account.async_configure(flow)
+
+    assert flow["step_id"] == "reauth_confirm"
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["cause"] == SENTENCES["secret_expired"]
+    flow = await account.async_configure(flow, {})
+    assert flow["errors"] == {"client_secret": "secret_expired"}
+
+
+async def test_a_code_that_is_blocked_later_leads_to_the_browser(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "sign_in": "device_code"})
+    await async_refuse(clock, account.simulator, aadsts=530035)
+    (flow,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
+    flow = await account.async_configure(flow, {})
+
+    assert flow["step_id"] == "other_way"
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    account.simulator.faults.clear()
+    flow = await account.async_visit(await account.async_configure(flow, FORM))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert flow["reason"] == "reauth_successful"
+    assert entry.data["sign_in"] == "browser"
+
+
+async def test_at_the_start_of_home_assistant_too(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    await hass.config_entries.async_unload(entry.entry_id)
+    await async_refuse(clock, account.simulator, aadsts=50173)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    issue = repair(hass, entry)
+    assert issue is not None
+    assert issue.data == {
+        "entry_id": entry.entry_id,
+        "reason": "session_ended",
+        "code": "AADSTS50173",
+    }
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert repair(hass, entry) is None
+
+
+async def test_a_disabled_account_asks_for_nothing(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    await async_refuse(clock, account.simulator, aadsts=50173)
+    assert repair(hass, entry) is not None
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+
+    assert repair(hass, entry) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "asks"), [(401, "session_ended", True), (403, "no_presence", False)]
+)
+async def test_graph_that_takes_the_token_no_more_is_a_repair(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+    status: int,
+    reason: str,
+    asks: bool,  # noqa: FBT001
+) -> None:
+    account.simulator.faults.add("GET /v1.0/me/presence", status=status)
+    for _ in range(2):
+        await clock.async_advance(16)
+    assert repair(hass, entry) is None
+    await clock.async_advance(16)
+    issue = repair(hass, entry)
+    assert issue is not None
+    assert issue.data is not None
+    assert issue.data["reason"] == reason
+    reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    assert bool(reauths) is asks
+
+    flow_id, shown = await async_open_repair(hass_client, entry)
+    assert shown["description_placeholders"]["cause"] == SENTENCES[reason]
+    result = await async_submit_repair(hass_client, flow_id)
+    flow = hass.config_entries.flow.async_get(result["next_flow"][1])
+    assert flow["context"]["entry_id"] == entry.entry_id
+
+    account.simulator.faults.clear()
+    await clock.async_advance(61)
+    assert repair(hass, entry) is None
+
+
+async def test_the_organisations_app_without_consent_says_so_later(
+    hass: HomeAssistant, clock: HomeClock, account: Account
+) -> None:
+    entry = await test_application.async_sign_in(account)
+    await async_add(hass, entry, "Alex", account.simulator.tenant.people["alex"])
+    account.simulator.faults.add("graph", status=403)
+    for _ in range(3):
+        await clock.async_advance(31)
+
+    issue = repair(hass, entry)
+    assert issue is not None
+    assert issue.data is not None
+    assert issue.data["reason"] == "application_consent_missing"
+
+
+async def test_the_organisations_app_that_is_let_in_again_needs_nobody(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+) -> None:
+    entry = await test_application.async_sign_in(account)
+    await async_add(hass, entry, "Alex", account.simulator.tenant.people["alex"])
+    await async_refuse(clock, account.simulator, aadsts=50105)
+    assert repair(hass, entry) is not None
+    flow_id, shown = await async_open_repair(hass_client, entry)
+    assert shown["description_placeholders"]["cause"] == SENTENCES["not_assigned"]
+    account.simulator.faults.clear()
+    result = await async_submit_repair(hass_client, flow_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert result["type"] == "create_entry"
+    assert repair(hass, entry) is None
+    assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
+
+
+# A token that has to prove more.
+
+CLAIMS: Final = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}'
+
+
+@pytest.mark.parametrize("application", [False, True])
+async def test_a_claims_challenge_is_answered_with_a_token_that_has_the_claims(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    application: bool,  # noqa: FBT001
+) -> None:
+    simulator = account.simulator
+    if application:
+        entry = await test_application.async_sign_in(account)
+        await async_add(hass, entry, "Alex", simulator.tenant.people["alex"])
+    else:
+        entry = await account.async_sign_in()
+    simulator.requests.clear()
+    challenge = base64.b64encode(CLAIMS.encode()).decode()
+    simulator.faults.add("graph", times=1, claims=challenge)
+    await clock.async_advance(31)
+
+    asked = [request.json for request in simulator.requests if request.path.endswith("/token")]
+    assert [form["claims"] for form in asked if isinstance(form, dict)] == [CLAIMS]
+    assert entry.runtime_data.failures == 0
+
+    # Once is enough: the next renewal is as ever.
+    simulator.requests.clear()
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    await clock.async_advance(1)
+    asked = [request.json for request in simulator.requests if request.path.endswith("/token")]
+    assert ["claims" in form for form in asked if isinstance(form, dict)] == [False]
+
+
+async def test_access_that_is_lowered_takes_the_writing_entities_along(
+    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
+) -> None:
+    registry = er.async_get(hass)
+    writing = {"text.robin_example_set_status_message", "select.robin_example_preferred_presence"}
+    assert writing <= registry.entities.keys()
+
+    flow = await account.async_renew(entry, "reconfigure")
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    flow = await account.async_visit(await account.async_configure(flow, FORM | {"access": "read"}))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reconfigure_successful"
+    assert not writing & registry.entities.keys()
+    assert not [entity_id for entity_id in writing if hass.states.get(entity_id)]
+    assert state(hass, AVAILABILITY) == "available"
