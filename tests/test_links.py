@@ -53,3 +53,17 @@ def test_links_elsewhere_are_encrypted_and_lead_to_known_hosts(document: Path) -
     ]
 
     assert strange == []
+
+
+def test_every_picture_is_shown_and_small() -> None:
+    shown = {
+        (document.parent / link).resolve() for document in DOCUMENTS for link in links(document)
+    }
+    pictures = set((ROOT / "docs/images").glob("*.png"))
+
+    assert pictures - shown == set()
+    assert [picture.name for picture in pictures if picture.stat().st_size > 120_000] == []
+
+
+def test_the_front_door_stays_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 250
