@@ -1,21 +1,21 @@
 """Whatever the integration can say is on the page for troubleshooting, and nothing else is."""
 
 from collections.abc import Iterator
-import json
+import re
 from typing import Any
 
 import pytest
 
+from custom_components.ms_teams_presence.refusals import REFUSALS
 from tests.documents import ROOT, beginning, rows
-from tests.repository import INTEGRATION
+from tests.repository import INTEGRATION, read_json
 
 PAGE = ROOT / "docs/troubleshooting.md"
-ENGLISH = INTEGRATION / "translations/en.json"
 
 
 def sentences() -> Iterator[tuple[str, str]]:
     """Return everything that the integration says when something is wrong, with its key."""
-    texts: dict[str, Any] = json.loads(ENGLISH.read_text())
+    texts: dict[str, Any] = read_json(INTEGRATION / "translations/en.json")
     flows = {"config": texts["config"], **texts["config_subentries"], "options": texts["options"]}
     for name, flow in flows.items():
         for kind in ("error", "abort"):
@@ -37,6 +37,21 @@ def test_every_message_is_explained(explained: dict[str, str]) -> None:
     missing = [f"{key}: {text}" for key, text in sentences() if not explained.get(beginning(text))]
 
     assert missing == []
+
+
+def test_every_number_of_microsoft_leads_to_a_message() -> None:
+    english = read_json(INTEGRATION / "translations/en.json")["config"]["error"]
+    found = {
+        int(number): message
+        for numbers, message in rows(PAGE, "Number")
+        for number in re.findall(r"AADSTS(\d+)", numbers)
+    }
+
+    assert found == {
+        number: beginning(english[reason])
+        for reason, refusal in REFUSALS.items()
+        for number in refusal.numbers
+    }
 
 
 def test_no_message_is_explained_that_is_never_said(explained: dict[str, str]) -> None:
