@@ -324,11 +324,13 @@ def test_every_form_field_is_explained(english: dict[str, Any]) -> None:
             ), name
 
 
-def test_the_bug_form_names_what_people_saw(english: dict[str, Any]) -> None:
+def test_the_bug_form_fits_what_people_saw(english: dict[str, Any]) -> None:
     form = load_yaml_dict(ROOT / ".github/ISSUE_TEMPLATE/bug.yml")
     asked = {part["id"]: part for part in form["body"] if "id" in part}
     options = {name: part["attributes"].get("options") for name, part in asked.items()}
 
+    (page,) = re.findall(r"/blob/main/([^)]+)", form["body"][0]["attributes"]["value"])
+    assert (ROOT / page).is_file()
     ways = list(english["config"]["step"]["user"]["menu_options"].values())
     assert options["sign-in"][: len(ways)] == ways
     assert options["cloud"] == list(english["selector"]["cloud"]["options"].values())

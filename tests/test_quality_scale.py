@@ -85,7 +85,7 @@ SECTIONS = {
     "docs-data-update": ("How and when it asks Microsoft",),
     "docs-examples": ("Blueprints", "Your own"),
     "docs-high-level-description": ("Microsoft Teams Presence for Home Assistant",),
-    "docs-installation-instructions": ("Install",),
+    "docs-installation-instructions": ("Install", "Register an app in Microsoft Entra"),
     "docs-installation-parameters": ("Sign in",),
     "docs-known-limitations": ("Limits",),
     "docs-removal-instructions": ("Remove it",),
