@@ -1,6 +1,7 @@
 """What the documents tell people to paste works, taken from the documents themselves."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+import json
 import logging
 import re
 from typing import Any
@@ -15,7 +16,7 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
-from tests.documents import DOCUMENTS, ROOT, Snippet, snippets
+from tests.documents import DOCUMENTS, ROOT, Snippet, blocks, snippets
 from tests.home.account import Account
 from tests.home.blueprints import install
 from tests.home.clock import HomeClock
@@ -201,3 +202,19 @@ async def test_old_words_come_back(
         "status": "Do not disturb",
         "call": "Not in a call",
     }
+
+
+async def test_the_answer_that_is_shown_is_the_answer(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    (shown,) = (json.loads(block) for block in blocks(ROOT / "docs/actions.md", "json"))
+    simulator.tenant.people["kim"].be_right_back()
+    answer = await hass.services.async_call(
+        DOMAIN,
+        "get_presence",
+        {"config_entry_id": entry.entry_id, "people": list(shown["people"])},
+        blocking=True,
+        return_response=True,
+    )
+
+    assert answer == shown
