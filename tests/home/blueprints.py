@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 import shutil
-from typing import Any
+from typing import Any, override
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
@@ -13,9 +14,13 @@ from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.const import STATE_ON
 from homeassistant.core import CoreState, HomeAssistant, State
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from simulator import Person
 
 BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
 FOLDER = "automation/ms_teams_presence"
@@ -127,3 +132,51 @@ class House:
     def is_on(self, entity_id: str) -> bool:
         """Tell whether an entity is on."""
         return self.state(entity_id).state == STATE_ON
+
+
+def at(hour: int, minute: int = 0, *, day: int = 3) -> datetime:
+    """Return a time of the home's own in March 2031, whose third is a Monday."""
+    return datetime(2031, 3, day, hour, minute, tzinfo=dt_util.get_default_time_zone())
+
+
+@dataclass
+class ConnectedHouse(House):
+    """A house with an account in it, whose automation never waits for anything."""
+
+    robin: Person
+    """Who is signed in."""
+
+    async def until(self, moment: datetime) -> None:
+        """Let time pass in steps in which everything that is due happens."""
+        while (left := (moment - dt_util.utcnow()).total_seconds()) > 0:
+            await self.later(min(300, left))
+        await self.later(1)
+
+    async def read(self) -> None:
+        """Let Teams be read once more."""
+        await self.act("homeassistant.update_entity", entity_id="sensor.robin_example_availability")
+
+    async def lose(self) -> None:
+        """Take the account away, a second later."""
+        await self.later(1)
+        (entry,) = self.hass.config_entries.async_entries(DOMAIN)
+        assert await self.hass.config_entries.async_unload(entry.entry_id)
+        await self.settle()
+
+    async def find(self) -> None:
+        """Bring the account back, a second later, and wait until automations heed it."""
+        await self.later(1)
+        (entry,) = self.hass.config_entries.async_entries(DOMAIN)
+        assert await self.hass.config_entries.async_setup(entry.entry_id)
+        await self.later(6)
+
+    @override
+    async def settle(self) -> None:
+        """Let everything happen that needs no time, what goes over the network too."""
+        await self.hass.async_block_till_done(wait_background_tasks=True)
+
+    @override
+    async def leave(self) -> None:
+        """Switch the automation off, so that it waits for no time any more."""
+        if self.hass.states.get(self.automation):
+            await self.act("automation.turn_off", entity_id=self.automation)

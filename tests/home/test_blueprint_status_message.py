@@ -1,0 +1,417 @@
+"""The status-message blueprint, with a real account, a helper, a calendar and a person."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime, timedelta
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+import pytest
+
+from simulator import Person, Simulator
+from tests.home.account import Account
+from tests.home.blueprints import ConnectedHouse, at, install
+
+SENSOR = "sensor.robin_example_activity"
+HELPER = "input_text.message"
+CALENDAR = "calendar.family"
+PERSON = "person.robin"
+AUTOMATION = "automation.status_message"
+
+HELPER_INPUTS = {"helper": HELPER}
+CALENDAR_INPUTS = {"calendar": CALENDAR}
+ZONE_INPUTS = {"person": PERSON}
+EVERYTHING = HELPER_INPUTS | CALENDAR_INPUTS | ZONE_INPUTS
+
+
+class Home(ConnectedHouse):
+    """The home of Robin, who is signed in."""
+
+    async def furnish(self) -> None:
+        """Bring what the messages come from; nothing says anything yet."""
+        assert await async_setup_component(self.hass, "homeassistant", {})
+        assert await async_setup_component(self.hass, "zone", {})
+        helper = {"input_text": {"message": {"max": 255, "initial": ""}}}
+        assert await async_setup_component(self.hass, "input_text", helper)
+        await self.shows(PERSON, "not_home")
+        await self.shows(CALENDAR, "off")
+
+    async def watch(self, **inputs: object) -> None:
+        """Set the automation up."""
+        await self.automate(activity_sensor=SENSOR, **inputs)
+
+    async def type(self, text: str) -> None:
+        """Type into the helper."""
+        await self.act("input_text.set_value", entity_id=HELPER, value=text)
+
+    async def event(self, title: str, end: datetime, **attributes: object) -> None:
+        """Let the calendar have an event now."""
+        await self.shows(
+            CALENDAR, "on", message=title, end_time=end.strftime("%Y-%m-%d %H:%M:%S"), **attributes
+        )
+
+    @property
+    def message(self) -> str:
+        """Return what Teams shows."""
+        message = self.robin.status_message
+        return message.content if message else ""
+
+    @property
+    def ends(self) -> datetime | None:
+        """Return when Teams takes the message away."""
+        assert self.robin.status_message is not None
+        return self.robin.status_message.expires
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    return install(hass_tmp_config_dir)
+
+
+@pytest.fixture
+async def home(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, account: Account, robin: Person
+) -> AsyncGenerator[Home]:
+    """Return Robin's home at nine on a Monday, without an automation yet."""
+    freezer.move_to(at(9))
+    await account.async_sign_in()
+    home = Home(hass, freezer, "status_message", robin)
+    await home.furnish()
+    yield home
+    await home.leave()
+
+
+def near(moment: datetime | None, expected: datetime) -> bool:
+    """Tell whether two moments are the same, but for the time that a write takes."""
+    return moment is not None and abs(moment - expected) < timedelta(seconds=90)
+
+
+async def test_typed_text_is_the_message_until_it_is_emptied(home: Home) -> None:
+    await home.watch(**HELPER_INPUTS)
+    await home.type("42")
+    assert home.message == "42"
+    assert near(home.ends, at(13))
+    await home.type(" In the workshop ")
+    assert home.message == "In the workshop"
+    await home.type("")
+    assert home.message == ""
+
+
+async def test_typed_text_outlives_the_end_that_is_only_for_emergencies(home: Home) -> None:
+    await home.watch(**HELPER_INPUTS, safety_hours=1)
+    await home.type("In the workshop")
+    await home.until(at(11))
+    assert home.message == "In the workshop"
+    ends = home.ends
+    assert ends is not None
+    assert at(11) < ends <= at(12, 1)
+
+
+async def test_helper_empties_itself(home: Home) -> None:
+    await home.watch(**HELPER_INPUTS, helper_hours=0.5)
+    await home.type("Walking the dog")
+    assert near(home.ends, at(9, 30))
+    await home.until(at(9, 36))
+    assert home.state(HELPER).state == ""
+    assert home.message == ""
+    await home.type("Again")
+    assert home.message == "Again"
+
+
+async def test_event_is_the_message_until_it_ends(home: Home) -> None:
+    await home.watch(**CALENDAR_INPUTS)
+    await home.event("Dentist", at(10, 30))
+    assert home.message == "Dentist"
+    assert home.ends == at(10, 30)
+    await home.shows(CALENDAR, "off", message="Lunch", end_time="2031-03-03 13:00:00")
+    assert home.message == ""
+
+
+async def test_event_of_days_keeps_its_end(home: Home) -> None:
+    await home.watch(**CALENDAR_INPUTS)
+    await home.event("Holiday", at(0, day=8), all_day=True)
+    await home.until(at(9, 20))
+    assert home.message == "Holiday"
+    assert home.ends == at(0, day=8)
+
+
+async def test_event_that_changes_takes_the_message_along(home: Home) -> None:
+    await home.watch(**CALENDAR_INPUTS)
+    await home.event("Dentist", at(10, 30))
+    await home.event("Dentist", at(11))
+    assert home.ends == at(11)
+    await home.event("Surgery", at(12))
+    assert (home.message, home.ends) == ("Surgery", at(12))
+    await home.shows(CALENDAR, "off")
+    assert home.message == ""
+
+
+async def test_event_may_be_said_in_other_words(home: Home) -> None:
+    await home.watch(**CALENDAR_INPUTS, calendar_message="Out and about", calendar_word="TRIP")
+    await home.event("Dentist", at(10))
+    assert home.message == ""
+    await home.event("School trip", at(11))
+    assert home.message == "Out and about"
+    await home.event("Dentist", at(12))
+    assert home.message == ""
+
+
+async def test_being_in_the_zone_is_the_message_during_the_hours(home: Home) -> None:
+    await home.watch(**ZONE_INPUTS, zone_until="10:30:00", safety_hours=1)
+    await home.shows(PERSON, "home")
+    assert home.message == "Working from home"
+    assert near(home.ends, at(10))
+    await home.shows(PERSON, "not_home")
+    assert home.message == ""
+    await home.shows(PERSON, "home", in_zones=["zone.home"])
+    await home.until(at(10, 25))
+    assert home.message == "Working from home"
+    assert near(home.ends, at(10, 30))
+    await home.until(at(10, 31))
+    assert home.message == ""
+    await home.until(at(10, 50))
+    assert home.message == ""
+
+
+async def test_hours_begin_in_the_zone(home: Home) -> None:
+    await home.watch(**ZONE_INPUTS, zone_from="10:00:00")
+    await home.shows(PERSON, "home")
+    await home.until(at(9, 55))
+    assert home.message == ""
+    await home.until(at(10))
+    assert home.message == "Working from home"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"zone_days": ["sat", "sun"]}, ""),
+        ({"zone_days": ["mon"], "zone_from": "07:00:00", "zone_until": "07:00:00"}, "Hi"),
+        ({"zone_from": "22:00:00", "zone_until": "10:00:00"}, "Hi"),
+        ({"zone_from": "22:00:00", "zone_until": "08:00:00"}, ""),
+    ],
+    ids=["weekend", "whole day", "through the night", "only at night"],
+)
+async def test_days_and_hours_are_chosen(
+    home: Home, inputs: dict[str, object], message: str
+) -> None:
+    await home.watch(**ZONE_INPUTS, zone_message="Hi", **inputs)
+    await home.shows(PERSON, "home")
+    assert home.message == message
+
+
+async def test_another_zone_is_known_by_its_name(home: Home) -> None:
+    await home.shows("zone.hut", "0", friendly_name="The hut")
+    await home.watch(**ZONE_INPUTS, zone="zone.hut", zone_message="In the hut")
+    await home.shows(PERSON, "home")
+    assert home.message == ""
+    await home.shows(PERSON, "The hut")
+    assert home.message == "In the hut"
+
+
+async def test_helper_goes_before_calendar_before_zone(home: Home) -> None:
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(12))
+    assert home.message == "Dentist"
+    await home.type("Back at one")
+    assert home.message == "Back at one"
+    await home.shows(PERSON, "not_home")
+    await home.shows(PERSON, "home")
+    assert home.message == "Back at one"
+    await home.type("")
+    assert home.message == "Dentist"
+    await home.shows(CALENDAR, "off")
+    assert home.message == "Working from home"
+
+
+async def test_event_that_ends_in_teams_first_leaves_the_next_cause(home: Home) -> None:
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(9, 30))
+    await home.until(at(9, 31))
+    assert home.message == ""
+    await home.shows(CALENDAR, "off")
+    assert home.message == "Working from home"
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+async def test_message_may_be_shown_to_those_who_write(home: Home, *, pinned: bool) -> None:
+    await home.watch(**HELPER_INPUTS, pinned=pinned)
+    await home.type("Ring twice")
+    assert home.message.startswith("Ring twice")
+    assert ("pinnednote" in home.message) is pinned
+
+
+async def leave_zone(home: Home) -> None:
+    await home.shows(PERSON, "not_home")
+
+
+async def end_event(home: Home) -> None:
+    await home.shows(CALENDAR, "off")
+
+
+async def empty_helper(home: Home) -> None:
+    await home.type("")
+
+
+@pytest.mark.parametrize("end", [leave_zone, end_event, empty_helper])
+async def test_what_was_typed_in_teams_meanwhile_stays(
+    home: Home, end: Callable[[Home], Awaitable[None]]
+) -> None:
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(12))
+    await home.type("Back at one")
+    home.robin.set_status_message("My own words")
+    await home.read()
+    await end(home)
+    await home.until(at(9, 30))
+    assert home.message == "My own words"
+
+
+async def test_what_was_typed_in_teams_before_gives_way_to_the_helper_only(home: Home) -> None:
+    home.robin.set_status_message("My own words")
+    await home.read()
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(12))
+    assert home.message == "My own words"
+    await home.type("Back at one")
+    assert home.message == "Back at one"
+
+
+async def test_message_cleared_in_teams_stays_cleared_until_something_begins(home: Home) -> None:
+    await home.watch(**ZONE_INPUTS, **CALENDAR_INPUTS)
+    await home.shows(PERSON, "home")
+    home.robin.clear_status_message()
+    await home.read()
+    await home.until(at(9, 30))
+    await home.shows(CALENDAR, "off", message="Lunch", end_time="2031-03-03 13:00:00")
+    assert home.message == ""
+    await home.event("Dentist", at(12))
+    assert home.message == "Dentist"
+
+
+@pytest.mark.parametrize("lost", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_lost_causes_change_nothing(home: Home, lost: str) -> None:
+    await home.watch(**EVERYTHING, calendar_message="Away")
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(12))
+    await home.shows(CALENDAR, lost)
+    await home.until(at(9, 20))
+    assert (home.message, home.ends) == ("Away", at(12))
+    await home.shows(CALENDAR, "off")
+    assert home.message == "Working from home"
+    await home.shows(PERSON, lost)
+    await home.until(at(9, 40))
+    assert home.message == "Working from home"
+    await home.shows(PERSON, "not_home")
+    assert home.message == ""
+
+
+async def test_lost_calendar_leaves_its_event_to_its_end(home: Home) -> None:
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(10))
+    await home.shows(CALENDAR, STATE_UNAVAILABLE)
+    await home.until(at(9, 50))
+    assert home.message == "Dentist"
+    await home.until(at(10, 1))
+    assert home.message == ""
+
+
+async def test_account_that_was_away_catches_up(home: Home) -> None:
+    await home.watch(**EVERYTHING)
+    home.robin.set_status_message("My own words")
+    await home.lose()
+    await home.shows(PERSON, "home")
+    await home.type("Back at one")
+    await home.until(at(9, 20))
+    assert home.message == "My own words"
+    await home.find()
+    assert home.message == "Back at one"
+    await home.lose()
+    await home.find()
+    assert home.message == "Back at one"
+
+
+async def test_account_that_was_away_does_not_insist_on_old_text(home: Home) -> None:
+    await home.watch(**HELPER_INPUTS)
+    await home.type("Back at one")
+    await home.lose()
+    home.robin.set_status_message("My own words")
+    await home.find()
+    await home.until(at(9, 20))
+    assert home.message == "My own words"
+
+
+async def test_write_that_failed_is_made_up_for(home: Home, simulator: Simulator) -> None:
+    await home.watch(**HELPER_INPUTS)
+    simulator.faults.add("POST *setStatusMessage", times=3, status=503)
+    await home.type("Back at one")
+    assert home.message == ""
+    await home.until(at(9, 11))
+    assert home.message == "Back at one"
+
+
+async def test_restart_in_the_zone(home: Home) -> None:
+    await home.shows(PERSON, "home")
+    await home.lose()
+    await home.restart(activity_sensor=SENSOR, **ZONE_INPUTS)
+    assert home.message == ""
+    await home.find()
+    assert home.message == "Working from home"
+
+
+async def test_restart_finds_that_the_person_left(home: Home) -> None:
+    home.robin.set_status_message("Working from home")
+    await home.read()
+    await home.restart(activity_sensor=SENSOR, **ZONE_INPUTS)
+    assert home.message == ""
+
+
+async def test_restart_leaves_other_words_alone(home: Home) -> None:
+    home.robin.set_status_message("My own words")
+    await home.read()
+    await home.shows(PERSON, "home")
+    await home.restart(activity_sensor=SENSOR, **EVERYTHING)
+    await home.until(at(9, 20))
+    assert home.message == "My own words"
+
+
+async def test_without_any_cause_nothing_happens(home: Home) -> None:
+    home.robin.set_status_message("My own words")
+    await home.read()
+    await home.watch()
+    await home.shows(PERSON, "home")
+    await home.event("Dentist", at(12))
+    await home.until(at(9, 30))
+    await home.act("automation.trigger", entity_id=AUTOMATION)
+    assert home.message == "My own words"
+
+
+async def test_long_title_is_cut(home: Home) -> None:
+    await home.watch(**CALENDAR_INPUTS)
+    await home.event("x" * 300, at(10))
+    assert home.message == "x" * 255
+    await home.shows(CALENDAR, "off")
+    assert home.message == ""
+
+
+async def test_quiet_times_leave_no_trace(home: Home, entry_requests: Callable[[], int]) -> None:
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    writes = entry_requests()
+    triggered = home.state(AUTOMATION).attributes["last_triggered"]
+    await home.until(at(10))
+    assert entry_requests() == writes
+    assert home.state(AUTOMATION).attributes["last_triggered"] == triggered
+
+
+@pytest.fixture
+def entry_requests(simulator: Simulator) -> Callable[[], int]:
+    """Return what counts the messages that were sent."""
+    return lambda: sum("setStatusMessage" in request.path for request in simulator.requests)
