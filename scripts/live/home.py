@@ -14,8 +14,8 @@ from .processes import ROOT, Child, LiveError, until
 
 DOMAIN: Final = "ms_teams_presence"
 INTEGRATION: Final = ROOT / "custom_components" / DOMAIN
-# The automation of the demo home that is made from the project's blueprint.
-BLUEPRINT_AUTOMATION: Final = "components.automation.busy_light"
+# The automations of the demo home are made from the project's blueprints.
+BLUEPRINT_AUTOMATION: Final = "components.automation."
 LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 
 # What the modules in STAND_INS stand in for.
