@@ -10,13 +10,14 @@ from typing import Any
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from custom_components.ms_teams_presence import auth, coordinator
+from custom_components.ms_teams_presence import coordinator, refusals
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, SOURCES, leaves, literals, read_json
 
 # Sections of the translations, by the module that shows them.
 FLOWS = {
     "auth": ("config",),
+    "refusals": ("config",),
     "config_flow": ("config", "options"),
     "people_flow": ("config_subentries.person",),
     "repairs": ("issues.*.fix_flow",),
@@ -32,11 +33,13 @@ OF_A_FLOW = {
 OF_THE_WHOLE = {"translation_key": ("exceptions", "issues", "selector", "entity.*")}
 # Functions whose first argument names a text.
 FIRST_ARGUMENT = {"SignInError": "config.error", "_invalid": "exceptions"}
-# Tables whose values name texts, by their names in the modules.
+# What an exception is called in front of people.
+EXCEPTIONS = set(coordinator._REASON_OF_ERROR.values())  # noqa: SLF001
+# Tables whose members name texts.
 TABLES = {
-    "config.error": ((auth, "_REASON_OF_NUMBER"), (auth, "_REASON_OF_ERROR")),
-    "config_subentries.person.error": ((coordinator, "_REASON_OF_ERROR"),),
-    "exceptions": ((coordinator, "_REASON_OF_ERROR"),),
+    "config.error": set(refusals.REFUSALS),
+    "config_subentries.person.error": EXCEPTIONS,
+    "exceptions": EXCEPTIONS,
 }
 # Sections of which every name is one that the code knows.
 KNOWN_TO_THE_CODE = (
@@ -110,7 +113,7 @@ def value_of(node: ast.AST, module: Any) -> Iterator[str]:
     elif isinstance(node, ast.Name) and node.id.isupper():
         value = getattr(module, node.id)
         yield from [value] if isinstance(value, str) else value
-    else:
+    elif not isinstance(node, ast.Subscript):  # what is looked up somewhere is not named here
         parts = (
             [node.body, node.orelse]
             if isinstance(node, ast.IfExp)
@@ -139,8 +142,8 @@ def test_every_text_that_the_code_names_exists(english: dict[str, Any]) -> None:
     for module, source in sources():
         for sections, node in named_by(source, module.__name__.rpartition(".")[2]):
             named[sections].update(value_of(node, module))
-    for section, tables in TABLES.items():
-        named[section,].update(*(getattr(module, name).values() for module, name in tables))
+    for section, names in TABLES.items():
+        named[section,].update(names)
 
     missing = {
         sections: absent
