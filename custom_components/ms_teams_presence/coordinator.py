@@ -76,6 +76,8 @@ _TOLERATED_FAILURES: Final = 2
 _WRITTEN_STANDS_FOR: Final = 60
 # Seconds to add to Retry-After, which is rounded.
 _THROTTLE_MARGIN: Final = 1
+# Stands in place of Graph's code where Graph was not asked, as it wants to be left alone.
+_NOT_ASKED: Final = "notAsked"
 # Seconds before a write that got no answer is sent again, and the longest wait that a caller is
 # kept for. Every write says how things shall be, so that saying it twice does no harm.
 _RETRY_DELAYS: Final = (1.0, 3.0)
@@ -272,7 +274,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         known = self.data or {}
         # Being left alone as Graph asked for is no failure of its own, and puts nobody off: Home
         # Assistant may start a poll just before Graph may be asked again.
-        if not (isinstance(err, GraphThrottledError) and not err.retry_after):
+        if not (isinstance(err, GraphThrottledError) and err.code == _NOT_ASKED):
             self.failures += 1
             self._note_failure(reason, err)
             self._me_due = started + self._my_interval(known.get(self.me.id) if self.me else None)
@@ -481,7 +483,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     def _raise_if_throttled(self) -> None:
         """Leave Graph alone while it wants to be."""
         if self.throttled_for:
-            raise GraphThrottledError(retry_after=0)
+            raise GraphThrottledError(retry_after=0, code=_NOT_ASKED)
 
     # Writing. What an action waits for raises `HomeAssistantError` where it fails.
 

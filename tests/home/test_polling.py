@@ -117,6 +117,18 @@ async def test_while_graph_wants_to_be_left_alone_unavailable_stays_unavailable(
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
 
 
+async def test_a_graph_that_refuses_and_names_no_time_becomes_unavailable(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=0)
+    seen = []
+    for _ in range(3):
+        await clock.async_advance(16)
+        seen.append(state(hass, AVAILABILITY))
+
+    assert seen == ["available", "available", STATE_UNAVAILABLE]
+
+
 async def test_update_entity_polls_at_once(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:

@@ -330,12 +330,11 @@ class Life:
         flows = "/api/repairs/issues/fix"
         for kind in ("person_gone", "preference_not_shown"):
             # Mending the one reloads the account, which finds the other again.
-            while not (
-                offered := [issue for issue in self.issues if issue.translation_key == kind]
-            ):
+            for _ in range(4):
                 await self.clock.async_advance(31)
+            offered = {issue.translation_key: issue for issue in self.issues}
             await self.async_look(entry)
-            fix = {"handler": DOMAIN, "issue_id": offered[0].issue_id}
+            fix = {"handler": DOMAIN, "issue_id": offered[kind].issue_id}
             flow = await (await client.post(flows, json=fix)).json()
             await client.post(f"{flows}/{flow['flow_id']}", json={})
             await self.hass.async_block_till_done(wait_background_tasks=True)
