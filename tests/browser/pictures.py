@@ -58,13 +58,15 @@ async def take_home(demo: Demo, frontend: Frontend, images: Path) -> None:
 async def take_dashboards(demo: Demo, frontend: Frontend, images: Path) -> None:
     """Show the dashboards of the documentation as they are to be pasted, light and dark."""
     await set_the_scene(demo, frontend)
-    await frontend.page.set_viewport_size({"width": 800, "height": 470})
+    # The first tab may still be on its way from the last dialog to the integration's page.
+    shown = Frontend(await frontend.page.context.new_page(), demo.home)
+    await shown.page.set_viewport_size({"width": 800, "height": 470})
     for name, snippet in zip(("view", "board"), snippets(DASHBOARDS), strict=True):
         for scheme in SCHEMES:
-            await frontend.page.emulate_media(color_scheme=scheme)
-            await frontend.open_dashboard(f"docs-{name}", snippet.content)
-            await expect(frontend.page.locator("hui-tile-card").first).to_be_visible()
-            await take(frontend.page, images / f"{name}-{scheme}.png")
+            await shown.page.emulate_media(color_scheme=scheme)
+            await shown.open_dashboard(f"docs-{name}", snippet.content)
+            await expect(shown.page.locator("hui-tile-card").first).to_be_visible()
+            await take(shown.page, images / f"{name}-{scheme}.png")
 
 
 async def set_the_scene(demo: Demo, frontend: Frontend) -> None:
