@@ -14,6 +14,7 @@ from tests.home.account import Account
 from tests.home.blueprints import ConnectedHouse, at, install
 
 SENSOR = "sensor.robin_example_activity"
+SHOWN = "sensor.robin_example_status_message"
 HELPER = "input_text.message"
 CALENDAR = "calendar.family"
 PERSON = "person.robin"
@@ -391,6 +392,15 @@ async def test_without_any_cause_nothing_happens(home: Home) -> None:
     await home.until(at(9, 30))
     await home.act("automation.trigger", entity_id=AUTOMATION)
     assert home.message == "My own words"
+
+
+@pytest.mark.parametrize("title", ["R&D <sync>", "{{ 1 }}", "None", "007", "[1, 2]", 'C\'est "ça"'])
+async def test_any_title_is_said_as_it_is(home: Home, title: str) -> None:
+    await home.watch(**CALENDAR_INPUTS)
+    await home.event(title, at(10))
+    assert home.state(SHOWN).state == title
+    await home.shows(CALENDAR, "off")
+    assert home.message == ""
 
 
 async def test_long_title_is_cut(home: Home) -> None:
