@@ -64,6 +64,12 @@ def robin(simulator: Simulator) -> Person:
     return simulator.tenant.people["robin"]
 
 
+@pytest.fixture
+def alex(simulator: Simulator) -> Person:
+    """Return a colleague."""
+    return simulator.tenant.people["alex"]
+
+
 @pytest.fixture(autouse=True)
 def _no_pause_before_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send a failed write again at once."""

@@ -58,12 +58,6 @@ async def entry(account: Account) -> PresenceConfigEntry:
     return await async_sign_in(account)
 
 
-@pytest.fixture
-def alex(simulator: Simulator) -> Person:
-    """Return somebody of the organisation."""
-    return simulator.tenant.people["alex"]
-
-
 def pem(*, valid: timedelta = timedelta(days=1), password: bytes | None = None) -> str:
     """Return a certificate of our own making with its key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)

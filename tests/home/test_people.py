@@ -35,12 +35,6 @@ async def entry(account: Account) -> PresenceConfigEntry:
     return await account.async_sign_in(colleagues=True)
 
 
-@pytest.fixture
-def alex(simulator: Simulator) -> Person:
-    """Return a colleague."""
-    return simulator.tenant.people["alex"]
-
-
 async def async_search(
     hass: HomeAssistant, entry: PresenceConfigEntry, text: str
 ) -> SubentryFlowResult:
