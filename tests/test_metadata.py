@@ -46,6 +46,7 @@ MANIFEST_ALLOWED = MANIFEST_REQUIRED | {
 # https://developers.home-assistant.io/docs/internationalization/custom_integration
 TRANSLATION_SECTIONS = {
     "common",
+    "conditions",
     "config",
     "config_subentries",
     "device",
@@ -58,6 +59,7 @@ TRANSLATION_SECTIONS = {
     "services",
     "system_health",
     "title",
+    "triggers",
 }
 
 
@@ -260,6 +262,25 @@ async def test_every_action_takes_the_fields_it_is_described_with(
         assert ("target" in service) == targeted, name
         if targeted:
             assert service["target"]["entity"]["integration"] == DOMAIN, name
+
+
+@pytest.mark.parametrize("kind", ["trigger", "condition"])
+def test_every_trigger_and_condition_is_described(
+    kind: str, english: dict[str, Any], icons: dict[str, Any]
+) -> None:
+    module = importlib.import_module(f"custom_components.{DOMAIN}.{kind}")
+    in_code = vars(module)[f"{kind.upper()}S"].keys()
+    described = {
+        name: about
+        for name, about in load_yaml_dict(INTEGRATION / f"{kind}s.yaml").items()
+        if not name.startswith(".")
+    }
+    assert in_code == described.keys() == english[f"{kind}s"].keys() == icons[f"{kind}s"].keys()
+    for name, texts in english[f"{kind}s"].items():
+        assert texts.keys() == {"name", "description", "fields"}, name
+        assert described[name]["fields"].keys() == texts["fields"].keys(), name
+        assert all(text.keys() == {"name"} for text in texts["fields"].values()), name
+        assert icons[f"{kind}s"][name][kind].startswith("mdi:"), name
 
 
 def test_every_selector_option_has_a_text(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import Final, override
 
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
@@ -25,6 +25,19 @@ ENABLED_FOR_COLLEAGUES: Final = frozenset({"activity", "availability", "in_call"
 def person_key(coordinator: PresenceCoordinator, person_id: str) -> str:
     """Return the identifier of a person's device, which also begins their entities' ids."""
     return f"{coordinator.config_entry.unique_id}_{person_id}"
+
+
+def entities_with_key(hass: HomeAssistant, entity_ids: Collection[str], key: str) -> set[str]:
+    """Return which of some entities are ours and about one thing, by their translation key.
+
+    Nothing else tells "in a call" from "out of office": ids are renamed, both lack a device class.
+    """
+    entries = map(er.async_get(hass).async_get, entity_ids)
+    return {
+        entry.entity_id
+        for entry in entries
+        if entry and entry.platform == DOMAIN and entry.translation_key == key
+    }
 
 
 class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):

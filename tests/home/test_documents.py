@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
-from tests.documents import DOCUMENTS, ROOT, Snippet, blocks, snippets
+from tests.documents import DOCUMENTS, ROOT, Snippet, blocks, rows, snippets
 from tests.home.account import Account
 from tests.home.blueprints import install
 from tests.home.clock import HomeClock
@@ -218,3 +218,13 @@ async def test_the_answer_that_is_shown_is_the_answer(
     )
 
     assert answer == shown
+
+
+@pytest.mark.parametrize("kind", ["trigger", "condition"])
+def test_every_trigger_and_condition_is_in_a_table_under_its_name(kind: str) -> None:
+    english = load_yaml_dict(ROOT / "custom_components" / DOMAIN / "translations/en.json")
+    tabled = rows(ROOT / "docs/automations.md", kind.capitalize())
+
+    assert {name.strip("`"): title for title, name, _ in tabled} == {
+        name: texts["name"] for name, texts in english[f"{kind}s"].items()
+    }

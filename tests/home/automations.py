@@ -1,0 +1,100 @@
+"""An automation as a person makes it: for whom it is, what sets it off, and that it ran."""
+
+from typing import Any, Final, Literal
+
+from homeassistant.const import STATE_ON
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import (
+    area_registry as ar,
+    device_registry as dr,
+    entity_registry as er,
+    floor_registry as fr,
+    label_registry as lr,
+)
+from homeassistant.setup import async_setup_component
+from pytest_homeassistant_custom_component.common import async_capture_events
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from tests.home.account import Account
+from tests.home.states import state
+
+type Target = dict[str, Any]
+
+# Every way to say for whom an automation is: one entity, or what reaches all of a person's.
+WAYS: Final = (
+    "entity",
+    "device",
+    "area",
+    "floor",
+    "label",
+    "label_of_entity",
+    "area_of_entity",
+)
+
+
+async def async_automate(
+    hass: HomeAssistant, triggers: list[dict[str, Any]], actions: list[dict[str, Any]]
+) -> list[Event]:
+    """Set an automation up, and return the list that grows with every event `seen` it fires."""
+    seen: list[Event] = async_capture_events(hass, "seen")
+    automation = {"alias": "Watch", "mode": "parallel", "triggers": triggers, "actions": actions}
+    assert await async_setup_component(hass, "automation", {"automation": [automation]})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    # An automation with a mistake in it is there, but unavailable.
+    assert state(hass, "automation.watch") == STATE_ON
+    return seen
+
+
+def device_of(hass: HomeAssistant, entity_id: str) -> str:
+    """Return the id of the device that an entity belongs to."""
+    entity = er.async_get(hass).async_get(entity_id)
+    assert entity is not None
+    assert entity.device_id is not None
+    return entity.device_id
+
+
+def target_by(hass: HomeAssistant, way: str, entity_id: str) -> Target:
+    """Return a target that reaches an entity in one of the ways, having arranged the home so."""
+    device_id = device_of(hass, entity_id)
+    floor = fr.async_get(hass).async_create("Attic")
+    area = ar.async_get(hass).async_create("Study", floor_id=floor.floor_id)
+    label = lr.async_get(hass).async_create("Teams")
+    targets: dict[str, Target] = {
+        "entity": {"entity_id": entity_id},
+        "device": {"device_id": device_id},
+        "area": {"area_id": area.id},
+        "floor": {"floor_id": floor.floor_id},
+        "label": {"label_id": label.label_id},
+    }
+    what, of_entity, _ = way.partition("_of_entity")
+    if of_entity:
+        er.async_get(hass).async_update_entity(entity_id, area_id=area.id, labels={label.label_id})
+    else:
+        dr.async_get(hass).async_update_device(device_id, area_id=area.id, labels={label.label_id})
+    return targets[what]
+
+
+async def async_ask_as_the_editor_does(
+    account: Account, connect: WebSocketGenerator, kind: Literal["trigger", "condition"]
+) -> tuple[dict[str, Any], set[str]]:
+    """Sign in, and return what the automation editor is told: of ours, and of a person's device."""
+    hass = account.hass
+    # Home Assistant's server takes in nothing new once somebody has come in, as the sign-in does.
+    for component in ("auth", "websocket_api"):
+        assert await async_setup_component(hass, component, {})
+    await account.async_sign_in()
+    client = await connect(hass)
+
+    await client.send_json_auto_id({"type": f"{kind}_platforms/subscribe"})
+    assert (await client.receive_json())["success"]
+    described = (await client.receive_json())["event"]
+    ours = {
+        name.removeprefix(f"{DOMAIN}."): about
+        for name, about in described.items()
+        if name.startswith(f"{DOMAIN}.")
+    }
+
+    target = {"device_id": device_of(hass, "sensor.robin_example_availability")}
+    await client.send_json_auto_id({"type": f"get_{kind}s_for_target", "target": target})
+    return ours, set((await client.receive_json())["result"])

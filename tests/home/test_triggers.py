@@ -1,0 +1,369 @@
+"""Each trigger fires for its own entity of the people that are targeted, and for nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.trigger import TRIGGERS
+from simulator import Person, Simulator
+from tests.home.account import Account
+from tests.home.automations import (
+    WAYS,
+    Target,
+    async_ask_as_the_editor_does,
+    async_automate,
+    device_of,
+    target_by,
+)
+from tests.home.clock import HomeClock
+from tests.home.log import complaints
+from tests.home.states import state
+from tests.home.test_people import async_add
+
+AVAILABILITY = "sensor.robin_example_availability"
+IN_CALL = "binary_sensor.robin_example_in_a_call"
+OUT_OF_OFFICE = "binary_sensor.robin_example_out_of_office"
+PRESENTING = "binary_sensor.robin_example_presenting"
+ALEX_IN_CALL = "binary_sensor.alex_example_in_a_call"
+ALEX_PRESENTING = "binary_sensor.alex_example_presenting"
+
+# Longer than the pause between two polls, of whomever.
+POLL = 61
+
+
+async def async_watch(
+    hass: HomeAssistant, target: Target, *names: str, **options: Any
+) -> list[Event]:
+    """Make an automation with some of the triggers, or with all, and one target."""
+    triggers = [
+        {"id": name, "trigger": f"{DOMAIN}.{name}", "target": target, "options": options}
+        for name in names or TRIGGERS
+    ]
+    data = {"trigger": "{{ trigger.id }}", "entity_id": "{{ trigger.entity_id }}"}
+    return await async_automate(hass, triggers, [{"event": "seen", "event_data": data}])
+
+
+def fired(runs: list[Event]) -> list[tuple[str, str]]:
+    """Return what has fired since the last time, and for which entity."""
+    found = sorted((run.data["trigger"], run.data["entity_id"]) for run in runs)
+    runs.clear()
+    return found
+
+
+@pytest.fixture
+async def both(hass: HomeAssistant, account: Account, alex: Person) -> PresenceConfigEntry:
+    """Sign in as Robin and add Alex."""
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", alex)
+    return entry
+
+
+async def test_each_fires_at_its_own_moment_and_at_no_other(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
+    day: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
+        (robin.join_call, [("became_busy", AVAILABILITY), ("joined_call", IN_CALL)]),
+        (robin.set_out_of_office, []),
+        (robin.present, [("started_presenting", PRESENTING)]),
+        (robin.stop_presenting, [("stopped_presenting", PRESENTING)]),
+        (robin.leave_call, [("became_available", AVAILABILITY), ("left_call", IN_CALL)]),
+        (lambda: robin.set_out_of_office(on=False), []),
+        (robin.go_away, []),
+        (robin.come_back, [("became_available", AVAILABILITY)]),
+        (robin.join_meeting, [("became_busy", AVAILABILITY)]),
+        (robin.leave_meeting, [("became_available", AVAILABILITY)]),
+        (robin.focus, [("became_busy", AVAILABILITY)]),
+        (robin.close_teams, []),
+    ]
+    seen = []
+    for gesture, _ in day:
+        gesture()
+        await clock.async_advance(POLL)
+        seen.append(fired(runs))
+
+    assert seen == [expected for _, expected in day]
+    assert {name for moment in seen for name, _ in moment} == set(TRIGGERS)
+    assert complaints(caplog) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_target_reaches_the_right_entity_of_the_right_person(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    robin: Person,
+    alex: Person,
+    way: str,
+) -> None:
+    runs = await async_watch(hass, target_by(hass, way, IN_CALL), "joined_call")
+    robin.set_out_of_office()
+    alex.join_call()
+    await clock.async_advance(POLL)
+    assert state(hass, ALEX_IN_CALL) == state(hass, OUT_OF_OFFICE) == "on"
+    assert fired(runs) == []
+
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", IN_CALL)]
+
+
+async def test_other_entities_of_the_person_fire_nothing(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    others = set(hass.states.async_entity_ids(["binary_sensor", "sensor"])) - {IN_CALL}
+    assert {AVAILABILITY, OUT_OF_OFFICE, PRESENTING} <= others
+    runs = await async_watch(hass, {"entity_id": sorted(others)}, "joined_call", "left_call")
+    robin.set_out_of_office()
+    robin.present()
+    await clock.async_advance(POLL)
+    assert state(hass, IN_CALL) == state(hass, OUT_OF_OFFICE) == state(hass, PRESENTING) == "on"
+    robin.set_out_of_office(on=False)
+    robin.leave_call()
+    await clock.async_advance(POLL)
+
+    assert state(hass, IN_CALL) == state(hass, OUT_OF_OFFICE) == state(hass, PRESENTING) == "off"
+    assert fired(runs) == []
+
+
+async def test_entities_of_others_fire_nothing(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    target: Target = {"device_id": device_of(hass, IN_CALL)}
+    strange = er.async_get(hass).async_get_or_create(
+        "binary_sensor",
+        "telephone",
+        "in_call",
+        device_id=target["device_id"],
+        original_name="In a call",
+        translation_key="in_call",
+    )
+    # One that another integration adds, and one that no registry knows, as a template may make it.
+    strangers = [strange.entity_id, "binary_sensor.in_call"]
+    for entity_id in strangers:
+        hass.states.async_set(entity_id, "off")
+    target["entity_id"] = [*strangers, IN_CALL]
+    runs = await async_watch(hass, target, "joined_call")
+    for entity_id in strangers:
+        hass.states.async_set(entity_id, "on")
+    await hass.async_block_till_done()
+    assert fired(runs) == []
+
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", IN_CALL)]
+
+
+@pytest.mark.parametrize(
+    ("behavior", "first", "second"),
+    [
+        ("each", [("joined_call", ALEX_IN_CALL)], [("joined_call", IN_CALL)]),
+        ("first", [("joined_call", ALEX_IN_CALL)], []),
+        ("all", [], [("joined_call", IN_CALL)]),
+    ],
+)
+async def test_of_two_people_each_counts_or_the_first_or_both(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    robin: Person,
+    alex: Person,
+    behavior: str,
+    first: list[tuple[str, str]],
+    second: list[tuple[str, str]],
+) -> None:
+    # Everything else of both people is off, and must not count.
+    people = [target_by(hass, "device", entity_id)["device_id"] for entity_id in (IN_CALL,)]
+    people.append({"device_id": device_of(hass, ALEX_IN_CALL)}["device_id"])
+    runs = await async_watch(hass, {"device_id": people}, "joined_call", behavior=behavior)
+
+    alex.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == first
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == second
+
+
+async def test_a_call_has_to_last_as_long_as_is_asked(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    target = {"device_id": device_of(hass, IN_CALL)}
+    runs = await async_watch(hass, target, "joined_call", **{"for": {"minutes": 10}})
+    robin.join_call()
+    await clock.async_advance(POLL)
+    robin.leave_call()
+    await clock.async_advance(POLL)
+    await clock.async_advance(600)
+    assert fired(runs) == []
+
+    robin.join_call()
+    await clock.async_advance(POLL)
+    await clock.async_advance(590)
+    assert fired(runs) == []
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", IN_CALL)]
+
+
+async def async_lose(hass: HomeAssistant, clock: HomeClock) -> None:
+    """Let polls fail until the entities are unavailable."""
+    for _ in range(3):
+        await clock.async_advance(POLL)
+    assert state(hass, IN_CALL) == STATE_UNAVAILABLE
+
+
+async def test_a_hole_in_the_network_is_neither_a_beginning_nor_an_end(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    runs = await async_watch(
+        hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call", "left_call"
+    )
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", IN_CALL)]
+
+    for gesture, after in ((robin.open_teams, "on"), (robin.leave_call, "off")):
+        trouble = simulator.faults.add("GET /v1.0/me/presence", status=503)
+        await async_lose(hass, clock)
+        gesture()
+        trouble.remove()
+        await clock.async_advance(POLL)
+        assert state(hass, IN_CALL) == after
+    assert fired(runs) == []
+
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", IN_CALL)]
+
+
+async def test_what_was_unknown_before_did_not_become_anything(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
+    odd = {"id": robin.id, "availability": "Levitating", "activity": "Levitating"}
+    trouble = simulator.faults.add("GET /v1.0/me/presence", json=odd)
+    await clock.async_advance(POLL)
+    assert state(hass, AVAILABILITY) == STATE_UNKNOWN
+    robin.present()
+    trouble.remove()
+    await clock.async_advance(POLL)
+    assert state(hass, AVAILABILITY) == "do_not_disturb"
+
+    assert fired(runs) == []
+
+
+async def test_a_reload_during_a_call_is_no_new_call(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    runs = await async_watch(
+        hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call", "left_call"
+    )
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", IN_CALL)]
+    await hass.config_entries.async_reload(entry.entry_id)
+    await clock.async_advance(POLL)
+    assert state(hass, IN_CALL) == "on"
+    assert fired(runs) == []
+
+    robin.leave_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("left_call", IN_CALL)]
+
+
+async def test_an_automation_may_be_there_before_the_account(
+    hass: HomeAssistant, clock: HomeClock, account: Account, robin: Person
+) -> None:
+    robin.join_call()
+    runs = await async_watch(hass, {"entity_id": IN_CALL}, "joined_call", "left_call")
+    await account.async_sign_in()
+    await clock.async_advance(POLL)
+    assert state(hass, IN_CALL) == "on"
+    assert fired(runs) == []
+
+    robin.leave_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("left_call", IN_CALL)]
+
+
+async def test_a_renamed_entity_is_still_the_persons(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call")
+    registry = er.async_get(hass)
+    registry.async_update_entity(
+        IN_CALL, new_entity_id="binary_sensor.do_not_enter", name="Do not enter"
+    )
+    registry.async_update_entity(OUT_OF_OFFICE, new_entity_id=IN_CALL, name="In a call")
+    await hass.async_block_till_done(wait_background_tasks=True)
+    robin.set_out_of_office()
+    await clock.async_advance(POLL)
+    assert state(hass, IN_CALL) == "on"
+    assert fired(runs) == []
+
+    robin.join_call()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", "binary_sensor.do_not_enter")]
+
+
+async def test_an_entity_counts_from_when_it_is_enabled(
+    hass: HomeAssistant, clock: HomeClock, both: PresenceConfigEntry, alex: Person
+) -> None:
+    runs = await async_watch(
+        hass, {"device_id": device_of(hass, ALEX_IN_CALL)}, "joined_call", "started_presenting"
+    )
+    alex.present()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("joined_call", ALEX_IN_CALL)]
+    alex.stop_presenting()
+    await clock.async_advance(POLL)
+
+    registry = er.async_get(hass)
+    await clock.async_advance(POLL)
+    registry.async_update_entity(ALEX_PRESENTING, disabled_by=None)
+    # Home Assistant reloads the account in half a minute; not in the middle of a poll.
+    await clock.async_advance(29)
+    await clock.async_advance(2)
+    assert state(hass, ALEX_PRESENTING) == "off"
+    alex.present()
+    await clock.async_advance(POLL)
+    assert fired(runs) == [("started_presenting", ALEX_PRESENTING)]
+
+    registry.async_update_entity(ALEX_IN_CALL, disabled_by=er.RegistryEntryDisabler.USER)
+    alex.leave_call()
+    await clock.async_advance(POLL)
+    alex.join_call()
+    await clock.async_advance(POLL)
+    assert hass.states.get(ALEX_IN_CALL) is None
+    assert fired(runs) == []
+
+
+async def test_the_automation_editor_offers_them(
+    account: Account, hass_ws_client: WebSocketGenerator
+) -> None:
+    ours, of_a_person = await async_ask_as_the_editor_does(account, hass_ws_client, "trigger")
+
+    assert ours.keys() == TRIGGERS.keys()
+    for name, about in ours.items():
+        assert about["fields"].keys() == {"behavior", "for"}, name
+        assert [only["integration"] for only in about["target"]["entity"]] == [DOMAIN], name
+    assert {f"{DOMAIN}.{name}" for name in TRIGGERS} <= of_a_person
