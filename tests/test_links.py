@@ -1,8 +1,9 @@
 """Every link in the documents leads somewhere, as far as that is known without the network."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
 from tests.documents import DOCUMENTS, ROOT, anchors, links
@@ -53,6 +54,21 @@ def test_links_elsewhere_are_encrypted_and_lead_to_known_hosts(document: Path) -
     ]
 
     assert strange == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/automations.md"])
+def test_every_blueprint_has_a_button_that_imports_it(document: str) -> None:
+    buttons = [
+        parse_qs(parts.query)["blueprint_url"]
+        for link in links(ROOT / document)
+        if (parts := urlsplit(link)).path == "/redirect/blueprint_import/"
+    ]
+    sources = [
+        [load_yaml_dict(blueprint)["blueprint"]["source_url"]]
+        for blueprint in (ROOT / "blueprints").rglob("*.yaml")
+    ]
+
+    assert sorted(buttons) == sorted(sources)
 
 
 def test_every_picture_is_shown_and_small() -> None:
