@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 import sys
 from typing import Final
 
+from scripts.document import write
 from scripts.live.processes import ROOT, LiveError
 
 from . import footprint, people, polls, set_up
 from .bench import FLOOR, GRAPH_SDK, INTEGRATION, O365, Bench, running
-from .report import Findings, markdown, write
+from .report import Findings, markdown
 
 DOCUMENT: Final = ROOT / "docs/benchmarks.md"
 
@@ -53,7 +54,7 @@ async def run(options: argparse.Namespace) -> None:
     text = markdown(findings)
     sys.stdout.write(text + "\n")
     if options.write:
-        write(DOCUMENT, text)
+        write(DOCUMENT, "scripts/benchmark", text)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-import re
 from typing import Final
 
 type Cells = dict[tuple[str, str], float | None]
 """Figures by row and column."""
 
-_BEGIN: Final = "<!-- scripts/benchmark writes from here -->"
-_END: Final = "<!-- to here -->"
 _MET: Final = {True: "met", False: "**not met**", None: "no goal"}
 
 
@@ -101,12 +97,3 @@ def markdown(findings: Iterable[Findings]) -> str:
         lines += [f"| {goal.text} | {goal.measured} | {_MET[goal.met]} |" for goal in goals]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
-
-
-def write(document: Path, text: str) -> None:
-    """Put the figures between the two marks of a document."""
-    pattern = re.compile(f"({re.escape(_BEGIN)}\n).*({re.escape(_END)})", re.DOTALL)
-    old = document.read_text()
-    if not pattern.search(old):
-        raise ValueError(f"{document} has no place for the figures")
-    document.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", old))

@@ -1,0 +1,111 @@
+"""The home and the tenant side by side: what is shown, what was set, and what is offered to mend."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant, State
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from simulator.tenant import PUBLIC_CLIENT_ID
+
+from .oracle import SHOWN_OF_A_COLLEAGUE, Shown, shown, snake
+from .week import Week
+
+
+@dataclass
+class Checks:
+    """Comparisons that were made, each of which raises `AssertionError` at what it finds."""
+
+    hass: HomeAssistant
+    week: Week
+    made: int = 0
+    entities: int = 0
+    """How many there are."""
+    states: int = 0
+    """How many states and attributes were compared."""
+    _wrong: list[tuple[str, object, object]] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Compare everything."""
+        self._check_entities()
+        self._check_session()
+        self._check_issues()
+        assert not self.hass.config_entries.flow.async_progress()
+        assert not self._wrong, (self.week.now, self._wrong)
+        self.made += 1
+
+    def _compare(self, what: str, seen: object, expected: object) -> None:
+        self.states += 1
+        if seen != expected:
+            self._wrong.append((what, seen, expected))
+
+    def _check_entities(self) -> None:
+        """Compare every state of everybody."""
+        week = self.week
+        expected = {
+            person.id: shown(person, week.simulator.tenant.vocabulary, own=person is week.robin)
+            for person in week.people.values()
+        }
+        entities = er.async_entries_for_config_entry(er.async_get(self.hass), week.entry.entry_id)
+        self.entities = len(entities)
+        assert self.entities == SHOWN_OF_A_COLLEAGUE * len(week.people) + 2
+        for entity in entities:
+            about = entity.unique_id.removeprefix(f"{week.entry.unique_id}_")
+            person_id, _, key = about.partition("_")
+            found = self.hass.states.get(entity.entity_id)
+            assert found is not None, entity.entity_id
+            if key == "preferred_presence":
+                self._check_preference(found)
+            elif week.gone is not None and person_id == week.gone.id:
+                self._compare(entity.entity_id, found.state, STATE_UNAVAILABLE)
+            elif week.knows_who_is_back or week.back is None or person_id != week.back.id:
+                self._check_state(found, key, expected[person_id])
+
+    def _check_state(self, found: State, key: str, expected: Shown) -> None:
+        """Compare a state and its attributes."""
+        for name, value in expected.items():
+            of, _, attribute = name.partition(".")
+            if of == key:
+                seen = found.attributes.get(attribute) if attribute else found.state
+                if isinstance(seen, datetime):
+                    seen = seen.replace(microsecond=0)
+                self._compare(f"{found.entity_id} {attribute}", seen, value)
+
+    def _check_preference(self, found: State) -> None:
+        """Compare the preference with what was set, and see that it is in effect."""
+        week = self.week
+        if not week.knows_the_preference:
+            return
+        wanted = week.wanted.preference
+        self._compare(found.entity_id, found.state, wanted[0] if wanted else "automatic")
+        if wanted and (week.holds or week.robin.client):
+            self._compare("what Teams shows", snake(week.robin.state.availability), wanted[0])
+
+    def _check_session(self) -> None:
+        """See that the tenant has the session it should have, and no other."""
+        week = self.week
+        sessions = {session.app_id: snake(state.activity) for session, state in week.robin.sessions}
+        if week.wanted.session:
+            self._compare("session", sessions, {PUBLIC_CLIENT_ID: week.wanted.session[0]})
+        elif not (week.holds and week.wanted.preference):
+            self._compare("session", sessions, {})
+        else:
+            self._compare(
+                "session", sessions or {PUBLIC_CLIENT_ID: "away"}, {PUBLIC_CLIENT_ID: "away"}
+            )
+
+    def _check_issues(self) -> None:
+        """Compare what is offered to mend with what is to be mended."""
+        week = self.week
+        if not (week.knows_the_preference and week.knows_who_is_back):
+            return
+        expected = set()
+        wanted = week.wanted.preference
+        if wanted and wanted[0] != "offline" and week.robin.state.availability == "Offline":
+            expected.add(f"preference_not_shown_{week.entry.entry_id}_{week.robin.id}")
+        if week.gone:
+            expected.add(f"person_gone_{week.entry.entry_id}_{week.gone.id}")
+        issues = {issue for domain, issue in ir.async_get(self.hass).issues if domain == DOMAIN}
+        self._compare("repairs", issues, expected)

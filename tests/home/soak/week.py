@@ -1,0 +1,577 @@
+"""A week of fifty people, drawn from a seed: what they do in Teams, what the home does, what breaks."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person, Simulator
+from simulator.control import perform
+from simulator.engine import PREFERENCES, SESSION_STATES
+from simulator.faults import Fault
+from tests.home.account import Account
+
+from .clock import PatientClock
+from .oracle import snake
+
+# Five minutes before the hour, so that no check meets the end of a day.
+BEGINS: Final = datetime(2031, 3, 3, 6, 55, tzinfo=UTC)
+SLOT: Final = timedelta(minutes=10)
+COLLEAGUES: Final = {"north": 25, "south": 24}
+
+# Seconds of a slot in which things happen. Faults end first, so that what failed can be tried
+# again; then whoever has to signs in again; the rest is quiet until the check.
+_FAULTS_END: Final = 300
+_BUSY: Final = 380
+_SIGN_IN: Final = 390
+_STEP: Final = 5
+# What Home Assistant may take to give up a preference after it was changed in Teams.
+_NOTICED_AFTER: Final = timedelta(minutes=7)
+# As long as any fault asks to wait, or Home Assistant waits before it tries a set-up again.
+_RECOVERED_AFTER: Final = timedelta(seconds=90)
+# Somebody who comes back to the directory is asked for once an hour.
+_FOUND_AFTER: Final = timedelta(minutes=65)
+
+_ROBIN: Final = {"entity_id": "sensor.robin_example_availability"}
+_SELECT: Final = "select.robin_example_preferred_presence"
+_TEXT: Final = "text.robin_example_set_status_message"
+
+# What people do in Teams, by the time of a working day, and how often in relation.
+_MORNING: Final = {"open_teams": 12, "join_call": 2, "set_work_location": 3, "join_meeting": 1}
+_WORK: Final = {
+    "join_call": 8,
+    "leave_call": 8,
+    "join_meeting": 6,
+    "leave_meeting": 6,
+    "present": 3,
+    "stop_presenting": 3,
+    "focus": 2,
+    "stop_focusing": 2,
+    "go_away": 5,
+    "come_back": 6,
+    "be_right_back": 2,
+    "prefer": 3,
+    "reset_status": 3,
+    "clear_preference": 1,
+    "schedule_meeting": 1,
+    "set_out_of_office": 1,
+    "set_status_message": 4,
+    "clear_status_message": 3,
+    "set_work_location": 2,
+    "clear_work_location": 1,
+    "close_teams": 2,
+    "open_teams": 3,
+}
+_EVENING: Final = {"close_teams": 12, "set_status_message": 1, "leave_call": 1, "join_call": 1}
+_NIGHT: Final = {"close_teams": 6, "open_teams": 1, "set_status_message": 1}
+# These are the home's to set for the one who signed in; in Teams it happens by itself below.
+_PREFERENCES: Final = frozenset({"be_right_back", "prefer", "reset_status", "clear_preference"})
+
+_PRESENCE: Final = "GET /v1.0/me/presence"
+_PRESENCES: Final = "POST /v1.0/communications/getPresencesByUserId"
+_FAULTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("graph", {"status": 500}),
+    ("graph", {"status": 502}),
+    ("graph", {"status": 503}),
+    ("graph", {"status": 503, "retry_after": 20}),
+    ("graph", {"status": 504}),
+    ("graph", {"status": 429}),
+    ("graph", {"status": 429, "retry_after": 45}),
+    ("graph", {"status": 401}),
+    ("graph", {"loss": "close"}),
+    ("graph", {"loss": "reset"}),
+    ("graph", {"loss": "hang", "times": 3}),
+    ("graph", {"latency": 3, "times": 8}),
+    (_PRESENCE, {"status": 403}),
+    (_PRESENCE, {"body": "html"}),
+    (_PRESENCE, {"body": "empty"}),
+    (_PRESENCE, {"body": "truncated"}),
+    (_PRESENCE, {"body": "wrong_type"}),
+    (_PRESENCE, {"body": "null"}),
+    (_PRESENCES, {"status": 503}),
+    (_PRESENCES, {"status": 429, "retry_after": 30}),
+    (_PRESENCES, {"status": 403}),
+    (_PRESENCES, {"status": 400}),
+    (_PRESENCES, {"body": "html"}),
+    (_PRESENCES, {"json": {"value": []}}),
+    (_PRESENCES, {"loss": "hang", "times": 2}),
+    ("POST /v1.0/users/*", {"status": 503}),
+    ("POST /v1.0/users/*/setStatusMessage", {"loss": "close", "applied": True, "times": 1}),
+    ("token", {"status": 503}),
+    ("token", {"aadsts": 90033}),
+    ("token", {"loss": "close"}),
+    ("token", {"body": "html"}),
+)
+
+
+@dataclass
+class Figures:
+    """What has happened."""
+
+    gestures: int = 0
+    writes: int = 0
+    refused_writes: int = 0
+    faults: int = 0
+    faulty_answers: int = 0
+    reloads: int = 0
+    restarts: int = 0
+    options: int = 0
+    expired_tokens: int = 0
+    sign_ins: int = 0
+    left_the_directory: int = 0
+    changed_in_teams: int = 0
+    removed_and_added: int = 0
+    polls: int = 0
+    requests: int = 0
+
+
+@dataclass
+class Wanted:
+    """What the home has set for the person, as far as it is to last."""
+
+    preference: tuple[str, datetime] | None = None
+    session: tuple[str, datetime] | None = None
+
+
+@dataclass
+class Week:
+    """A home, its tenant, and what goes on in both."""
+
+    hass: HomeAssistant
+    clock: PatientClock
+    account: Account
+    simulator: Simulator
+    random: Random
+    figures: Figures = field(default_factory=Figures)
+    wanted: Wanted = field(default_factory=Wanted)
+    gone: Person | None = None
+    """Who is not in the directory at the moment."""
+    back: Person | None = None
+    """Who has come back to it last."""
+
+    entry: PresenceConfigEntry = field(init=False)
+    people: dict[str, Person] = field(init=False)
+    """Everybody who is watched, by id, whether they are in the directory or not."""
+    _slot: datetime = field(init=False)
+    _fault: Fault | None = None
+    _fault_ends: datetime = BEGINS
+    _found_by: datetime = BEGINS
+    _mended: datetime = BEGINS
+    _decided_in_teams: bool = False
+    _disturbed: datetime = BEGINS
+    """When a preference that was changed in Teams was last kept from being noticed."""
+
+    @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.simulator.clock.now()
+
+    @property
+    def robin(self) -> Person:
+        """Who has signed in."""
+        return self.simulator.tenant.people["robin"]
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether Microsoft fails at the moment."""
+        return self._fault is not None
+
+    @property
+    def _is_in_trouble(self) -> bool:
+        """Whether a write may fail: Graph may want to be left alone for a while after a fault."""
+        is_over = self.now - self._mended > _RECOVERED_AFTER
+        return self.is_faulty or not is_over or bool(self.hass.config_entries.flow.async_progress())
+
+    @property
+    def holds(self) -> bool:
+        """Whether a preference shows while Teams is closed, too."""
+        return bool(self.entry.options.get("hold_session"))
+
+    @property
+    def knows_the_preference(self) -> bool:
+        """Whether enough time has passed to know of what was changed in Teams."""
+        return not self._decided_in_teams or self.now - self._disturbed >= _NOTICED_AFTER
+
+    @property
+    def knows_who_is_back(self) -> bool:
+        """Whether enough time has passed to know of who has come back."""
+        return self.now >= self._found_by
+
+    # The home
+
+    async def async_begin(self) -> None:
+        """Sign in, choose fifty people by name, and switch on all there is to see of them."""
+        tenant = self.simulator.tenant
+        self.entry = await self.account.async_sign_in(colleagues=True)
+        self.people = {self.robin.id: self.robin}
+        for team, members in COLLEAGUES.items():
+            people = [tenant.add_person(f"{team}{number}") for number in range(members)]
+            await self._async_add(team, people)
+
+    async def _async_add(self, text: str, people: list[Person]) -> None:
+        """Look for people, choose them, and switch on everything about them."""
+        flows = self.hass.config_entries.subentries
+        flow = await flows.async_init((self.entry.entry_id, "person"), context={"source": "user"})
+        flow = await flows.async_configure(flow["flow_id"], {"search": text})
+        chosen = {"people": [person.id for person in people]}
+        flow = await flows.async_configure(flow["flow_id"], chosen)
+        assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+        await self.clock.async_settle()
+        self.people |= {person.id: person for person in people}
+        registry = er.async_get(self.hass)
+        for entity in er.async_entries_for_config_entry(registry, self.entry.entry_id):
+            registry.async_update_entity(entity.entity_id, disabled_by=None)
+        await self._async_reload()
+
+    async def _async_remove_and_add(self) -> None:
+        """Stop watching a colleague, and begin again."""
+        subentry = self.random.choice(list(self.entry.subentries.values()))
+        person = self.people[subentry.data["object_id"]]
+        if self.is_faulty or person is self.gone:
+            return
+        self.hass.config_entries.async_remove_subentry(self.entry, subentry.subentry_id)
+        await self.clock.async_settle()
+        del self.people[person.id]
+        await self._async_add(person.address, [person])
+        self.figures.removed_and_added += 1
+
+    async def _async_reload(self) -> None:
+        """Reload the account."""
+        await self.clock.async_do(self.hass.config_entries.async_reload(self.entry.entry_id))
+        await self.clock.async_settle()
+        self._disturbed = self.now
+        self.figures.reloads += 1
+
+    async def _async_restart(self) -> None:
+        """Be away for some minutes, and come back with what is stored."""
+        entries = self.hass.config_entries
+        await self.clock.async_do(entries.async_unload(self.entry.entry_id))
+        await self._async_until(self.now + timedelta(seconds=self.random.randrange(30, 200)))
+        await self.clock.async_do(entries.async_setup(self.entry.entry_id))
+        await self.clock.async_settle()
+        self._disturbed = self.now
+        self.figures.restarts += 1
+
+    async def _async_change_options(self) -> None:
+        """Choose other options."""
+        chosen = {
+            "poll_interval": self.random.choice((10, 15, 15, 30, 60)),
+            "hold_session": self.random.choice((True, False)),
+        }
+        flow = await self.hass.config_entries.options.async_init(self.entry.entry_id)
+        await self.hass.config_entries.options.async_configure(flow["flow_id"], chosen)
+        await self.clock.async_settle()
+        self._disturbed = self.now
+        self.figures.options += 1
+
+    async def _async_sign_in(self) -> None:
+        """Sign in again where the home asks for it."""
+        if self.is_faulty:
+            return
+        for flow in self.hass.config_entries.flow.async_progress():
+            result = await self.account.async_configure(flow, {})
+            await self.account.async_visit(result)
+            await self.clock.async_settle()
+            self._disturbed = self.now
+            self.figures.sign_ins += 1
+
+    # The home's writes
+
+    async def _async_write(self) -> None:
+        """Set something for the person, one way or another."""
+        writes: list[Callable[[], Awaitable[None]]] = [self._async_write_message] * 3
+        writes += [self._async_write_session, self._async_write_location]
+        if not self._decided_in_teams:
+            writes += [self._async_write_preference] * 3
+        await self.random.choice(writes)()
+
+    async def _async_write_message(self) -> None:
+        match self.random.randrange(4):
+            case 0:
+                await self._async_act("clear_status_message")
+            case 1:
+                await self._async_set(_TEXT, "text.set_value", value=self._words())
+            case 2:
+                ends = {"expires_in": self._seconds(self._moment())}
+                await self._async_act("set_status_message", message=self._words(), **ends)
+            case _:
+                pinned = self.random.random() < 0.5
+                await self._async_act("set_status_message", message=self._words(), pinned=pinned)
+
+    async def _async_write_preference(self) -> None:
+        preferred = self.random.choice(list(PREFERENCES))
+        option = snake(preferred)
+        ends = self._moment()
+        match self.random.randrange(4):
+            case 0:
+                if await self._async_act("clear_preferred_presence"):
+                    self.wanted.preference = None
+            case 1:
+                if await self._async_set(_SELECT, "select.select_option", option=option):
+                    self.wanted.preference = option, self.now + PREFERENCES[preferred][1]
+            case _:
+                if await self._async_act(
+                    "set_preferred_presence", availability=option, duration=self._seconds(ends)
+                ):
+                    self.wanted.preference = option, ends
+
+    async def _async_write_session(self) -> None:
+        if self.random.random() < 0.4:
+            if await self._async_act("clear_presence"):
+                self.wanted.session = None
+            return
+        activity = self.random.choice(sorted(state.activity for state in SESSION_STATES))
+        ends = self._moment(24)
+        if await self._async_act(
+            "set_presence", activity=snake(activity), duration=self._seconds(ends)
+        ):
+            self.wanted.session = snake(activity), ends
+
+    async def _async_write_location(self) -> None:
+        if self.random.random() < 0.4:
+            await self._async_act("clear_work_location")
+        else:
+            place = self.random.choice(("office", "remote", "time_off"))
+            await self._async_act("set_work_location", location=place)
+
+    async def _async_act(self, action: str, **data: Any) -> bool:
+        """Call an action of the integration; tells whether it was carried out."""
+        return await self._async_call(DOMAIN, action, data, _ROBIN)
+
+    async def _async_set(self, entity_id: str, service: str, **data: Any) -> bool:
+        """Set an entity; tells whether it was carried out."""
+        state = self.hass.states.get(entity_id)
+        if state is None or state.state == STATE_UNAVAILABLE:
+            # Home Assistant passes over it without a word.
+            return self._refuse("unavailable")
+        domain, _, name = service.partition(".")
+        return await self._async_call(domain, name, data, {"entity_id": entity_id})
+
+    async def _async_call(
+        self, domain: str, service: str, data: dict[str, Any], target: dict[str, Any]
+    ) -> bool:
+        call = self.hass.services.async_call(domain, service, data, blocking=True, target=target)
+        try:
+            await self.clock.async_do(call)
+        except HomeAssistantError as err:
+            return self._refuse(str(err))
+        self.figures.writes += 1
+        await self.clock.async_settle()
+        return True
+
+    def _refuse(self, why: str) -> bool:
+        """Take note of a write that failed, for which there has to be a reason."""
+        assert self._is_in_trouble, (self.now, why)
+        self.figures.refused_writes += 1
+        return False
+
+    # Teams
+
+    async def _async_gesture(self) -> None:
+        """Let somebody do something in Teams."""
+        people = [person for person in self.people.values() if person is not self.gone]
+        # Who has signed in is the most interesting.
+        person = self.robin if self.random.random() < 0.15 else self.random.choice(people)
+        habits = self._habits()
+        if person is self.robin:
+            if self._decided_in_teams:
+                return
+            habits = {name: often for name, often in habits.items() if name not in _PREFERENCES}
+        (gesture,) = self.random.choices(list(habits), list(habits.values()))
+        perform(person, gesture, self._arguments(gesture))
+        self.figures.gestures += 1
+
+    def _habits(self) -> dict[str, int]:
+        hour = self.now.hour if self.now.weekday() < 5 else 0
+        if not 7 <= hour < 19:
+            return _NIGHT
+        if hour < 9:
+            return _MORNING
+        return _WORK if hour < 17 else _EVENING
+
+    def _arguments(self, gesture: str) -> dict[str, object]:
+        """Draw the arguments that a gesture needs."""
+        draw = {
+            "join_call": self._draw_call,
+            "prefer": self._draw_preference,
+            "schedule_meeting": self._draw_meeting,
+            "set_out_of_office": self._draw_absence,
+            "set_status_message": self._draw_message,
+            "set_work_location": self._draw_location,
+        }.get(gesture)
+        return draw() if draw else {}
+
+    def _draw_call(self) -> dict[str, object]:
+        return {"conference": self.random.random() < 0.3}
+
+    def _draw_preference(self) -> dict[str, object]:
+        lasts = (self._moment() - self.now).total_seconds()
+        return {"availability": self.random.choice(list(PREFERENCES)), "duration": lasts}
+
+    def _draw_meeting(self) -> dict[str, object]:
+        start = self._moment()
+        end = start + self.random.randrange(1, 9) * SLOT
+        return {"start": start.isoformat(), "end": end.isoformat()}
+
+    def _draw_absence(self) -> dict[str, object]:
+        return {"on": self.random.random() < 0.4, "message": self._words()}
+
+    def _draw_message(self) -> dict[str, object]:
+        ends = self._moment().isoformat() if self.random.random() < 0.7 else None
+        return {"text": self._words(), "expires": ends, "pinned": self.random.random() < 0.3}
+
+    def _draw_location(self) -> dict[str, object]:
+        return {
+            "location": self.random.choice(("office", "remote", "timeOff")),
+            "source": self.random.choice(("manual", "automatic", "scheduled")),
+        }
+
+    async def _async_decide_in_teams(self) -> None:
+        """Change a preference in Teams that was set at home."""
+        if not self.wanted.preference or self._decided_in_teams or self.wanted.session:
+            return
+        self.robin.come_back()
+        others = {"Available": "Busy", "Busy": "DoNotDisturb"}
+        mine = self.robin.preference
+        now = mine.state.availability if mine else ""
+        self.robin.prefer(others.get(now, "Available"), self._moment() - self.now)
+        self._decided_in_teams = True
+        self._disturbed = self.now
+        self.figures.changed_in_teams += 1
+
+    async def _async_leave(self) -> None:
+        """Let a colleague leave the organisation, or come back to it."""
+        tenant = self.simulator.tenant
+        if self.gone is None:
+            keys = [person.key for person in self.people.values() if person is not self.robin]
+            self.gone = tenant.people[self.random.choice(keys)]
+            tenant.remove_person(self.gone.key)
+            self.figures.left_the_directory += 1
+        else:
+            tenant.people[self.gone.key] = self.gone
+            self.back, self.gone = self.gone, None
+            self._found_by = self.now + _FOUND_AFTER
+
+    async def _async_rename(self) -> None:
+        """Let Microsoft change its words, or change them back."""
+        tenant = self.simulator.tenant
+        tenant.vocabulary = "modern" if tenant.vocabulary == "classic" else "classic"
+
+    # Trouble
+
+    async def _async_expire(self) -> None:
+        """Let Graph refuse the token at hand."""
+        self.simulator.expire_access_tokens()
+        self.figures.expired_tokens += 1
+
+    async def _async_revoke(self) -> None:
+        """Let Microsoft want a new sign-in."""
+        self.simulator.revoke("robin")
+        self.simulator.expire_access_tokens()
+
+    async def _async_break(self) -> None:
+        """Let something fail for a while."""
+        if self._fault is not None:
+            return
+        match, options = self.random.choice(_FAULTS)
+        if match == "token":
+            self.simulator.expire_access_tokens()
+        self._fault = self.simulator.faults.add(match, **options)
+        slots = self.random.choice((1, 1, 1, 2, 3))
+        seconds = self.random.randrange(0, _FAULTS_END, _STEP)
+        self._fault_ends = self._slot + slots * SLOT + timedelta(seconds=seconds)
+        self.figures.faults += 1
+
+    async def _async_mend(self) -> None:
+        """Let everything work again."""
+        if self._fault is not None:
+            self.figures.faulty_answers += self._fault.hits
+            self._fault.remove()
+            self._fault = None
+            self._mended = self._disturbed = self.now
+
+    # Time
+
+    async def async_ten_minutes(self) -> None:
+        """Live through ten minutes; their last three are quiet."""
+        self._slot = self.now
+        plan = [(self._soon(), event) for event in self._events()]
+        if self._fault is not None and self._fault_ends < self._slot + SLOT:
+            plan.append(((self._fault_ends - self._slot).total_seconds(), self._async_mend))
+        plan.append((_SIGN_IN, self._async_sign_in))
+        for seconds, event in sorted(plan, key=lambda planned: planned[0]):
+            await self._async_until(self._slot + timedelta(seconds=seconds))
+            await event()
+        await self._async_until(self._slot + SLOT)
+        self._count_requests()
+        self._forget_what_is_over()
+
+    def _events(self) -> list[Callable[[], Awaitable[None]]]:
+        """Draw what happens in ten minutes."""
+        at_work = self._habits() is not _NIGHT
+        chance: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (0.7 if at_work else 0.2, self._async_write),
+            (0.3 if at_work else 0.0, self._async_write),
+            (0.12, self._async_break),
+            (0.05, self._async_reload),
+            (0.04, self._async_restart),
+            (0.03, self._async_change_options),
+            (0.05, self._async_expire),
+            (0.01, self._async_revoke),
+            (0.03, self._async_decide_in_teams),
+            (0.03, self._async_leave),
+            (0.015, self._async_remove_and_add),
+            (0.01, self._async_rename),
+        ]
+        events = [event for likely, event in chance if self.random.random() < likely]
+        gestures = self.random.randrange(4, 12) if at_work else self.random.randrange(3)
+        return events + [self._async_gesture] * gestures
+
+    async def _async_until(self, moment: datetime) -> None:
+        """Let time pass in steps that leave out no poll."""
+        while (left := (moment - self.now).total_seconds()) > 0:
+            await self.clock.async_advance(min(left, _STEP))
+
+    def _count_requests(self) -> None:
+        requests = self.simulator.requests
+        self.figures.requests += len(requests)
+        self.figures.polls += sum(
+            f"{request.method} {request.path}" in {_PRESENCE, _PRESENCES} for request in requests
+        )
+        requests.clear()
+
+    def _forget_what_is_over(self) -> None:
+        """Know that what the home has set is over."""
+        if self.wanted.preference and self.wanted.preference[1] <= self.now:
+            self.wanted.preference = None
+        if self.wanted.session and self.wanted.session[1] <= self.now:
+            self.wanted.session = None
+        if self._decided_in_teams and self.knows_the_preference and not self.is_faulty:
+            self.wanted.preference = None
+            self._decided_in_teams = False
+
+    def _soon(self) -> float:
+        """Draw a moment of the slot, in seconds."""
+        return self.random.randrange(0, _BUSY, _STEP)
+
+    def _moment(self, slots: int = 30) -> datetime:
+        """Draw when something ends: in that many slots, and not in the quiet part of one."""
+        later = self.random.randrange(1, slots) * SLOT
+        return self._slot + later + timedelta(seconds=self._soon())
+
+    def _seconds(self, moment: datetime) -> dict[str, float]:
+        """Say until when, as an action takes a duration; Graph takes five minutes and more."""
+        return {"seconds": (moment - self.now).total_seconds()}
+
+    def _words(self) -> str:
+        """Make up a message."""
+        return f"Back at {self._moment():%H:%M}" + " or so" * self.random.choice((0, 0, 1, 44))
