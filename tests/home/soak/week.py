@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -36,8 +37,9 @@ _SIGN_IN: Final = 390
 _STEP: Final = 5
 # What Home Assistant may take to give up a preference after it was changed in Teams.
 _NOTICED_AFTER: Final = timedelta(minutes=7)
-# As long as any fault asks to wait, or Home Assistant waits before it tries a set-up again.
-_RECOVERED_AFTER: Final = timedelta(seconds=90)
+# As long as any fault asks to wait, and as Home Assistant waits before it tries a set-up again.
+_RECOVERED_AFTER: Final = timedelta(seconds=60)
+_SET_UP_AFTER: Final = timedelta(minutes=11)
 # Somebody who comes back to the directory is asked for once an hour.
 _FOUND_AFTER: Final = timedelta(minutes=65)
 
@@ -186,10 +188,18 @@ class Week:
         return self._fault is not None
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether a set-up failed during a fault, and Home Assistant has yet to try it again."""
+        is_waiting = self.entry.state is ConfigEntryState.SETUP_RETRY
+        assert not is_waiting or self.is_faulty or self.now - self._mended < _SET_UP_AFTER
+        return is_waiting
+
+    @property
     def _is_in_trouble(self) -> bool:
         """Whether a write may fail: Graph may want to be left alone for a while after a fault."""
         is_over = self.now - self._mended > _RECOVERED_AFTER
-        return self.is_faulty or not is_over or bool(self.hass.config_entries.flow.async_progress())
+        has_to_sign_in = bool(self.hass.config_entries.flow.async_progress())
+        return self.is_faulty or not is_over or self.is_waiting or has_to_sign_in
 
     @property
     def holds(self) -> bool:
@@ -236,7 +246,7 @@ class Week:
         """Stop watching a colleague, and begin again."""
         subentry = self.random.choice(list(self.entry.subentries.values()))
         person = self.people[subentry.data["object_id"]]
-        if self.is_faulty or person is self.gone:
+        if self._is_in_trouble or person is self.gone:
             return
         self.hass.config_entries.async_remove_subentry(self.entry, subentry.subentry_id)
         await self.clock.async_settle()
@@ -299,7 +309,7 @@ class Week:
             case 0:
                 await self._async_act("clear_status_message")
             case 1:
-                await self._async_set(_TEXT, "text.set_value", value=self._words())
+                await self._async_set(_TEXT, "text.set_value", value=self._words()[:255])
             case 2:
                 ends = {"expires_in": self._seconds(self._moment())}
                 await self._async_act("set_status_message", message=self._words(), **ends)
@@ -555,7 +565,9 @@ class Week:
             self.wanted.preference = None
         if self.wanted.session and self.wanted.session[1] <= self.now:
             self.wanted.session = None
-        if self._decided_in_teams and self.knows_the_preference and not self.is_faulty:
+        if self.is_faulty or self.is_waiting:
+            self._disturbed = self.now
+        elif self._decided_in_teams and self.knows_the_preference:
             self.wanted.preference = None
             self._decided_in_teams = False
 
