@@ -34,6 +34,7 @@ COLLEAGUES: Final = {"north": 25, "south": 24}
 _FAULTS_END: Final = 300
 _BUSY: Final = 380
 _SIGN_IN: Final = 390
+_QUIET: Final = timedelta(minutes=2)
 _STEP: Final = 5
 # What Home Assistant may take to give up a preference after it was changed in Teams.
 _NOTICED_AFTER: Final = timedelta(minutes=7)
@@ -164,6 +165,7 @@ class Week:
     people: dict[str, Person] = field(init=False)
     """Everybody who is watched, by id, whether they are in the directory or not."""
     _slot: datetime = field(init=False)
+    _quiet_since: datetime = BEGINS
     _fault: Fault | None = None
     _fault_ends: datetime = BEGINS
     _found_by: datetime = BEGINS
@@ -186,6 +188,14 @@ class Week:
     def is_faulty(self) -> bool:
         """Whether Microsoft fails at the moment."""
         return self._fault is not None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has happened for so long that the home knows everything.
+
+        Answers that are slow or do not come at all can take up the quiet minutes of a slot.
+        """
+        return not self.is_waiting and self.now - self._quiet_since >= _QUIET
 
     @property
     def is_waiting(self) -> bool:
@@ -515,12 +525,15 @@ class Week:
         """Live through ten minutes; their last three are quiet."""
         self._slot = self.now
         plan = [(self._soon(), event) for event in self._events()]
+        if self._happens(0.04):
+            plan.append((0, self._async_restart))
         if self._fault is not None and self._fault_ends < self._slot + SLOT:
             plan.append(((self._fault_ends - self._slot).total_seconds(), self._async_mend))
         plan.append((_SIGN_IN, self._async_sign_in))
         for seconds, event in sorted(plan, key=lambda planned: planned[0]):
             await self._async_until(self._slot + timedelta(seconds=seconds))
             await event()
+        self._quiet_since = self.now
         await self._async_until(self._slot + SLOT)
         self._count_requests()
         self._forget_what_is_over()
@@ -533,7 +546,6 @@ class Week:
             (0.3 if at_work else 0.0, self._async_write),
             (0.12, self._async_break),
             (0.05, self._async_reload),
-            (0.04, self._async_restart),
             (0.03, self._async_change_options),
             (0.05, self._async_expire),
             (0.01, self._async_revoke),
@@ -542,7 +554,7 @@ class Week:
             (0.015, self._async_remove_and_add),
             (0.01, self._async_rename),
         ]
-        events = [event for likely, event in chance if self.random.random() < likely]
+        events = [event for likely, event in chance if self._happens(likely)]
         gestures = self.random.randrange(4, 12) if at_work else self.random.randrange(3)
         return events + [self._async_gesture] * gestures
 
@@ -570,6 +582,10 @@ class Week:
         elif self._decided_in_teams and self.knows_the_preference:
             self.wanted.preference = None
             self._decided_in_teams = False
+
+    def _happens(self, likely: float) -> bool:
+        """Draw whether something happens."""
+        return self.random.random() < likely
 
     def _soon(self) -> float:
         """Draw a moment of the slot, in seconds."""
