@@ -101,11 +101,16 @@ class Checks:
         week = self.week
         if not (week.knows_the_preference and week.knows_who_is_back):
             return
+        account = week.entry.entry_id
+        subentries = {
+            subentry.data["object_id"]: subentry.subentry_id
+            for subentry in week.entry.subentries.values()
+        }
         expected = set()
         wanted = week.wanted.preference
         if wanted and wanted[0] != "offline" and week.robin.state.availability == "Offline":
-            expected.add(f"preference_not_shown_{week.entry.entry_id}_{week.robin.id}")
+            expected.add(f"preference_not_shown_{account}_")
         if week.gone:
-            expected.add(f"person_gone_{week.entry.entry_id}_{week.gone.id}")
+            expected.add(f"person_gone_{account}_{subentries[week.gone.id]}")
         issues = {issue for domain, issue in ir.async_get(self.hass).issues if domain == DOMAIN}
         self._compare("repairs", issues, expected)
