@@ -20,6 +20,7 @@ from aiohttp import web
 
 from .engine import (
     LOCATION_TYPES,
+    PINNED,
     PREFERENCES,
     SESSION_STATES,
     Clock,
@@ -34,7 +35,7 @@ from .zones import find_zone
 type Json = dict[str, object]
 
 MESSAGE_LIMIT: Final = 280
-"""Teams lets people type so many characters; Graph's own limit is not documented."""
+"""Teams lets people type so many characters, what pins them aside; Graph's own limit is not documented."""
 PEOPLE_LIMIT: Final = 650
 BATCH_LIMIT: Final = 20
 NEVER: Final = "9999-12-30T23:00:00.0000000"
@@ -146,7 +147,7 @@ def _one_of(*allowed: str) -> Check:
 
 def _content(value: object) -> str:
     text = _text(value)
-    if len(text) > MESSAGE_LIMIT:
+    if len(text.removesuffix(PINNED)) > MESSAGE_LIMIT:
         raise bad_request(f"The content is longer than {MESSAGE_LIMIT} characters.")
     return text
 

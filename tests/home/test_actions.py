@@ -92,6 +92,14 @@ async def test_set_status_message_pinned(
     assert (found.state, found.attributes["pinned"]) == ("Call me", True)
 
 
+async def test_a_message_as_long_as_teams_takes_can_be_pinned(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await async_act(hass, "set_status_message", message="x" * 280, pinned=True)
+
+    assert text_of(robin) == "x" * 280 + "<pinnednote></pinnednote>"
+
+
 async def test_clear_status_message(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:

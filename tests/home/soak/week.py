@@ -601,5 +601,5 @@ class Week:
         return {"seconds": (moment - self.now).total_seconds()}
 
     def _words(self) -> str:
-        """Make up a message."""
+        """Make up a message, at times one that is longer than a state."""
         return f"Back at {self._moment():%H:%M}" + " or so" * self.random.choice((0, 0, 1, 44))
