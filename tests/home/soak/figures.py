@@ -32,8 +32,6 @@ def markdown(week: Week, checks: Checks, laps: list[Memory], days: float) -> str
         "People removed and added": lived.removed_and_added,
         "Checks": checks.made,
         "States and attributes compared": checks.states,
-        "Of these, not what the tenant showed": 0,
-        "Timers, tasks, connections and objects left after unloading": 0,
     }
     tables = [["| What happened | |", "|---|---:|"]]
     tables[0] += [f"| {name} | {_number(value)} |" for name, value in what.items()]
@@ -43,9 +41,7 @@ def markdown(week: Week, checks: Checks, laps: list[Memory], days: float) -> str
     }
     if first.kibibytes and last.kibibytes:
         memory["Memory of the process, MiB"] = first.kibibytes // _KIBI, last.kibibytes // _KIBI
-    tables.append(
-        [f"| Memory | After {days / len(laps):.2g} days | At the end |", "|---|---:|---:|"]
-    )
+    tables.append([f"| Memory | After 1/{len(laps)} of it | At the end |", "|---|---:|---:|"])
     tables[1] += [
         f"| {name} | {_number(before)} | {_number(after)} |"
         for name, (before, after) in memory.items()

@@ -10,8 +10,10 @@ from typing import Final
 from _pytest.logging import LogCaptureHandler
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
 import pytest
 
+from custom_components.ms_teams_presence.const import DOMAIN
 from simulator import Simulator
 from tests.home.account import Account
 
@@ -56,6 +58,8 @@ async def test_soak(
     caplog.set_level(logging.WARNING)
     # It remembers where each task began, and takes a frozen clock that moves for slowness.
     hass.loop.set_debug(False)
+    assert await async_setup_component(hass, DOMAIN, {})
+    without_account = memory().objects
     await week.async_begin()
     checks = Checks(hass, week)
     lap = timedelta(days=_DAYS) / _LAPS
@@ -80,7 +84,7 @@ async def test_soak(
     assert not our_timers(hass)
     assert not our_tasks()
     assert not connections(simulator.tls_url)
-    assert not memory().objects
+    assert memory().objects == without_account
     await hass.config_entries.async_remove(week.entry.entry_id)
     assert not week.robin.sessions
     if _FIGURES:
