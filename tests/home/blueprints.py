@@ -106,6 +106,12 @@ class House:
         async_fire_time_changed(self.hass)
         await self.settle()
 
+    async def wait_until(self, local: datetime) -> None:
+        """Let it be that date and time in Home Assistant's time zone."""
+        await self.later(
+            (local.replace(tzinfo=dt_util.get_default_time_zone()) - dt_util.now()).total_seconds()
+        )
+
     async def settle(self) -> None:
         """Let everything happen that needs no time.
 
@@ -118,10 +124,11 @@ class House:
             await self.hass.async_add_import_executor_job(bool)
 
     async def leave(self) -> None:
-        """See to it that nothing keeps running in an hour."""
+        """See to it that nothing keeps running in an hour, and end the automation."""
         await self.later(3600)
-        automation = self.hass.states.get(self.automation)
-        assert automation is None or automation.attributes["current"] == 0
+        if automation := self.hass.states.get(self.automation):
+            assert automation.attributes["current"] == 0
+            await self.act("automation.turn_off", entity_id=self.automation)
 
     def state(self, entity_id: str) -> State:
         """Return what an entity that exists shows."""

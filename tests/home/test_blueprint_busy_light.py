@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import combinations
 from typing import Any, override
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.components.light import ColorMode, LightEntity
+from homeassistant.components.light import ColorMode, LightEntity, LightEntityFeature
 from homeassistant.const import STATE_OFF, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
@@ -13,9 +15,13 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import setup_test_component_platform
 
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from simulator import Person
 from tests.home.blueprints import House, install, read
 
 SENSOR = "sensor.mara_activity"
+OTHER = "sensor.kim_activity"
+ROBIN = "sensor.robin_example_activity"
 DESK = "light.desk"
 
 RED = (255, 0, 0)
@@ -26,19 +32,20 @@ GREEN = (0, 255, 0)
 YELLOW = (255, 255, 0)
 BLUE = (0, 0, 255)
 
+# The busiest first.
 COLOURS = {
-    "in_a_call": RED,
-    "in_a_conference_call": RED,
     "presenting": RED,
-    "in_a_meeting": ORANGE,
+    "in_a_conference_call": RED,
+    "in_a_call": RED,
     "do_not_disturb": PURPLE,
     "focusing": PURPLE,
     "urgent_interruptions_only": PURPLE,
+    "in_a_meeting": ORANGE,
     "busy": AMBER,
     "available": GREEN,
-    "away": YELLOW,
     "be_right_back": YELLOW,
     "inactive": YELLOW,
+    "away": YELLOW,
     "out_of_office": BLUE,
     "off_work": BLUE,
     "offline": BLUE,
@@ -53,7 +60,12 @@ class Lamp(LightEntity):
     _attr_should_poll = False
 
     def __init__(
-        self, name: str, *modes: ColorMode, on: bool = False, colour: tuple[int, int, int] = RED
+        self,
+        name: str,
+        *modes: ColorMode,
+        on: bool = False,
+        colour: tuple[int, int, int] = RED,
+        effects: tuple[str, ...] = (),
     ) -> None:
         """Make a lamp that knows the modes, the first of them being its present one."""
         self._attr_name = name
@@ -63,6 +75,10 @@ class Lamp(LightEntity):
         self._attr_brightness = 128
         self._attr_rgb_color = colour
         self._attr_color_temp_kelvin = 2700
+        if effects:
+            self._attr_supported_features = LightEntityFeature.EFFECT
+            self._attr_effect_list = list(effects)
+            self._attr_effect = effects[0]
         self.orders = 0
 
     @override
@@ -72,7 +88,7 @@ class Lamp(LightEntity):
         self._attr_is_on = True
         for name, value in kwargs.items():
             setattr(self, f"_attr_{name}", value)
-            if name != "brightness":
+            if name not in {"brightness", "effect"}:
                 self._attr_color_mode = ColorMode(name.split("_kelvin")[0].split("_color")[0])
         self.async_write_ha_state()
 
@@ -257,6 +273,17 @@ async def test_attributes_do_not_prolong_the_wait(room: Room) -> None:
     assert room.is_off()
 
 
+async def test_other_free_activity_does_not_prolong_the_wait(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.says("available")
+    await room.later(8)
+    await room.says("away")
+    await room.later(2)
+    assert room.is_off()
+
+
 async def test_wait_is_chosen(room: Room) -> None:
     await room.prepare(desk())
     await room.automate(free_delay=0)
@@ -326,6 +353,16 @@ async def test_lost_sensor_changes_nothing(room: Room, gone: str) -> None:
     await room.says("available")
     await room.later(11)
     assert room.attribute("color_temp_kelvin") == 2700
+
+
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_sensor_lost_while_free_leaves_lamps_alone(room: Room, gone: str) -> None:
+    await room.prepare(desk(on=True))
+    await room.automate()
+    await room.says(gone)
+    await room.says("available")
+    await room.later(11)
+    assert room.lamps[0].orders == 0
 
 
 async def test_sensor_lost_in_the_wait_does_not_stop_it(room: Room) -> None:
@@ -547,3 +584,233 @@ async def test_lamp_that_fails_does_not_keep_the_others_dark(
     monkeypatch.undo()
     await room.says("in_a_meeting")
     assert room.colour("light.broken") == ORANGE
+
+
+async def test_busiest_of_several_people_wins(room: Room) -> None:
+    await room.prepare(desk(), activity="unknown")
+    await room.automate(activity_sensor=[SENSOR, OTHER], shown_activities=list(COLOURS))
+    for busier, other in combinations(COLOURS, 2):
+        room.hass.states.async_set(SENSOR, other)
+        room.hass.states.async_set(OTHER, busier)
+        await room.settle()
+        assert room.colour() == COLOURS[busier], (busier, other)
+
+
+def test_description_says_who_is_busier() -> None:
+    ranks = ", ".join(COLOURS).replace("_", " ")
+    assert ranks in " ".join(read("busy_light").metadata["description"].split())
+
+
+async def test_activity_that_is_not_chosen_does_not_win(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(activity_sensor=[SENSOR, OTHER], shown_activities=["in_a_meeting"])
+    await room.shows(OTHER, "presenting")
+    assert room.lamps[0].orders == 0
+    await room.says("in_a_meeting")
+    assert room.colour() == ORANGE
+
+
+async def test_lamp_goes_from_one_person_to_the_other_without_a_blink(room: Room) -> None:
+    await room.prepare(white())
+    await room.automate(activity_sensor=[SENSOR, OTHER])
+    await room.says("in_a_meeting")
+    await room.shows(OTHER, "in_a_call")
+    assert room.colour() == RED
+    await room.shows(OTHER, "available")
+    assert room.colour() == ORANGE
+    await room.later(60)
+    assert room.lamps[0].orders == 3
+    await room.says("away")
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
+
+
+async def test_less_busy_person_changes_nothing(room: Room) -> None:
+    await room.prepare(desk())
+    await room.shows(OTHER, "away")
+    await room.automate(activity_sensor=[SENSOR, OTHER])
+    await room.says("in_a_call")
+    await room.act("light.turn_on", entity_id=DESK, rgb_color=[9, 9, 9])
+    for activity in ("in_a_meeting", "busy", "available"):
+        await room.shows(OTHER, activity)
+        assert room.colour() == (9, 9, 9)
+    await room.later(60)
+    await room.act("light.turn_off", entity_id=DESK)
+    await room.shows(OTHER, "presenting")
+    assert room.is_off()
+
+
+async def test_person_who_is_unknown_does_not_count(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(activity_sensor=[SENSOR, OTHER])
+    await room.shows(OTHER, STATE_UNAVAILABLE)
+    await room.says("in_a_call")
+    assert room.colour() == RED
+    await room.says("available")
+    await room.later(11)
+    assert room.is_off()
+
+
+@pytest.mark.parametrize(
+    ("activity", "brightness"),
+    [("in_a_call", 255), ("in_a_meeting", 51), ("focusing", 76), ("busy", 102), ("away", 128)],
+)
+async def test_brightness_is_chosen_by_activity(room: Room, activity: str, brightness: int) -> None:
+    await room.prepare(desk(), activity="unknown")
+    await room.automate(
+        shown_activities=list(COLOURS),
+        brightness=50,
+        brightness_call=100,
+        brightness_meeting=20,
+        brightness_focus=30,
+        brightness_busy=40,
+    )
+    await room.says(activity)
+    assert room.attribute("brightness") == brightness
+
+
+async def test_effect_shows_on_lamps_that_have_it_and_ends_with_its_activity(room: Room) -> None:
+    star = Lamp("Star", ColorMode.RGB, effects=("off", "Candle"))
+    comet = Lamp("Comet", ColorMode.RGB, effects=("Rainbow", "Candle"))
+    await room.prepare(desk(), star, comet)
+    await room.automate(effect="Candle")
+    await room.says("presenting")
+    assert [room.colour(lamp.entity_id) for lamp in room.lamps] == [RED, RED, RED]
+    assert [lamp.effect for lamp in room.lamps] == [None, "Candle", "Candle"]
+    await room.says("in_a_meeting")
+    assert [room.colour(lamp.entity_id) for lamp in room.lamps] == [ORANGE, ORANGE, ORANGE]
+    # This one has no word for none.
+    assert [lamp.effect for lamp in room.lamps] == [None, "off", "Candle"]
+    await room.says("presenting")
+    await room.says("available")
+    await room.later(11)
+    assert [lamp.is_on for lamp in room.lamps] == [False, False, False]
+    assert star.effect == "off"
+
+
+async def test_lamp_goes_back_to_the_effect_it_had(room: Room) -> None:
+    star = Lamp("Star", ColorMode.RGB, on=True, colour=(1, 2, 3), effects=("Rainbow", "None", "x"))
+    await room.prepare(star)
+    await room.automate(effect="x")
+    await room.says("presenting")
+    assert star.effect == "x"
+    await room.says("available")
+    await room.later(11)
+    assert star.effect == "Rainbow"
+    assert room.colour("light.star") == (1, 2, 3)
+
+
+async def test_effect_is_recognised_after_a_restart(room: Room) -> None:
+    star = Lamp("Star", ColorMode.RGB, on=True, colour=(1, 2, 3), effects=("x", "None"))
+    await room.prepare(star)
+    await room.restart(effect="x")
+    await room.later(11)
+    assert room.is_off("light.star")
+
+
+HOURS = {"hours_start": "09:00:00", "hours_end": "17:00:00"}
+# 2031-03-03 is a Monday.
+DAY = datetime(2031, 3, 3)  # noqa: DTZ001 (the zone is Home Assistant's)
+
+
+async def test_lamp_follows_in_working_hours_only(room: Room) -> None:
+    await room.prepare(white())
+    await room.wait_until(DAY.replace(hour=8))
+    await room.automate(**HOURS)
+    await room.says("in_a_call")
+    await room.later(60)
+    assert room.lamps[0].orders == 0
+    await room.wait_until(DAY.replace(hour=9, second=1))
+    assert room.colour() == RED
+    await room.says("available")
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
+    await room.says("in_a_meeting")
+    assert room.colour() == ORANGE
+    await room.wait_until(DAY.replace(hour=17, second=1))
+    assert room.attribute("color_temp_kelvin") == 2700
+    orders = room.lamps[0].orders
+    await room.says("in_a_call")
+    await room.later(60)
+    assert room.lamps[0].orders == orders
+
+
+async def test_lamp_that_is_red_by_hand_at_night_is_left_alone(room: Room) -> None:
+    await room.prepare(desk(on=True), activity="in_a_call")
+    await room.wait_until(DAY.replace(hour=16, minute=59))
+    await room.says("available")
+    await room.automate(**HOURS)
+    await room.wait_until(DAY.replace(hour=17, second=1))
+    for activity in ("in_a_call", "available", "in_a_meeting"):
+        await room.says(activity)
+        await room.later(60)
+    assert room.lamps[0].orders == 0
+
+
+async def test_lamp_switched_off_by_hand_stays_off_when_the_hours_turn(room: Room) -> None:
+    await room.prepare(desk())
+    await room.wait_until(DAY.replace(hour=10))
+    await room.automate(hours_start="09:00:00", hours_end="09:00:00", weekdays=["mon", "tue"])
+    await room.says("in_a_call")
+    await room.act("light.turn_off", entity_id=DESK)
+    await room.wait_until(DAY.replace(day=4, hour=9, second=1))
+    assert room.is_off()
+
+
+async def test_restart_after_the_hours_leaves_no_light(room: Room) -> None:
+    await room.prepare(desk(on=True), activity="in_a_call")
+    await room.wait_until(DAY.replace(hour=18))
+    await room.restart(**HOURS)
+    await room.later(11)
+    assert room.is_off()
+
+
+@pytest.mark.parametrize(
+    ("hours", "days", "when", "follows"),
+    [
+        (("09:00:00", "17:00:00"), ["mon"], DAY.replace(hour=9), True),
+        (("09:00:00", "17:00:00"), ["mon"], DAY.replace(hour=8, minute=59), False),
+        (("09:00:00", "17:00:00"), ["mon"], DAY.replace(hour=17), False),
+        (("09:00:00", "17:00:00"), ["sun", "tue"], DAY.replace(hour=12), False),
+        (("00:00:00", "00:00:00"), ["mon"], DAY, True),
+        (("00:00:00", "00:00:00"), ["mon"], DAY.replace(day=4), False),
+        (("22:00:00", "06:00:00"), ["mon"], DAY.replace(hour=23), True),
+        (("22:00:00", "06:00:00"), ["mon"], DAY.replace(day=4, hour=5), True),
+        (("22:00:00", "06:00:00"), ["mon"], DAY.replace(hour=5), False),
+        (("22:00:00", "06:00:00"), ["sun"], DAY.replace(hour=5), True),
+        (("22:00:00", "06:00:00"), ["mon"], DAY.replace(hour=12), False),
+    ],
+)
+async def test_hours_and_days_are_chosen(
+    room: Room, hours: tuple[str, str], days: list[str], when: datetime, *, follows: bool
+) -> None:
+    await room.prepare(desk())
+    # A little later, for the automation lives through some seconds of the test.
+    await room.wait_until(when.replace(second=10))
+    await room.automate(hours_start=hours[0], hours_end=hours[1], weekdays=days)
+    await room.says("in_a_call")
+    assert room.colour() == (RED if follows else None)
+
+
+async def test_midnight_of_a_whole_day_changes_nothing(room: Room) -> None:
+    await room.prepare(desk())
+    await room.wait_until(DAY.replace(hour=23, minute=59))
+    await room.automate()
+    await room.says("in_a_call")
+    await room.act("light.turn_on", entity_id=DESK, rgb_color=[9, 9, 9])
+    await room.wait_until(DAY.replace(day=4, second=1))
+    assert room.colour() == (9, 9, 9)
+
+
+async def test_call_in_teams_lights_the_lamp(
+    room: Room, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await room.prepare(white())
+    await room.automate(activity_sensor=[ROBIN])
+    robin.join_call()
+    await room.act("homeassistant.update_entity", entity_id=ROBIN)
+    assert room.colour() == RED
+    robin.leave_call()
+    await room.act("homeassistant.update_entity", entity_id=ROBIN)
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
