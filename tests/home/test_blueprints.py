@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from homeassistant.util.yaml import load_yaml
 import pytest
 
 from tests.home.blueprints import BLUEPRINTS, FOLDER, NAMES, read
@@ -30,3 +31,18 @@ def test_every_blueprint_can_be_imported_with_a_click(name: str) -> None:
     document = (BLUEPRINTS.parent / "docs/automations.md").read_text()
     assert f"({BADGE}{quote(f'{PLACE}ms_teams_presence/{name}.yaml', safe='')})" in document
     assert f"(../blueprints/{FOLDER}/{name}.yaml)" in document
+
+
+def test_demo_home_has_every_blueprint_once_and_only_the_busy_light_on() -> None:
+    automations = load_yaml(BLUEPRINTS.parent / "scripts/live/demo_home/automations.yaml")
+    assert isinstance(automations, list)
+    used = {automation["use_blueprint"]["path"]: automation for automation in automations}
+    assert sorted(used) == [f"ms_teams_presence/{name}.yaml" for name in NAMES]
+    assert len(used) == len(automations)
+    for name in NAMES:
+        automation = used[f"ms_teams_presence/{name}.yaml"]
+        assert automation.get("initial_state", True) is (name == "busy_light")
+        given = automation["use_blueprint"]["input"]
+        inputs = read(name).inputs
+        assert {key for key, value in inputs.items() if "default" not in value} <= set(given)
+        assert set(given) <= set(inputs)
