@@ -183,7 +183,7 @@ async def test_old_words_come_back(
     assert await async_setup_component(hass, "template", {"template": sensors})
 
     async def words() -> dict[str, str]:
-        await clock.async_advance(15)
+        await clock.async_advance(16)
         names = ("availability", "activity", "status", "call")
         return {name: state(hass, f"sensor.teams_{name}") for name in names}
 
