@@ -56,6 +56,19 @@ def test_links_elsewhere_are_encrypted_and_lead_to_known_hosts(document: Path) -
     assert strange == []
 
 
+def test_every_document_is_reached_from_the_first_one() -> None:
+    reached = {ROOT / "README.md"}
+    ahead = list(reached)
+    while ahead:
+        here = ahead.pop()
+        paths = {urlsplit(link).path for link in links(here) if not urlsplit(link).scheme}
+        new = {(here.parent / path).resolve() for path in paths if path.endswith(".md")} - reached
+        reached |= new
+        ahead += [path for path in new if path.exists()]
+
+    assert set(DOCUMENTS) - reached == set()
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/automations.md"])
 def test_every_blueprint_has_a_button_that_imports_it(document: str) -> None:
     buttons = [

@@ -135,6 +135,8 @@ class Frontend:
         """Close the dialog, which only what went well can be finished in."""
         await self.dialog.get_by_role("button", name=re.compile("finish", re.IGNORECASE)).click()
         await expect(self.dialog).to_be_hidden()
+        # Closing a dialog goes a step back in the history, which would call off going elsewhere.
+        await self.page.wait_for_function("() => !history.state?.dialog")
 
     async def open_integration(self) -> None:
         """Go to the integration's own page."""
