@@ -593,8 +593,9 @@ class Week:
 
     def _moment(self, slots: int = 30) -> datetime:
         """Draw when something ends: in that many slots, and not in the quiet part of one."""
+        # Not at the very beginning either: slots move by some seconds where answers are slow.
         later = self.random.randrange(1, slots) * SLOT
-        return self._slot + later + timedelta(seconds=self._soon())
+        return self._slot + later + timedelta(seconds=max(60.0, self._soon()))
 
     def _seconds(self, moment: datetime) -> dict[str, float]:
         """Say until when, as an action takes a duration; Graph takes five minutes and more."""
