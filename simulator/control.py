@@ -94,7 +94,12 @@ def state(simulator: Simulator) -> Json:
         ],
         "people": {key: _person(person) for key, person in tenant.people.items()},
         "faults": [
-            {"match": fault.match, "times": fault.times, "hits": fault.hits}
+            {
+                "match": fault.match,
+                "times": fault.times,
+                "hits": fault.hits,
+                "hanging": fault.hanging,
+            }
             for fault in simulator.faults
         ],
     }

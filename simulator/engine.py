@@ -95,11 +95,13 @@ class Clock:
         """Read the time from `now` (aware), or from the system when None."""
         self._now = now
         self._offset = timedelta()
+        self._apart = timedelta()
 
     def source(self) -> datetime:
         """Return the time without what was advanced: the time that clients live in."""
         # Looked up at each call, so that freezegun can move it.
-        return datetime.now(UTC) if self._now is None else self._now().astimezone(UTC)
+        now = datetime.now(UTC) if self._now is None else self._now().astimezone(UTC)
+        return now + self._apart
 
     def now(self) -> datetime:
         """Return the simulator's time, in UTC."""
@@ -108,6 +110,10 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move the simulator's time; a negative number moves it back."""
         self._offset += timedelta(seconds=seconds)
+
+    def disagree(self, seconds: float) -> None:
+        """Set the clock apart from the one of its clients, as where one of the two is wrong."""
+        self._apart += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
 import json as jsonlib
@@ -14,8 +14,10 @@ from aiohttp import web
 from .graph import JSON_TYPE, Graph, GraphError
 from .refusals import SignInError
 
-type Body = Literal["error", "empty", "html", "truncated", "wrong_type", "null", "huge"]
-type Loss = Literal["close", "reset", "hang"]
+type Body = Literal[
+    "error", "empty", "html", "truncated", "wrong_type", "null", "deep", "not_unicode", "huge"
+]
+type Loss = Literal["close", "reset", "hang", "stall"]
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SHORT_NAMES: Final = {
@@ -37,6 +39,7 @@ _CODES: Final = {
     403: "Forbidden",
     404: "NotFound",
     409: "Conflict",
+    410: "Gone",
     423: "Locked",
     429: "TooManyRequests",
     500: "InternalServerError",
@@ -51,6 +54,8 @@ _RAW: Final[dict[Body, bytes]] = {
     "truncated": b'{"id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3", "availability": "Avail',
     "wrong_type": b'["unexpected", 42]',
     "null": b"null",
+    "deep": b"[" * 200_000,
+    "not_unicode": b'{"id": "\xff\xfe\x00"}',
 }
 
 
@@ -65,14 +70,19 @@ class Options(TypedDict, total=False):
     """What the answer holds: by default, with a status, an error body in Microsoft's form."""
     json: object
     """A body of one's own, instead of `body`."""
+    content: bytes
+    """The same, byte for byte."""
     code: str
     message: str
     """`code` and `message` of the error body."""
     headers: dict[str, str]
-    retry_after: int | str | datetime
-    """Retry-After: seconds, a text sent as it is, or a moment sent as an HTTP date."""
+    retry_after: int | str | datetime | timedelta
+    """Retry-After: seconds, a text sent as it is, or a moment sent as an HTTP date; a timedelta is from now."""
     loss: Loss
-    """Close the connection unanswered, reset it within the body, or hang until the client gives up."""
+    """Close the connection unanswered, reset it within the body, or hang: before the answer, or within its body.
+
+    What hangs does so until the client gives up or the fault ends.
+    """
     aadsts: int
     """A code that the sign-in endpoints refuse with; the authorize page shows it."""
     error: str
@@ -92,6 +102,10 @@ class Fault:
     times: int | None
     options: Options
     hits: int = 0
+    hanging: int = 0
+    """How many requests it keeps waiting now."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set when it is removed."""
     _home: list[Fault] = field(default_factory=list, repr=False)
 
     @property
@@ -101,13 +115,17 @@ class Fault:
 
     def remove(self) -> None:
         """End the fault; harmless when it has ended."""
+        self.ended.set()
         if self in self._home:
             self._home.remove(self)
 
+    def is_about(self, method: str, path: str) -> bool:
+        """Tell whether a request is of the kind that the fault is about."""
+        return fnmatchcase(f"{method} {path}", SHORT_NAMES.get(self.match, self.match))
+
     def matches(self, method: str, path: str) -> bool:
         """Tell whether a request meets this fault."""
-        pattern = SHORT_NAMES.get(self.match, self.match)
-        return self.live and fnmatchcase(f"{method} {path}", pattern)
+        return self.live and self.is_about(method, path)
 
 
 class Faults:
@@ -131,7 +149,8 @@ class Faults:
 
     def clear(self) -> None:
         """End all faults."""
-        self._faults.clear()
+        for fault in list(self._faults):
+            fault.remove()
 
     def find(self, method: str, path: str) -> Fault | None:
         """Return the fault that a request meets, counting the hit."""
@@ -157,7 +176,7 @@ async def suffer(
     if options.get("applied"):
         await handler(request)
     if "loss" in options:
-        return await _lose(options["loss"], request, stopping)
+        return await _lose(options["loss"], fault, request, stopping)
     return respond(options, graph)
 
 
@@ -166,6 +185,8 @@ def respond(options: Options, graph: Graph) -> web.Response:
     headers = dict(options.get("headers", {}))
     if "retry_after" in options:
         after = options["retry_after"]
+        if isinstance(after, timedelta):
+            after = graph.clock.now() + after
         if isinstance(after, datetime):
             after = format_datetime(after, usegmt=True)
         headers["Retry-After"] = str(after)
@@ -183,6 +204,8 @@ def respond(options: Options, graph: Graph) -> web.Response:
     status = options.get("status", 401 if "claims" in options else 200)
     if "json" in options:
         content = jsonlib.dumps(options["json"]).encode()
+    elif "content" in options:
+        content = options["content"]
     else:
         body = options.get("body", "error")
         content = _error(options, status, graph) if body == "error" else _raw(body)
@@ -201,14 +224,27 @@ def _error(options: Options, status: int, graph: Graph) -> bytes:
     return jsonlib.dumps(graph.error_json(error, ids)).encode()
 
 
-async def _lose(loss: Loss, request: web.Request, stopping: asyncio.Event) -> web.StreamResponse:
-    if loss == "hang":
-        # The server cancels this when the client gives up.
-        await stopping.wait()
+async def _lose(
+    loss: Loss, fault: Fault, request: web.Request, stopping: asyncio.Event
+) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE, "Content-Length": "1000"})
-    if loss == "reset":
+    if loss in {"reset", "stall"}:
         await answer.prepare(request)
         await answer.write(_RAW["truncated"])
+    if loss in {"hang", "stall"}:
+        await _hang(fault, stopping)
     if request.transport:
         request.transport.abort()
     return answer
+
+
+async def _hang(fault: Fault, stopping: asyncio.Event) -> None:
+    """Wait until the fault or the simulator ends; the server cancels this when the client gives up."""
+    ends = [asyncio.ensure_future(event.wait()) for event in (fault.ended, stopping)]
+    fault.hanging += 1
+    try:
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        fault.hanging -= 1
+        for end in ends:
+            end.cancel()

@@ -746,6 +746,11 @@ class Identity:
         for token in self.refresh_tokens.values():
             token.revoked |= token.person.key == person_key
 
+    def change_password(self, person_key: str) -> None:
+        """Refuse the refresh tokens that public clients have of somebody; apps with a secret keep theirs."""
+        for token in self.refresh_tokens.values():
+            token.revoked |= token.person.key == person_key and token.platform == "public"
+
     def expire_access_tokens(self) -> None:
         """Let Graph refuse all access tokens issued so far."""
         self._generation += 1

@@ -1,9 +1,11 @@
 """The simulator as a whole: what listens where, from start to stop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import format_datetime
 import json
 from types import TracebackType
 from typing import Final, Self, cast
@@ -16,6 +18,7 @@ from .engine import Clock, Vocabulary
 from .faults import Faults, Handler
 from .graph import Graph
 from .identity import Decision, Go, Identity
+from .outages import OUTAGES, Outage
 from .refusals import SignInError
 from .tenant import Addresses, CloudName, Tenant
 from .tls import Certificate
@@ -106,6 +109,30 @@ class Simulator:
         """Stop."""
         await self.stop()
 
+    @asynccontextmanager
+    async def outage(self, outage: Outage) -> AsyncIterator[None]:
+        """Be out of reach for a while; what was known is known afterwards."""
+        await self.stop()
+        try:
+            async with OUTAGES[outage](self._host, self._ports[1]):
+                yield
+        finally:
+            await self.start()
+
+    @asynccontextmanager
+    async def presenting(self, certificate: Certificate) -> AsyncIterator[None]:
+        """Prove who it is with another certificate for a while."""
+        usual = self._certificate
+        await self.stop()
+        self._certificate = certificate
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+            self._certificate = usual
+            await self.start()
+
     async def _listen(self, app: web.Application, port: int, *, secure: bool) -> int:
         runner = web.AppRunner(
             app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
@@ -148,6 +175,10 @@ class Simulator:
         except web.HTTPException as error:
             entry.status = error.status
             raise
+        if not answer.prepared:
+            # The clock of the machine that answers, which a client may compare with its own.
+            date = format_datetime(self.clock.now(), usegmt=True)
+            answer.headers.setdefault("Date", date)
         lost = request.transport is None or request.transport.is_closing()
         entry.status = None if lost else answer.status
         return answer
@@ -174,6 +205,10 @@ class Simulator:
     def advance(self, seconds: float) -> None:
         """Move the simulator's clock; access tokens keep to the time their clients live in."""
         self.clock.advance(seconds)
+
+    def disagree(self, seconds: float) -> None:
+        """Put the simulator's clock ahead of its clients'; tokens are judged by it, too."""
+        self.clock.disagree(seconds)
 
     async def authorize(
         self, url: str, account: str = "robin", decision: Decision = "accept"
@@ -207,6 +242,10 @@ class Simulator:
     def revoke(self, person_key: str) -> None:
         """Refuse the refresh tokens that somebody has so far (AADSTS50173)."""
         self.identity.revoke(person_key)
+
+    def change_password(self, person_key: str) -> None:
+        """Let somebody choose a new password, which ends what public clients have of the old one."""
+        self.identity.change_password(person_key)
 
     def expire_access_tokens(self) -> None:
         """Let Graph answer 401 to every access token issued so far."""

@@ -1,12 +1,15 @@
 """A certificate authority that lives as long as a test or a demo, because MSAL refuses plain http."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 import ssl
-from typing import Self
+from typing import Final, Self
 
 import certifi
 import trustme
+
+NAMES: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,20 @@ class Certificate:
     """The server's private key and certificate chain, PEM."""
 
     @classmethod
-    def create(cls, directory: Path) -> Self:
-        """Write a new authority's bundle and a server certificate into an existing directory."""
-        authority = trustme.CA()
-        server = authority.issue_cert("127.0.0.1", "::1", "localhost")
+    def create(
+        cls,
+        directory: Path,
+        *,
+        names: tuple[str, ...] = NAMES,
+        authority: trustme.CA | None = None,
+        ends: datetime | None = None,
+    ) -> Self:
+        """Write an authority's bundle and a server certificate into an existing directory.
+
+        By default the authority is a new one, the names are this machine's, and nothing ends.
+        """
+        authority = authority or trustme.CA()
+        server = authority.issue_cert(*names, not_after=ends)
         bundle = directory / "bundle.pem"
         chain = directory / "server.pem"
         bundle.write_bytes(Path(certifi.where()).read_bytes() + authority.cert_pem.bytes())

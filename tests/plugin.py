@@ -4,10 +4,16 @@ import os
 from pathlib import Path
 import tempfile
 
+import trustme
+
 from simulator.tls import Certificate
 
+# Whoever it vouches for is trusted in every test.
+AUTHORITY = trustme.CA()
 # Both requests (under MSAL) and Home Assistant's own HTTP session read it when they are imported.
-CERTIFICATE = Certificate.create(Path(tempfile.mkdtemp(prefix="simulator-certificate-")))
+CERTIFICATE = Certificate.create(
+    Path(tempfile.mkdtemp(prefix="simulator-certificate-")), authority=AUTHORITY
+)
 os.environ["REQUESTS_CA_BUNDLE"] = str(CERTIFICATE.bundle)
 
 import homeassistant  # noqa: E402, F401  # it aliases httpx, so before anything imports that

@@ -49,6 +49,7 @@ from .const import (
     DOMAIN,
     SIGN_IN_APPLICATION,
 )
+from .graph.client import read_retry_after
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD, DEFAULT_SCOPE, Cloud
 from .refusals import SignInError, refused
 
@@ -433,7 +434,8 @@ class _EntraHttp:
         """Read a tenant's discovery document."""
         response = self._send(hdrs.METH_GET, url, params=params, headers=headers)
         if not response.ok:
-            raise refused(orjson.loads(response.content), otherwise="tenant_not_found")
+            # Only Entra's own word for it means that the tenant is wrong: a proxy refuses, too.
+            raise refused(orjson.loads(response.content))
         return response
 
     def post(
@@ -462,7 +464,10 @@ class _EntraHttp:
         except requests.RequestException as err:
             raise SignInError("cannot_connect") from err
         if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
-            raise SignInError("microsoft_unavailable")
+            retry_after = read_retry_after(
+                response.headers.get(hdrs.RETRY_AFTER), response.headers.get(hdrs.DATE)
+            )
+            raise SignInError("microsoft_unavailable", retry_after=retry_after)
         try:
             answer = orjson.loads(response.content)
         except orjson.JSONDecodeError as err:

@@ -262,6 +262,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                     raise
                 found = self._after_colleagues_failure(err)
             else:
+                if self._colleague_failures > _TOLERATED_FAILURES:
+                    _LOGGER.info("The presence of colleagues can be read again")
                 self._colleague_failures = 0
                 found = self._with_silent(found)
             self._colleagues_due = started + self._colleagues_interval()
@@ -405,7 +407,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     def _explain(self, err: Exception) -> tuple[str, dict[str, str]]:
         """Return the sentence for a failure, and heed what it says about when to ask again."""
-        if retry_after := getattr(err, "retry_after", None):
+        # Home Assistant's errors of the sign-in come from one of ours, which knows.
+        knows = err.__cause__ if isinstance(err, OAuth2TokenRequestBaseError) else err
+        if retry_after := getattr(knows, "retry_after", None):
             until = monotonic() + retry_after + _THROTTLE_MARGIN
             self._throttled_until = max(self._throttled_until, until)
         reason = _REASON_OF_ERROR.get(type(err), "sign_in_unavailable")

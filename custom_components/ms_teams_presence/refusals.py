@@ -201,14 +201,16 @@ _MAX_ERROR: Final = 40
 class SignInError(Exception):
     """A sign-in failed; `reason` is a key of `REFUSALS`, `code` what Microsoft calls it.
 
-    Nothing of the exchange itself is kept.
+    `retry_after` is for how many seconds Entra wants to be left alone, where it said so. Nothing of
+    the exchange itself is kept.
     """
 
-    def __init__(self, reason: str, *, code: str = "") -> None:
+    def __init__(self, reason: str, *, code: str = "", retry_after: float | None = None) -> None:
         """Keep what the texts and the callers need."""
         super().__init__(f"{reason} {code}".rstrip())
         self.reason = reason
         self.code = code
+        self.retry_after = retry_after
 
     @property
     def refusal(self) -> Refusal:
@@ -221,13 +223,13 @@ class SignInError(Exception):
         return self.refusal.cure not in {Cure.UNKNOWN, Cure.WAIT}
 
 
-def refused(answer: Mapping[str, Any], *, otherwise: str = "sign_in_failed") -> SignInError:
+def refused(answer: Mapping[str, Any]) -> SignInError:
     """Return the error for an answer in which Entra says no."""
     numbers = answer.get("error_codes")
     number = numbers[0] if isinstance(numbers, list) and numbers else 0
     number = number if isinstance(number, int) else 0
     error = str(answer.get("error", ""))
-    reason = _REASON_OF_NUMBER.get(number) or _REASON_OF_ERROR.get(error) or otherwise
+    reason = _REASON_OF_NUMBER.get(number) or _REASON_OF_ERROR.get(error) or "sign_in_failed"
     code = f"AADSTS{number}" if number else _NOT_IN_AN_ERROR.sub("", error)[:_MAX_ERROR]
     return SignInError(reason, code=code)
 

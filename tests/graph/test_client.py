@@ -683,8 +683,33 @@ async def test_too_many_requests_says_how_long_to_wait(
     simulator.faults.add("graph", status=429, retry_after=header(wait))
     error = await error_of(client.async_get_my_presence())
     assert isinstance(error, GraphThrottledError)
-    # What cannot be read counts as what Graph means when it says nothing.
-    assert error.retry_after == pytest.approx(30 if seconds is None else seconds, abs=5)
+    # What cannot be read counts as what Graph means when it says nothing, and what is over by now
+    # is still a reason to wait.
+    expected = 30 if seconds is None else max(1, seconds)
+    assert error.retry_after == pytest.approx(expected, abs=5)
+    assert error.retry_after >= 1
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_a_moment_is_seen_by_the_clock_of_who_names_it(
+    hours: int, client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.disagree(hours * 3600)
+    simulator.faults.add("graph", status=429, retry_after=timedelta(seconds=40))
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphThrottledError)
+    assert error.retry_after == pytest.approx(40, abs=5)
+
+
+async def test_an_answer_without_a_date_is_seen_by_our_own_clock(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    simulator.faults.add(
+        "graph", status=429, retry_after=timedelta(seconds=40), headers={"Date": "some day"}
+    )
+    error = await error_of(client.async_get_my_presence())
+    assert isinstance(error, GraphThrottledError)
+    assert error.retry_after == pytest.approx(40, abs=5)
 
 
 async def test_too_many_requests_without_a_word_about_it_is_half_a_minute(

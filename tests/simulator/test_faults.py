@@ -1,6 +1,8 @@
 """Trouble on demand arrives as it was ordered."""
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 import json
 import time
 
@@ -45,6 +47,7 @@ async def test_retry_after_as_a_date(client: Client) -> None:
         ("truncated", '{"id": '),
         ("wrong_type", "["),
         ("null", "null"),
+        ("deep", "[[["),
     ],
 )
 async def test_strange_bodies(client: Client, body: str, begins: str) -> None:
@@ -53,6 +56,26 @@ async def test_strange_bodies(client: Client, body: str, begins: str) -> None:
     assert answer.status == 200
     assert answer.text.startswith(begins)
     assert bool(answer.text) == bool(begins)
+
+
+async def test_retry_after_as_a_date_from_now(client: Client) -> None:
+    client.simulator.faults.add("graph", status=429, retry_after=timedelta(seconds=40))
+    answer = await client.get(PATH)
+    until = parsedate_to_datetime(answer.headers["Retry-After"])
+    assert until - parsedate_to_datetime(answer.headers["Date"]) == timedelta(seconds=40)
+
+
+async def test_a_body_that_is_not_unicode(client: Client) -> None:
+    client.simulator.faults.add("graph", body="not_unicode")
+    async with client.session.get(client.simulator.tls_url + PATH) as answer:
+        content = await answer.read()
+    with pytest.raises(UnicodeDecodeError):
+        content.decode()
+
+
+async def test_a_body_byte_for_byte(client: Client) -> None:
+    client.simulator.faults.add("graph", content=b"anything")
+    assert (await client.get(PATH)).text == "anything"
 
 
 async def test_a_huge_body(client: Client) -> None:
@@ -79,6 +102,28 @@ async def test_hanging_until_the_client_gives_up(client: Client) -> None:
         await client.session.get(
             client.simulator.tls_url + PATH, timeout=aiohttp.ClientTimeout(total=0.2)
         )
+
+
+async def test_stopping_within_the_body(client: Client) -> None:
+    fault = client.simulator.faults.add("graph", loss="stall")
+    async with client.session.get(client.simulator.tls_url + PATH) as answer:
+        assert answer.status == 200
+        assert fault.hanging == 1
+        fault.remove()
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
+
+
+async def test_what_hangs_is_let_go_when_the_fault_ends(client: Client) -> None:
+    fault = client.simulator.faults.add("graph", loss="hang")
+    # A lost GET would be sent again by the client.
+    reading = asyncio.ensure_future(client.post(PATH))
+    while not fault.hanging:  # noqa: ASYNC110  # until it has arrived
+        await asyncio.sleep(0.01)
+    client.simulator.faults.clear()
+    with pytest.raises(aiohttp.ClientError):
+        await reading
+    assert not fault.hanging
 
 
 async def test_latency(client: Client) -> None:

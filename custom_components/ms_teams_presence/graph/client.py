@@ -60,6 +60,8 @@ _NOT_IN_A_CODE: Final = re.compile(r"[^\w.-]")
 _MAX_CODE: Final = 100
 # What Graph's 429 means without a Retry-After, in seconds.
 _DEFAULT_RETRY_AFTER: Final = 30.0
+# And the shortest wait after one, whose moment may be over when it arrives.
+_MIN_RETRY_AFTER: Final = 1.0
 # No wait is longer than this many seconds, whatever a header or a wrong clock says.
 _MAX_RETRY_AFTER: Final = 3600.0
 
@@ -476,11 +478,15 @@ def _error(response: ClientResponse, content: bytes) -> GraphError:
     except orjson.JSONDecodeError, KeyError, TypeError:
         code = ""
     request_id = _NOT_IN_A_CODE.sub("", response.headers.get("request-id", ""))[:_MAX_CODE]
-    retry_after = _retry_after(response.headers.get(hdrs.RETRY_AFTER))
+    retry_after = read_retry_after(
+        response.headers.get(hdrs.RETRY_AFTER), response.headers.get(hdrs.DATE)
+    )
     match response.status:
         case HTTPStatus.TOO_MANY_REQUESTS:
             return GraphThrottledError(
-                retry_after=_DEFAULT_RETRY_AFTER if retry_after is None else retry_after,
+                retry_after=_DEFAULT_RETRY_AFTER
+                if retry_after is None
+                else max(_MIN_RETRY_AFTER, retry_after),
                 code=code,
                 request_id=request_id,
             )
@@ -514,14 +520,25 @@ def _claims(challenge: str) -> str | None:
         return None
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header in either of its forms, as seconds from now."""
+def read_retry_after(value: str | None, date: str | None) -> float | None:
+    """Read a Retry-After header in either of its forms, as seconds from now.
+
+    A moment is compared with the clock of who names it, as far as the answer tells: ours may be wrong.
+    """
     if value is None:
         return None
     if value.isdecimal():
         return min(float(value), _MAX_RETRY_AFTER)
-    try:
-        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        return min(max(0.0, seconds), _MAX_RETRY_AFTER)
-    except ValueError, TypeError:
+    if (moment := _moment(value)) is None:
         return None
+    seconds = (moment - (_moment(date) or datetime.now(UTC))).total_seconds()
+    return min(max(0.0, seconds), _MAX_RETRY_AFTER)
+
+
+def _moment(value: str | None) -> datetime | None:
+    """Read a date of HTTP; None where it is none, or does not say of which time zone it is."""
+    try:
+        moment = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

@@ -1,0 +1,75 @@
+"""Outages of the whole service: what a network puts in its place, on the port that it had."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import socket
+from typing import Final, Literal
+
+type Outage = Literal["refused", "unanswered", "silent", "cut", "portal"]
+
+_PORTAL: Final = (
+    b"HTTP/1.1 302 Found\r\nLocation: http://portal.example/\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@asynccontextmanager
+async def _refused(host: str, port: int) -> AsyncIterator[None]:
+    """Let nobody listen."""
+    del host, port
+    yield
+
+
+@asynccontextmanager
+async def _unanswered(host: str, port: int) -> AsyncIterator[None]:
+    """Let packets go nowhere: a queue of one that is full takes no connection and refuses none."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)  # noqa: FBT003
+            waiting.connect_ex((host, port))
+        yield
+
+
+def _accepting(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
+) -> Callable[[str, int], AbstractAsyncContextManager[None]]:
+    """Return what takes connections and does something else than TLS with them."""
+
+    @asynccontextmanager
+    async def accepting(host: str, port: int) -> AsyncIterator[None]:
+        writers: list[asyncio.StreamWriter] = []
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            answer(reader, writer)
+
+        server = await asyncio.start_server(connected, host, port)
+        try:
+            yield
+        finally:
+            server.close()
+            for writer in writers:
+                writer.transport.abort()
+            await server.wait_closed()
+
+    return accepting
+
+
+def _portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer as the sign-in page of a hotel does, without TLS."""
+    del reader
+    writer.write(_PORTAL)
+    writer.close()
+
+
+OUTAGES: Final[dict[Outage, Callable[[str, int], AbstractAsyncContextManager[None]]]] = {
+    "refused": _refused,
+    "unanswered": _unanswered,
+    "silent": _accepting(lambda reader, writer: None),
+    "cut": _accepting(lambda reader, writer: writer.transport.abort()),
+    "portal": _accepting(_portal),
+}
+"""No server; connections that do not come about; a server that says nothing, hangs up, or is somebody else."""
