@@ -148,6 +148,12 @@ class Home:
             await self._child.stop()
             self._child = None
 
+    async def kill(self) -> None:
+        """End the process as a power cut does; `start` brings it back."""
+        if self._child is not None:
+            await self._child.kill()
+        await self.stop()
+
     async def restart(self) -> None:
         """Let Home Assistant restart itself, as from its menu; the log goes on."""
         # What was signed in at the start is good for half an hour only.

@@ -116,6 +116,18 @@ class Microsoft:
         """Let Graph refuse all access tokens issued so far."""
         await self._control("POST", "expire_access_tokens")
 
+    async def add_fault(self, match: str, **options: object) -> None:
+        """Let requests go wrong from now on, as `simulator.faults` describes."""
+        await self._control("POST", "faults", {"match": match, **options})
+
+    async def clear_faults(self) -> None:
+        """Let everything go well again."""
+        await self._control("DELETE", "faults")
+
+    async def is_keeping_somebody_waiting(self) -> bool:
+        """Tell whether a fault keeps a request waiting."""
+        return any(fault["hanging"] for fault in (await self.state())["faults"])
+
     async def requests(self) -> list[dict[str, Any]]:
         """Return what was asked so far."""
         requests: list[dict[str, Any]] = await self._control("GET", "requests")
