@@ -5,6 +5,7 @@ Each takes the usual target. One resolver turns it into people, each of whom is 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -64,6 +65,9 @@ MAX_MESSAGE_LENGTH: Final = 280
 DEFAULT_SESSION: Final = timedelta(hours=1)
 # Longer than anybody means a message or a preference to last.
 MAX_DURATION: Final = timedelta(days=366)
+
+# Seconds to wait for an account that is just being set up.
+_LONGEST_SET_UP: Final = 10.0
 
 type Write = Callable[[PresenceCoordinator, str], Awaitable[None]]
 
@@ -259,7 +263,7 @@ def _response(presence: Presence) -> JsonObjectType:
 async def _async_run(action: Action, call: ServiceCall) -> None:
     """Run an action for everybody it is for, and name everybody for whom it failed."""
     write = action.prepare(call.data)
-    targets = _resolve(call)
+    targets = await _async_resolve(call)
     if action.work_location:
         for target in targets:
             if not target.coordinator.registration.cloud.has_work_location:
@@ -293,8 +297,7 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
     ) from next(iter(failures.values()))
 
 
-@callback
-def _resolve(call: ServiceCall) -> list[_Target]:
+async def _async_resolve(call: ServiceCall) -> list[_Target]:
     """Return the people that a target means, each once.
 
     A device, an area, a label or any of our entities stands for the people behind it. Raises
@@ -317,7 +320,7 @@ def _resolve(call: ServiceCall) -> list[_Target]:
         names = [name for key, name in keys.items() if key.startswith(f"{entry.unique_id}_")]
         if not names:
             continue
-        if entry.state is not ConfigEntryState.LOADED:
+        if not await _async_is_loaded(entry):
             raise _invalid("account_not_loaded", person=names[0])
         coordinator = entry.runtime_data
         people = [
@@ -333,6 +336,18 @@ def _resolve(call: ServiceCall) -> list[_Target]:
     if not targets:
         raise _invalid("nobody_targeted")
     return targets
+
+
+async def _async_is_loaded(entry: PresenceConfigEntry) -> bool:
+    """Return whether an account is loaded, once its set-up is through.
+
+    Its first state may be what an automation has waited for, and comes a moment before that.
+    """
+    if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_SET_UP), entry.setup_lock:
+                pass
+    return entry.state is ConfigEntryState.LOADED
 
 
 def _named(hass: HomeAssistant, call: ServiceCall) -> dict[str, str]:

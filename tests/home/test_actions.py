@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
@@ -11,6 +12,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 import voluptuous as vol
 
+from custom_components.ms_teams_presence import services
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
@@ -323,6 +325,36 @@ async def test_an_account_that_is_not_loaded_is_refused(
         await async_act(hass, "clear_status_message")
 
     assert error.value.translation_key == "account_not_loaded"
+
+
+@pytest.mark.parametrize(("patience", "text"), [(10.0, "Back"), (0.0, None)])
+async def test_an_account_that_is_being_set_up_is_waited_for(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: float,
+    text: str | None,
+) -> None:
+    monkeypatch.setattr(services, "_LONGEST_SET_UP", patience)
+    begun = asyncio.Event()
+
+    def note() -> None:
+        if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
+            begun.set()
+
+    entry.async_on_state_change(note)
+    reload = hass.async_create_task(hass.config_entries.async_reload(entry.entry_id))
+    await begun.wait()
+    if text:
+        await async_act(hass, "set_status_message", message=text)
+    else:
+        with pytest.raises(ServiceValidationError) as error:
+            await async_act(hass, "set_status_message", message="Back")
+        assert error.value.translation_key == "account_not_loaded"
+    await reload
+
+    assert text_of(robin) == text
 
 
 async def test_several_people_of_whom_one_fails(
