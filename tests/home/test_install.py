@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from awesomeversion import AwesomeVersion
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import HANDLERS, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.loader import async_get_integration
 from homeassistant.setup import async_setup_component
@@ -39,6 +39,7 @@ type Ask = Callable[..., Awaitable[Any]]
 def hass_config_dir(tmp_path: Path) -> Iterator[str]:
     """Start with an empty configuration, and without the integration that this repository holds."""
     ours = {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith(PACKAGE)}
+    flows = {**HANDLERS}
     path = [*sys.path]
     sys.path[:] = [place for place in path if not (Path(place) / PACKAGE).is_dir()]
     config = tmp_path / "config"
@@ -48,6 +49,9 @@ def hass_config_dir(tmp_path: Path) -> Iterator[str]:
     for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
         del sys.modules[name]
     sys.modules.update(ours)
+    # What was imported from here has put its flow into Home Assistant's table.
+    HANDLERS.pop(DOMAIN, None)
+    HANDLERS.update(flows)
 
 
 @pytest.fixture
