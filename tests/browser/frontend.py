@@ -25,6 +25,7 @@ TITLE: Final = "Microsoft Teams Presence"
 TEXTS: Final = json.loads((INTEGRATION / "translations/en.json").read_text())
 # Pages are built in the browser, by two busy cores at worst.
 MILLISECONDS: Final = 20_000
+WINDOW: Final = 1280, 800
 
 ARGUMENTS: Final = (
     "--no-sandbox",
@@ -45,11 +46,15 @@ def chromium() -> str | None:
 
 @contextlib.asynccontextmanager
 async def browser_window() -> AsyncIterator[BrowserContext]:
-    """Open a browser that nobody has used yet."""
+    """Open a browser that nobody has used yet; raises LiveError where there is none."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        executable = chromium() or playwright.chromium.executable_path
+        if shutil.which(executable) is None:
+            raise LiveError("There is no Chromium here; install it, or name it in CHROMIUM")
+        browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         async with browser:
-            context = await browser.new_context(viewport={"width": 1280, "height": 800})
+            width, height = WINDOW
+            context = await browser.new_context(viewport={"width": width, "height": height})
             context.set_default_timeout(MILLISECONDS)
             expect.set_options(timeout=MILLISECONDS)
             yield context

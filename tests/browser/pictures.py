@@ -1,6 +1,10 @@
-"""Take the pictures of the documentation: `python -m tests.browser.pictures docs/images`."""
+"""The pictures of the documents, taken from the real thing; run by `scripts/screenshots`."""
 
+import argparse
 import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 import io
 from pathlib import Path
 import sys
@@ -10,14 +14,89 @@ from typing import Final, Literal
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from scripts.live.demo import AVAILABILITY, LAMP, ROBIN, Demo, is_red, running, sign_in, usual_ports
+from scripts.live.demo import AVAILABILITY, LAMP, ROBIN, Demo, is_red, running, usual_ports
+from scripts.live.processes import LiveError
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 from tests.documents import ROOT, snippets
 
-from .frontend import TITLE, Frontend, browser_window
+from .frontend import TITLE, WINDOW, Frontend, browser_window
 
+IMAGES: Final = ROOT / "docs/images"
 DASHBOARDS: Final = ROOT / "docs/dashboards.md"
-SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+FORM: Final = 800, 1180
+PAGE: Final = 1280, 1000
+PASTED: Final = 800, 470
+
+type Show = Callable[[Demo, Frontend], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is to be seen, how wide and high, in which light, and whether Robin is signed in by then."""
+
+    show: Show
+    size: tuple[int, int] = WINDOW
+    scheme: Literal["light", "dark"] = "light"
+    signed_in: bool = True
+
+
+async def show_sign_in(_: Demo, frontend: Frontend) -> None:
+    """Show the form about the app registration."""
+    await frontend.choose_integration()
+    await frontend.choose_way("browser")
+    await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+
+
+async def show_dashboard(_: Demo, frontend: Frontend) -> None:
+    """Show the demo's dashboard during a call."""
+    await frontend.open()
+    await expect(frontend.teams.locator("#robin-state")).to_be_visible()
+
+
+async def show_device(_: Demo, frontend: Frontend) -> None:
+    """Show a person's device."""
+    await frontend.open_device("Robin Example")
+    await expect(frontend.page.get_by_text(TITLE).first).to_be_visible()
+
+
+async def show_simulator(demo: Demo, frontend: Frontend) -> None:
+    """Show the simulated Teams."""
+    await frontend.page.goto(demo.microsoft.url)
+
+
+async def show_pasted(number: int, _: Demo, frontend: Frontend) -> None:
+    """Show a dashboard of the documents as it is pasted."""
+    config = snippets(DASHBOARDS)[number].content
+    await frontend.open_dashboard(f"docs-{number}", config)
+    await expect(frontend.page.locator("hui-tile-card").first).to_be_visible()
+
+
+PICTURES: Final[dict[str, Picture]] = {
+    "sign-in-form": Picture(show_sign_in, FORM, signed_in=False),
+    "dashboard": Picture(show_dashboard),
+    "device": Picture(show_device, PAGE),
+    "simulator": Picture(show_simulator, PAGE),
+    "view-light": Picture(partial(show_pasted, 0), PASTED),
+    "view-dark": Picture(partial(show_pasted, 0), PASTED, "dark"),
+    "board-light": Picture(partial(show_pasted, 1), PASTED),
+    "board-dark": Picture(partial(show_pasted, 1), PASTED, "dark"),
+}
+
+
+async def set_the_scene(demo: Demo, frontend: Frontend) -> None:
+    """Sign Robin in, watch two colleagues, and let everybody do something."""
+    home, microsoft = demo.home, demo.microsoft
+    await microsoft.gesture(ROBIN, "set_status_message", text="Back at three")
+    await microsoft.gesture(ROBIN, "set_work_location", location="remote")
+    await microsoft.gesture("alex", "go_away")
+    await microsoft.gesture("kim", "present")
+    await frontend.sign_in(ROBIN, colleagues=True)
+    await frontend.watch("example", "Alex Example", "Kim Example")
+    await home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
+    await microsoft.gesture(ROBIN, "join_call")
+    await home.wait_for(LAMP, "turn red", is_red)
+    kim = "sensor.kim_example_availability"
+    await home.wait_for(kim, "be read", lambda at: at["state"] == "do_not_disturb")
 
 
 async def take(page: Page, path: Path) -> None:
@@ -30,73 +109,40 @@ async def take(page: Page, path: Path) -> None:
         image.convert("RGB").quantize(256).save(path, optimize=True)
 
 
-async def take_sign_in(_: Demo, frontend: Frontend, images: Path) -> None:
-    """Show the form about the app registration."""
-    await frontend.choose_integration()
-    await frontend.choose_way("browser")
-    await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
-    await take(frontend.page, images / "sign-in-form.png")
-
-
-async def take_home(demo: Demo, frontend: Frontend, images: Path) -> None:
-    """Show the dashboard in a call, the device, and the simulated Teams."""
-    await sign_in(demo, ROBIN)
-    await demo.home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
-    await demo.microsoft.gesture(ROBIN, "set_status_message", text="Back at three")
-    await demo.microsoft.gesture(ROBIN, "join_call")
-    await demo.home.wait_for(LAMP, "turn red", is_red)
-    await frontend.open()
-    await expect(frontend.teams.locator("#robin-state")).to_be_visible()
-    await take(frontend.page, images / "dashboard.png")
-    await frontend.open_device("Robin Example")
-    await expect(frontend.page.get_by_text(TITLE).first).to_be_visible()
-    await take(frontend.page, images / "device.png")
-    await frontend.page.goto(demo.microsoft.url)
-    await take(frontend.page, images / "simulator.png")
-
-
-async def take_dashboards(demo: Demo, frontend: Frontend, images: Path) -> None:
-    """Show the dashboards of the documentation as they are to be pasted, light and dark."""
-    await set_the_scene(demo, frontend)
-    # The first tab may still be on its way from the last dialog to the integration's page.
-    shown = Frontend(await frontend.page.context.new_page(), demo.home)
-    await shown.page.set_viewport_size({"width": 800, "height": 470})
-    for name, snippet in zip(("view", "board"), snippets(DASHBOARDS), strict=True):
-        for scheme in SCHEMES:
-            await shown.page.emulate_media(color_scheme=scheme)
-            await shown.open_dashboard(f"docs-{name}", snippet.content)
-            await expect(shown.page.locator("hui-tile-card").first).to_be_visible()
-            await take(shown.page, images / f"{name}-{scheme}.png")
-
-
-async def set_the_scene(demo: Demo, frontend: Frontend) -> None:
-    """Sign Robin in, watch two colleagues, and let everybody do something."""
-    home, microsoft = demo.home, demo.microsoft
-    for entry in await home.entries():
-        await home.remove(entry)
-    await microsoft.gesture(ROBIN, "join_call")
-    await microsoft.gesture(ROBIN, "set_status_message", text="Back at three")
-    await microsoft.gesture(ROBIN, "set_work_location", location="remote")
-    await microsoft.gesture("alex", "go_away")
-    await microsoft.gesture("kim", "present")
-    await frontend.sign_in(ROBIN, colleagues=True)
-    await frontend.watch("example", "Alex Example", "Kim Example")
-    kim = "sensor.kim_example_availability"
-    await home.wait_for(kim, "be read", lambda at: at["state"] == "do_not_disturb")
-
-
-async def main(images: Path) -> None:
-    """Take all pictures with a home of their own."""
+async def take_all(names: list[str]) -> None:
+    """Take pictures in a home of their own, those without an account first."""
+    pictures = sorted((PICTURES[name].signed_in, name) for name in names)
     with tempfile.TemporaryDirectory() as directory:
         async with (
-            running(Path(directory), usual_ports()) as demo,
             browser_window() as window,
+            running(Path(directory), usual_ports()) as demo,
         ):
-            for scene in (take_sign_in, take_home, take_dashboards):
-                await scene(demo, Frontend(await window.new_page(), demo.home), images)
+            is_set = False
+            for signed_in, name in pictures:
+                if signed_in and not is_set:
+                    await set_the_scene(demo, Frontend(await window.new_page(), demo.home))
+                    is_set = True
+                picture = PICTURES[name]
+                # In a tab of its own: the last one may still be on its way to another page.
+                page = await window.new_page()
+                width, height = picture.size
+                await page.set_viewport_size({"width": width, "height": height})
+                await page.emulate_media(color_scheme=picture.scheme)
+                await picture.show(demo, Frontend(page, demo.home))
+                await take(page, IMAGES / f"{name}.png")
+                await page.close()
+
+
+def main() -> str | None:
+    """Read the command line; return what went wrong."""
+    parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__)
+    parser.add_argument("name", nargs="*", choices=[*PICTURES, []], help="all where none is named")
+    try:
+        asyncio.run(take_all(parser.parse_args().name or list(PICTURES)))
+    except LiveError as err:
+        return f"screenshots: {err}"
+    return None
 
 
 if __name__ == "__main__":
-    destination = Path(sys.argv[1])
-    destination.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(destination))
+    sys.exit(main())
