@@ -136,9 +136,11 @@ async def take_all(names: list[str]) -> None:
 def main() -> str | None:
     """Read the command line; return what went wrong."""
     parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__)
-    parser.add_argument("name", nargs="*", choices=[*PICTURES, []], help="all where none is named")
+    parser.add_argument(
+        "name", nargs="*", choices=PICTURES, default=[*PICTURES], help="all where none is named"
+    )
     try:
-        asyncio.run(take_all(parser.parse_args().name or list(PICTURES)))
+        asyncio.run(take_all(parser.parse_args().name))
     except LiveError as err:
         return f"screenshots: {err}"
     return None
