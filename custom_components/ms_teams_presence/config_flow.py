@@ -85,6 +85,7 @@ _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}",
 # Authorities that let personal accounts in, which have no presence.
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
 
+_NOT_EMPTY: Final = frozenset({CONF_TENANT, CONF_CLIENT_ID})
 _CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
 
 # What Microsoft's page shows where it refuses and does not lead back: help by its number.
@@ -378,7 +379,8 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         self._registration = {CONF_SIGN_IN: self._sign_in} | {
             str(key): value.strip() if isinstance(value := user_input[key], str) else value
             for key in _schema(self._sign_in).schema
-            if key != _CONF_TROUBLE and user_input.get(key)
+            # An empty text for what has to be there is told of below.
+            if key != _CONF_TROUBLE and (user_input.get(key) or key in _NOT_EMPTY)
         }
         self._keep_credential()
         if errors := _invalid_fields(self._registration):

@@ -19,7 +19,12 @@ async def test_fault(
     row: Row, stage: Stage, record_property: Callable[[str, object], None]
 ) -> None:
     seen = "; ".join([await row.play(stage), *dict.fromkeys(stage.harm())])
-    for name, value in (("fault", row.name), ("expected", row.expected), ("seen", seen)):
+    for name, value in (
+        ("number", ROWS.index(row)),
+        ("fault", row.name),
+        ("expected", row.expected),
+        ("seen", seen),
+    ):
         record_property(name, value)
 
     assert seen == row.expected

@@ -201,6 +201,18 @@ async def test_what_cannot_be_right_is_refused_before_microsoft_is_asked(
     assert not account.simulator.requests
 
 
+@pytest.mark.parametrize(
+    ("field", "error"), [("tenant", "tenant_invalid"), ("client_id", "client_id_invalid")]
+)
+async def test_an_empty_field_is_refused_like_a_wrong_one(
+    account: Account, field: str, error: str
+) -> None:
+    flow = await account.async_fill(**{field: ""})
+
+    assert flow["errors"] == {field: error}
+    assert not account.simulator.requests
+
+
 async def test_spaces_around_a_pasted_value_do_not_matter(account: Account) -> None:
     entry = await account.async_sign_in(client_id=f" {PUBLIC_CLIENT_ID} ", tenant=f"{TENANT_ID}\t")
 
