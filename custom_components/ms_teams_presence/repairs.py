@@ -124,7 +124,8 @@ class SignInRefusedFlow(_ConfirmFlow):
         if flow["step_id"] == "reauth_confirm":
             # This has been said here.
             flow = await manager.async_configure(flow["flow_id"], {})
-        if flow["type"] is FlowResultType.ABORT:
+        # A flow that stands somewhere does not say how.
+        if flow.get("type") is FlowResultType.ABORT:
             # The organisation's app has signed in already.
             return self.async_create_entry(data={})
         # The issue stays until Microsoft has let the account in.

@@ -318,6 +318,25 @@ async def test_the_card_to_sign_in_again_says_why(
     assert flow["errors"] == {"client_secret": "secret_expired"}
 
 
+async def test_the_repair_leads_to_where_somebody_has_got_already(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+) -> None:
+    await async_refuse(clock, account.simulator, aadsts=50173)
+    (card,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
+    page = (await account.async_configure(card, {}))["url"]
+    flow_id, _ = await async_open_repair(hass_client, entry)
+    result = await async_submit_repair(hass_client, flow_id)
+
+    assert result["next_flow"] == ["config_flow", card["flow_id"]]
+    account.simulator.faults.clear()
+    flow = await account.async_visit({**card, "type": FlowResultType.EXTERNAL_STEP, "url": page})
+    assert flow["reason"] == "reauth_successful"
+
+
 async def test_a_code_that_is_blocked_later_leads_to_the_browser(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:

@@ -87,7 +87,7 @@ GRAPH_FAULTS: list[dict[str, Any]] = [
     {"status": 401},
     {"status": 403, "code": "Forbidden"},
     {"status": 404, "code": "NotFound"},
-    {"status": 429, "retry_after": 0},
+    {"status": 429, "retry_after": 30},
     {"status": 500},
     {"body": "html", "status": 502},
     {"loss": "close"},
@@ -247,6 +247,7 @@ class Life:
             trouble = self.simulator.faults.add("GET /v1.0/users*", **self.telling(fault))
             await async_search(self.hass, entry, people[0].name)
             trouble.remove()
+            self.leave_alone(fault)
         await async_add(self.hass, entry, "example", *people)
         await self.hass.services.async_call(
             DOMAIN,
@@ -255,6 +256,10 @@ class Life:
             blocking=True,
             return_response=True,
         )
+
+    def leave_alone(self, fault: dict[str, Any]) -> None:
+        """Let the time pass for which Graph wants to be left alone after a fault, and a moment more."""
+        self.clock.freezer.tick(fault.get("retry_after", 0) + 2)
 
     def telling(self, fault: dict[str, Any]) -> dict[str, Any]:
         """Return a fault that repeats what it was told, as Graph's messages do."""
@@ -271,6 +276,7 @@ class Life:
                 )
                 await self.async_act(action, **data)
                 trouble.remove()
+                self.leave_alone(fault)
         trouble = self.simulator.faults.add("POST /v1.0/users/*", **self.telling(GRAPH_FAULTS[2]))
         kims = "sensor.kim_example_availability"
         assert not await self.async_act("set_status_message", targets=[ROBIN, kims], message=TYPED)
