@@ -193,6 +193,11 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return dict(self._client.answers)
 
     @property
+    def is_up_to_date(self) -> bool:
+        """Return whether polls go well, so that what is known is how things are."""
+        return not (self.failures or self.throttled_for)
+
+    @property
     def may_watch_others(self) -> bool:
         """Return whether the sign-in includes other people than the signed-in one."""
         return self.registration.colleagues or self.registration.is_application
@@ -251,7 +256,10 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     async def _async_read(self, started: float) -> dict[str, Presence]:
         """Read the signed-in person and colleagues, each where it is their turn."""
         data = dict(self._seen)
-        if self.me is not None and (started >= self._me_due - _EARLY or not data):
+        # After a failure it is the signed-in person's turn in any case: a read of colleagues alone
+        # does not tell whether things work again.
+        is_my_turn = started >= self._me_due - _EARLY or self.failures or not data
+        if self.me is not None and is_my_turn:
             data[self.me.id] = await self._client.async_get_my_presence()
             self._me_due = started + self._my_interval(data[self.me.id])
         if self.subentry_ids and (started >= self._colleagues_due - _EARLY or not data):

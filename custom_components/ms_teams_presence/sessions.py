@@ -128,7 +128,11 @@ class PresenceSessions:
             return
         if preference is not None and preference.expires_at <= now:
             await self._async_forget_preference(person_id)
-        elif presence is not None and keeper.changed_in_teams(presence, now):
+        elif (
+            presence is not None
+            and self._coordinator.is_up_to_date
+            and keeper.changed_in_teams(presence, now)
+        ):
             _LOGGER.info("A preferred presence was changed in Microsoft Teams: automatic again")
             await self._async_forget_preference(person_id)
         if not self._holds and keeper.held_session(person_id):

@@ -233,6 +233,26 @@ async def test_an_account_that_is_not_loaded_says_so(
     assert flow["reason"] == "account_not_loaded"
 
 
+async def test_reading_colleagues_does_not_hide_that_the_person_cannot_be_read(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    robin.close_teams()
+    for _ in range(10):
+        await clock.async_advance(15)
+    assert state(hass, ROBIN) == "offline"
+    simulator.faults.add("GET /v1.0/me/presence", status=403)
+    for _ in range(12):
+        await clock.async_advance(15)
+
+    assert state(hass, ROBIN) == STATE_UNAVAILABLE
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

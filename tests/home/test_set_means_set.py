@@ -525,6 +525,27 @@ async def test_a_change_made_in_teams_is_noticed_after_five_minutes(
     assert robin.preference is not None
 
 
+@pytest.mark.parametrize("trouble", [{"status": 503}, {"status": 429, "retry_after": 3000}])
+async def test_what_was_read_before_a_preference_was_set_does_not_contradict_it(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    trouble: dict[str, Any],
+) -> None:
+    await async_act(hass, "set_presence", activity="available", duration={"hours": 1})
+    fault = simulator.faults.add("GET /v1.0/me/presence", **trouble)
+    await async_prefer(hass, "busy")
+    # The session is renewed meanwhile, and whatever is set is looked after each time.
+    for _ in range(28):
+        await clock.async_advance(30)
+    fault.remove()
+    for _ in range(4):
+        await clock.async_advance(30)
+
+    assert found(hass).state == "busy"
+
+
 async def test_a_contradiction_that_passes_is_no_change(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
