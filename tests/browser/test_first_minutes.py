@@ -35,8 +35,10 @@ class Tally:
     async def watch(self, window: BrowserContext) -> None:
         """Count the clicks in every page that opens from now on."""
         await window.expose_function("countClick", self._click)
+        # Playwright keeps a click from a page that moves under it, and clicks again.
         await window.add_init_script(
-            "addEventListener('pointerdown', event => event.isTrusted && countClick(), true)"
+            "addEventListener('pointerdown', event => setTimeout(() =>"
+            " event.isTrusted && !event.defaultPrevented && countClick()), true)"
         )
 
     def _click(self) -> None:
