@@ -507,3 +507,39 @@ async def test_access_that_is_lowered_takes_the_writing_entities_along(
     assert not writing & registry.entities.keys()
     assert not [entity_id for entity_id in writing if hass.states.get(entity_id)]
     assert state(hass, AVAILABILITY) == "available"
+
+
+@pytest.mark.parametrize("source", ["reauth", "reconfigure"])
+@pytest.mark.parametrize("way", ["browser", "device_code", "application"])
+async def test_a_change_that_is_given_up_half_way_changes_nothing(
+    hass: HomeAssistant, account: Account, source: str, way: str
+) -> None:
+    if way == "application":
+        entry = await test_application.async_sign_in(account)
+        form = test_application.FORM | {"client_secret": "not-a-secret~wrong", "access": "read"}
+    else:
+        entry = await account.async_sign_in()
+        form = FORM | {"access": "read"}
+        hass.config_entries.async_update_entry(entry, data={**entry.data, "sign_in": way})
+    before = dict(entry.data)
+    states = {found.entity_id: found.state for found in hass.states.async_all()}
+
+    flow = await account.async_renew(entry, source)
+    if source == "reauth":
+        flow = await account.async_configure(flow, {})
+    elif flow["type"] is FlowResultType.MENU:
+        flow = await account.async_configure(flow, {"next_step_id": way})
+    if flow["type"] is FlowResultType.FORM:
+        flow = await account.async_configure(flow, form)
+    if flow["type"] is not FlowResultType.ABORT:
+        hass.config_entries.flow.async_abort(flow["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    if (source, way) == ("reauth", "application"):
+        # Nothing is left to be given up: the app has signed in by itself.
+        assert flow["reason"] == "reauth_successful"
+        before["token"] = entry.data["token"]
+    assert dict(entry.data) == before
+    assert entry.state is ConfigEntryState.LOADED
+    assert {found.entity_id: found.state for found in hass.states.async_all()} == states
+    assert not list(entry.async_get_active_flows(hass, {"reauth", "reconfigure"}))
