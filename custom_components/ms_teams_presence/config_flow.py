@@ -51,6 +51,7 @@ from .const import (
     CONF_POLL_INTERVAL,
     CONF_SIGN_IN,
     CONF_TENANT,
+    CREDENTIALS,
     DEFAULT_POLL_INTERVAL,
     DOMAIN,
     GUID,
@@ -86,8 +87,6 @@ _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}",
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
 
 _NOT_EMPTY: Final = frozenset({CONF_TENANT, CONF_CLIENT_ID})
-_CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
-
 # What Microsoft's page shows where it refuses and does not lead back: help by its number.
 _CONF_TROUBLE: Final = "trouble"
 _CONF_NUMBER: Final = "number"
@@ -409,12 +408,10 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return
         stored = self._renewed_entry.data
         if stored[CONF_CLIENT_ID] == self._registration[CONF_CLIENT_ID] and not (
-            _CREDENTIALS & self._registration.keys()
+            CREDENTIALS & self._registration.keys()
         ):
             fields = {str(field) for field in _schema(self._sign_in).schema}
-            self._registration |= {
-                key: stored[key] for key in _CREDENTIALS & stored.keys() & fields
-            }
+            self._registration |= {key: stored[key] for key in CREDENTIALS & stored.keys() & fields}
 
     async def _async_get_code(self) -> ConfigFlowResult:
         """Ask Microsoft for a code and start to wait for its being entered."""
@@ -493,7 +490,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         if err.refusal.cure is Cure.APPROVAL:
             return await self.async_step_approval()
         field = err.refusal.field
-        self._credential_refused = self._credential_refused or field in _CREDENTIALS
+        self._credential_refused = self._credential_refused or field in CREDENTIALS
         fields = _schema(self._sign_in).schema
         return self._show_form({field if field in fields else "base": err.reason}, code=err.code)
 
@@ -518,7 +515,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             return {
                 key: value
                 for key, value in self._registration.items()
-                if key not in _CREDENTIALS or value != stored.get(key)
+                if key not in CREDENTIALS or value != stored.get(key)
             }
         entries = self._async_current_entries(include_ignore=False)
         last = max(entries, key=lambda entry: entry.created_at, default=None)

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from homeassistant.const import CONF_CLIENT_SECRET
+
 DOMAIN: Final = "ms_teams_presence"
 
 # What Microsoft's ids look like: of a tenant, an app, a person.
@@ -19,6 +21,8 @@ CONF_NAME: Final = "name"
 CONF_OBJECT_ID: Final = "object_id"
 CONF_SIGN_IN: Final = "sign_in"
 CONF_TENANT: Final = "tenant"
+# What an app proves itself with: one of these, or none where it is a public client.
+CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
 
 # The tenant of an app that several organisations share.
 ORGANIZATIONS: Final = "organizations"

@@ -306,10 +306,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     def _note_failure(self, reason: str, err: Exception) -> None:
         """Keep why a read failed for who looks for it later."""
-        # Home Assistant's errors say less than what they came from.
-        is_sign_in = isinstance(err, OAuth2TokenRequestBaseError)
-        detail = str(err.__cause__ if is_sign_in else err)
-        self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": detail}
+        self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": str(_origin(err))}
 
     def _asked_for(self) -> list[str]:
         """Return whom to ask for; who has left may spoil a request and is asked for now and then."""
@@ -415,9 +412,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     def _explain(self, err: Exception) -> tuple[str, dict[str, str]]:
         """Return the sentence for a failure, and heed what it says about when to ask again."""
-        # Home Assistant's errors of the sign-in come from one of ours, which knows.
-        knows = err.__cause__ if isinstance(err, OAuth2TokenRequestBaseError) else err
-        if retry_after := getattr(knows, "retry_after", None):
+        if retry_after := getattr(_origin(err), "retry_after", None):
             until = monotonic() + retry_after + _THROTTLE_MARGIN
             self._throttled_until = max(self._throttled_until, until)
         reason = _REASON_OF_ERROR.get(type(err), "sign_in_unavailable")
@@ -425,7 +420,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 
     def _offer_cure(self, err: Exception) -> None:
         """Make a repair out of a refusal that does not pass by itself."""
-        match err:
+        match _origin(err):
             case GraphAuthError():
                 refusal = SignInError("session_ended")
             case GraphPermissionError():
@@ -433,7 +428,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                 refusal = SignInError(
                     "application_consent_missing" if is_application else "no_presence"
                 )
-            case Exception(__cause__=SignInError() as refusal):
+            case SignInError() as refusal:
                 pass
             case _:
                 return
@@ -630,6 +625,12 @@ def forget_issues(hass: HomeAssistant, entry: ConfigEntry, *, but: str = "") -> 
         belongs = (issue.data or {}).get("entry_id") == entry.entry_id
         if issue.domain == DOMAIN and belongs and issue.issue_id != but:
             ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+
+
+def _origin(err: Exception) -> BaseException:
+    """Return what an error came from: Home Assistant's of the sign-in say less than ours behind."""
+    behind = err.__cause__ if isinstance(err, OAuth2TokenRequestBaseError) else None
+    return behind or err
 
 
 def _seconds_until(moment: datetime | None) -> float:

@@ -7,18 +7,18 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_CLIENT_SECRET, CONF_TOKEN
+from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
 from .auth import Registration
 from .const import (
     CONF_ACCESS,
-    CONF_CERTIFICATE,
     CONF_CLOUD,
     CONF_COLLEAGUES,
     CONF_SIGN_IN,
     CONF_TENANT,
+    CREDENTIALS,
     GUID,
     ORGANIZATIONS,
 )
@@ -26,7 +26,6 @@ from .coordinator import PresenceConfigEntry, PresenceCoordinator
 from .graph.models import Presence, unknown_words
 
 _SETTINGS: Final = (CONF_CLOUD, CONF_SIGN_IN, CONF_ACCESS, CONF_COLLEAGUES)
-_CREDENTIALS: Final = (CONF_CLIENT_SECRET, CONF_CERTIFICATE)
 
 
 async def async_get_config_entry_diagnostics(
@@ -70,19 +69,21 @@ def _sign_in(entry: PresenceConfigEntry) -> dict[str, Any]:
     """Return what is known of the app and its tokens, without anything that would open a door."""
     registration = Registration.from_data(entry.data)
     token = entry.data[CONF_TOKEN]
-    tenant = entry.data[CONF_TENANT].lower()
     return {
-        "tenant_by": "id"
-        if GUID.fullmatch(tenant)
-        else tenant
-        if tenant == ORGANIZATIONS
-        else "domain",
-        "credential": next((key for key in _CREDENTIALS if entry.data.get(key)), None),
+        "tenant_by": _kind_of_tenant(entry.data[CONF_TENANT].lower()),
+        "credential": next((key for key in CREDENTIALS if entry.data.get(key)), None),
         "asked_for": registration.permissions,
         "granted": token["scope"].split() if token.get("scope") else None,
         "token_expires_at": dt_util.utc_from_timestamp(token["expires_at"]),
         "can_be_renewed": bool(token.get("refresh_token")) or registration.is_application,
     }
+
+
+def _kind_of_tenant(tenant: str) -> str:
+    """Return how an account names its tenant."""
+    if GUID.fullmatch(tenant):
+        return "id"
+    return tenant if tenant == ORGANIZATIONS else "domain"
 
 
 def _person(

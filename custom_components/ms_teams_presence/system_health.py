@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_CLOUD, CONF_SIGN_IN, DOMAIN
 from .coordinator import PresenceConfigEntry
-from .graph.clouds import CLOUDS
+from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 
 
 @callback
@@ -21,7 +21,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return whether Microsoft can be reached, and how the accounts fare."""
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-    keys = {entry.data[CONF_CLOUD] for entry in entries} or {"global"}
+    keys = {entry.data[CONF_CLOUD] for entry in entries} or {DEFAULT_CLOUD}
     clouds = [CLOUDS[key] for key in sorted(keys)]
     addresses = {
         "can_reach_sign_in": [

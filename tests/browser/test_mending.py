@@ -23,9 +23,8 @@ async def signed_in(demo: Demo, window: BrowserContext) -> Demo:
     return demo
 
 
-async def test_signing_in_again_brings_the_entities_back(
-    signed_in: Demo, frontend: Frontend, provoked: list[str]
-) -> None:
+async def end_sign_in(signed_in: Demo, provoked: list[str]) -> None:
+    """Let Microsoft end the sign-in, and wait until that is seen."""
     home, microsoft = signed_in.home, signed_in.microsoft
     await home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
     await microsoft.revoke(ROBIN)
@@ -33,6 +32,12 @@ async def test_signing_in_again_brings_the_entities_back(
     provoked.append("Authentication failed while fetching")
     await home.wait_for(AVAILABILITY, "go", lambda at: at["state"] == "unavailable", seconds=60)
 
+
+async def test_signing_in_again_brings_the_entities_back(
+    signed_in: Demo, frontend: Frontend, provoked: list[str]
+) -> None:
+    home = signed_in.home
+    await end_sign_in(signed_in, provoked)
     await frontend.open("/config/integrations/dashboard")
     await frontend.page.get_by_role("button", name="Reconfigure").click()
     title = TEXTS["config"]["step"]["reauth_confirm"]["title"]
@@ -51,13 +56,8 @@ async def test_signing_in_again_brings_the_entities_back(
 async def test_a_refused_sign_in_is_mended_from_its_repair(
     signed_in: Demo, frontend: Frontend, provoked: list[str]
 ) -> None:
-    home, microsoft = signed_in.home, signed_in.microsoft
-    await home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
-    await microsoft.revoke(ROBIN)
-    await microsoft.expire_access_tokens()
-    provoked.append("Authentication failed while fetching")
-    await home.wait_for(AVAILABILITY, "go", lambda at: at["state"] == "unavailable", seconds=60)
-
+    home = signed_in.home
+    await end_sign_in(signed_in, provoked)
     await frontend.open("/config/repairs")
     issue = TEXTS["issues"]["sign_in_refused"]
     await frontend.page.get_by_text(issue["title"]).click()
