@@ -2,7 +2,7 @@
 
 from typing import Any, Final, Literal
 
-from homeassistant.const import STATE_ON
+from homeassistant.const import STATE_ON, STATE_UNAVAILABLE
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import (
     area_registry as ar,
@@ -17,9 +17,13 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from tests.home.account import Account
+from tests.home.clock import HomeClock
 from tests.home.states import state
 
 type Target = dict[str, Any]
+
+# Longer than the pause between two polls, of whomever.
+POLL: Final = 61
 
 # Every way to say for whom an automation is: one entity, or what reaches all of a person's.
 WAYS: Final = (
@@ -31,6 +35,13 @@ WAYS: Final = (
     "label_of_entity",
     "area_of_entity",
 )
+
+
+async def async_lose(hass: HomeAssistant, clock: HomeClock, entity_id: str) -> None:
+    """Let polls fail until an entity is unavailable."""
+    for _ in range(3):
+        await clock.async_advance(POLL)
+    assert state(hass, entity_id) == STATE_UNAVAILABLE
 
 
 async def async_automate(

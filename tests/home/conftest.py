@@ -14,6 +14,7 @@ from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.people import async_add
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +81,11 @@ def _no_pause_before_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 async def entry(hass: HomeAssistant, account: Account) -> PresenceConfigEntry:
     """Sign in as Robin, who may read and set their presence."""
     return await account.async_sign_in()
+
+
+@pytest.fixture
+async def both(hass: HomeAssistant, account: Account, alex: Person) -> PresenceConfigEntry:
+    """Sign in as Robin and add Alex."""
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", alex)
+    return entry

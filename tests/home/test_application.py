@@ -25,8 +25,9 @@ from simulator.tenant import (
 )
 from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.people import async_add
 from tests.home.states import state
-from tests.home.test_people import ALEX, async_add, async_get
+from tests.home.test_people import ALEX, async_get
 
 FORM: dict[str, Any] = {
     "cloud": "simulator",

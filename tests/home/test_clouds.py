@@ -10,9 +10,9 @@ from simulator import Simulator
 from simulator.tenant import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET
 from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.people import async_add
 from tests.home.states import state
 from tests.home.test_application import async_sign_in
-from tests.home.test_people import async_add
 
 ROBIN = "sensor.robin_example_availability"
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
@@ -15,24 +14,22 @@ from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.automations import (
+    POLL,
     WAYS,
     Target,
     async_ask_as_the_editor_does,
     async_automate,
+    async_lose,
     device_of,
     target_by,
 )
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
 from tests.home.states import state
-from tests.home.test_people import async_add
 
 IN_CALL = "binary_sensor.robin_example_in_a_call"
 OUT_OF_OFFICE = "binary_sensor.robin_example_out_of_office"
 ALEX_IN_CALL = "binary_sensor.alex_example_in_a_call"
-
-# Longer than the pause between two polls, of whomever.
-POLL = 61
 
 
 class Questions:
@@ -67,14 +64,6 @@ class Questions:
 def questions(hass: HomeAssistant) -> Questions:
     """Return an automation to be made."""
     return Questions(hass)
-
-
-@pytest.fixture
-async def both(hass: HomeAssistant, account: Account, alex: Person) -> PresenceConfigEntry:
-    """Sign in as Robin and add Alex."""
-    entry = await account.async_sign_in(colleagues=True)
-    await async_add(hass, entry, "alex", alex)
-    return entry
 
 
 async def test_each_holds_in_its_own_state_and_in_no_other(
@@ -222,9 +211,7 @@ async def test_what_nobody_knows_does_not_hold(
     assert await questions.async_ask() == {"is_in_call", "is_busy"}
 
     trouble = simulator.faults.add("GET /v1.0/me/presence", status=503)
-    for _ in range(3):
-        await clock.async_advance(POLL)
-    assert state(hass, IN_CALL) == STATE_UNAVAILABLE
+    await async_lose(hass, clock, IN_CALL)
     assert await questions.async_ask() == set()
 
     trouble.remove()

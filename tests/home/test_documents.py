@@ -20,8 +20,8 @@ from tests.documents import DOCUMENTS, ROOT, Snippet, blocks, rows, snippets
 from tests.home.account import Account
 from tests.home.blueprints import install
 from tests.home.clock import HomeClock
+from tests.home.people import async_add
 from tests.home.states import state
-from tests.home.test_people import async_add
 
 SNIPPETS = [snippet for document in DOCUMENTS for snippet in snippets(document)]
 OUR_ENTITY = re.compile(r"\b(?:binary_sensor|select|sensor|text)\.(?:robin|alex|kim)_example_\w+")

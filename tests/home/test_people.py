@@ -5,7 +5,6 @@ from typing import Any
 from homeassistant.config_entries import SubentryFlowResult
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import (
     device_registry as dr,
@@ -20,9 +19,11 @@ from custom_components.ms_teams_presence import people_flow
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
+from tests.home import repairs
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
+from tests.home.people import async_add, async_search
 from tests.home.states import state
 
 ALEX = "sensor.alex_example_availability"
@@ -35,35 +36,12 @@ async def entry(account: Account) -> PresenceConfigEntry:
     return await account.async_sign_in(colleagues=True)
 
 
-async def async_search(
-    hass: HomeAssistant, entry: PresenceConfigEntry, text: str
-) -> SubentryFlowResult:
-    """Look for somebody."""
-    flow = await hass.config_entries.subentries.async_init(
-        (entry.entry_id, "person"), context={"source": "user"}
-    )
-    assert flow["type"] is FlowResultType.FORM, flow
-    return await hass.config_entries.subentries.async_configure(flow["flow_id"], {"search": text})
-
-
 def offered(flow: SubentryFlowResult) -> list[str]:
     """Return whom a form offers."""
     assert flow["step_id"] == "choose", flow
     schema = flow["data_schema"]
     assert schema is not None
     return [option["label"] for option in schema.schema["people"].config["options"]]
-
-
-async def async_add(
-    hass: HomeAssistant, entry: PresenceConfigEntry, text: str, *people: Person
-) -> None:
-    """Look for people, choose some and let the account reload."""
-    flow = await async_search(hass, entry, text)
-    flow = await hass.config_entries.subentries.async_configure(
-        flow["flow_id"], {"people": [person.id for person in people]}
-    )
-    assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
-    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 def polls(simulator: Simulator) -> list[str]:
@@ -383,12 +361,9 @@ async def test_a_colleague_who_left_becomes_unavailable_and_can_be_removed_by_a_
 
     (issue,) = [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
     assert issue.translation_key == "person_gone"
-    client = await hass_client()
-    flows = "/api/repairs/issues/fix"
-    answer = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue.issue_id})
-    flow = await answer.json()
-    assert flow["description_placeholders"] == {"person": "Alex Example"}
-    await client.post(f"{flows}/{flow['flow_id']}", json={})
+    shown = await repairs.async_open(hass_client, issue.issue_id)
+    assert shown["description_placeholders"] == {"person": "Alex Example"}
+    await repairs.async_submit(hass_client, shown)
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert hass.states.get(ALEX) is None

@@ -30,12 +30,12 @@ from simulator.tenant import (
     PUBLIC_CLIENT_ID,
     TENANT_ID,
 )
-from tests.home import test_application
+from tests.home import repairs, test_application
 from tests.home.account import FORM, Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
+from tests.home.people import async_add
 from tests.home.states import state
-from tests.home.test_people import async_add
 
 TRANSLATIONS: Final = Path("custom_components", DOMAIN, "translations")
 TEXTS: Final = json.loads((TRANSLATIONS / "en.json").read_text())
@@ -227,19 +227,9 @@ def repair(hass: HomeAssistant, entry: PresenceConfigEntry) -> ir.IssueEntry | N
 
 async def async_open_repair(
     client: ClientSessionGenerator, entry: PresenceConfigEntry
-) -> tuple[str, dict[str, Any]]:
-    """Tap on the repair; returns its flow and what it shows."""
-    data = {"handler": DOMAIN, "issue_id": f"sign_in_refused_{entry.entry_id}"}
-    answer = await (await client()).post("/api/repairs/issues/fix", json=data)
-    shown = await answer.json()
-    return str(shown["flow_id"]), shown
-
-
-async def async_submit_repair(client: ClientSessionGenerator, flow_id: str) -> dict[str, Any]:
-    """Submit the repair, and return where it leads."""
-    answer = await (await client()).post(f"/api/repairs/issues/fix/{flow_id}", json={})
-    result: dict[str, Any] = await answer.json()
-    return result
+) -> dict[str, Any]:
+    """Tap on the repair about an account's sign-in, and return what it shows."""
+    return await repairs.async_open(client, f"sign_in_refused_{entry.entry_id}")
 
 
 async def async_refuse(clock: HomeClock, simulator: Simulator, **options: Any) -> None:
@@ -275,12 +265,12 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
     assert issue is not None
     assert issue.is_fixable
 
-    flow_id, shown = await async_open_repair(hass_client, entry)
+    shown = await async_open_repair(hass_client, entry)
     placeholders = shown["description_placeholders"]
     start = SENTENCES[reason].partition("{")[0]
     assert start
     assert placeholders["cause"].startswith(start)
-    result = await async_submit_repair(hass_client, flow_id)
+    result = await repairs.async_submit(hass_client, shown)
     assert result["next_flow"] == ["config_flow", reauths[0]["flow_id"]]
     flow = hass.config_entries.flow.async_get(reauths[0]["flow_id"])
     if refusal.cure is Cure.FORM:
@@ -328,8 +318,8 @@ async def test_the_repair_leads_to_where_somebody_has_got_already(
     await async_refuse(clock, account.simulator, aadsts=50173)
     (card,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
     page = (await account.async_configure(card, {}))["url"]
-    flow_id, _ = await async_open_repair(hass_client, entry)
-    result = await async_submit_repair(hass_client, flow_id)
+    shown = await async_open_repair(hass_client, entry)
+    result = await repairs.async_submit(hass_client, shown)
 
     assert result["next_flow"] == ["config_flow", card["flow_id"]]
     account.simulator.faults.clear()
@@ -409,9 +399,9 @@ async def test_graph_that_takes_the_token_no_more_is_a_repair(
     reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
     assert bool(reauths) is asks
 
-    flow_id, shown = await async_open_repair(hass_client, entry)
+    shown = await async_open_repair(hass_client, entry)
     assert shown["description_placeholders"]["cause"] == SENTENCES[reason]
-    result = await async_submit_repair(hass_client, flow_id)
+    result = await repairs.async_submit(hass_client, shown)
     flow = hass.config_entries.flow.async_get(result["next_flow"][1])
     assert flow["context"]["entry_id"] == entry.entry_id
 
@@ -445,10 +435,10 @@ async def test_the_organisations_app_that_is_let_in_again_needs_nobody(
     await async_add(hass, entry, "Alex", account.simulator.tenant.people["alex"])
     await async_refuse(clock, account.simulator, aadsts=50105)
     assert repair(hass, entry) is not None
-    flow_id, shown = await async_open_repair(hass_client, entry)
+    shown = await async_open_repair(hass_client, entry)
     assert shown["description_placeholders"]["cause"] == SENTENCES["not_assigned"]
     account.simulator.faults.clear()
-    result = await async_submit_repair(hass_client, flow_id)
+    result = await repairs.async_submit(hass_client, shown)
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] == "create_entry"

@@ -34,12 +34,12 @@ from simulator.tenant import (
     DAEMON_CLIENT_SECRET,
     daemon_certificate,
 )
-from tests.home import test_application as application
+from tests.home import repairs, test_application as application
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.evidence import KINDS, Evidence, Needles
+from tests.home.people import async_add, async_search
 from tests.home.test_config_flow import async_confirm, async_show_code, async_wait
-from tests.home.test_people import async_add, async_search
 
 # Where names, addresses and messages do turn up, and who puts them there. No token, proof, secret
 # or certificate turns up anywhere.
@@ -332,17 +332,14 @@ class Life:
         self.simulator.tenant.people["robin"].close_teams()
         assert await self.async_act("set_preferred_presence", availability="busy")
         self.simulator.tenant.remove_person("alex")
-        client = await self.client()
-        flows = "/api/repairs/issues/fix"
         for kind in ("person_gone", "preference_not_shown"):
             # Mending the one reloads the account, which finds the other again.
             for _ in range(4):
                 await self.clock.async_advance(31)
             offered = {issue.translation_key: issue for issue in self.issues}
             await self.async_look(entry)
-            fix = {"handler": DOMAIN, "issue_id": offered[kind].issue_id}
-            flow = await (await client.post(flows, json=fix)).json()
-            await client.post(f"{flows}/{flow['flow_id']}", json={})
+            shown = await repairs.async_open(self.client, offered[kind].issue_id)
+            await repairs.async_submit(self.client, shown)
             await self.hass.async_block_till_done(wait_background_tasks=True)
         assert ALEX not in self.hass.states.async_entity_ids()
         assert entry.options["hold_session"]

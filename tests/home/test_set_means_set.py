@@ -16,6 +16,7 @@ from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.tenant import PUBLIC_CLIENT_ID
+from tests.home import repairs
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 
@@ -67,6 +68,12 @@ def session_calls(simulator: Simulator) -> list[str]:
     return calls
 
 
+async def async_open_repair(hass: HomeAssistant, client: ClientSessionGenerator) -> dict[str, Any]:
+    """Tap on the first repair that is offered, and return what it shows."""
+    issue_id = next(issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN)
+    return await repairs.async_open(client, issue_id)
+
+
 def issues(hass: HomeAssistant) -> list[str]:
     """Return the repairs that are offered."""
     return [
@@ -104,14 +111,9 @@ async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_clic
     assert issues(hass) == ["preference_not_shown"]
     assert not session_calls(simulator)
 
-    client = await hass_client()
-    issue_id = next(issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN)
-    flows = "/api/repairs/issues/fix"
-    answer = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
-    flow = await answer.json()
-    assert flow["step_id"] == "confirm"
-    answer = await client.post(f"{flows}/{flow['flow_id']}", json={})
-    assert (await answer.json())["type"] == "create_entry"
+    shown = await async_open_repair(hass, hass_client)
+    assert shown["step_id"] == "confirm"
+    assert (await repairs.async_submit(hass_client, shown))["type"] == "create_entry"
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert entry.options["hold_session"] is True
@@ -132,16 +134,11 @@ async def test_a_repair_that_was_overtaken_just_ends(
     entry = await account.async_sign_in()
     robin.close_teams()
     await async_prefer(hass, "busy")
-    client = await hass_client()
-    issue_id = next(issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN)
-    flows = "/api/repairs/issues/fix"
-    answer = await client.post(flows, json={"handler": DOMAIN, "issue_id": issue_id})
-    flow = await answer.json()
+    shown = await async_open_repair(hass, hass_client)
     await hass.config_entries.async_remove(entry.entry_id)
     assert not issues(hass)
-    answer = await client.post(f"{flows}/{flow['flow_id']}", json={})
 
-    assert (await answer.json())["type"] == "create_entry"
+    assert (await repairs.async_submit(hass_client, shown))["type"] == "create_entry"
 
 
 async def test_switching_the_option_off_lets_go_of_the_session(

@@ -23,7 +23,7 @@ from simulator import Person, Simulator
 from tests.home import test_application as application
 from tests.home.account import Account
 from tests.home.clock import HomeClock
-from tests.home.test_people import async_add
+from tests.home.people import async_add
 
 MONDAY = datetime(2031, 3, 3, 8, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
@@ -15,17 +15,18 @@ from custom_components.ms_teams_presence.trigger import TRIGGERS
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.automations import (
+    POLL,
     WAYS,
     Target,
     async_ask_as_the_editor_does,
     async_automate,
+    async_lose,
     device_of,
     target_by,
 )
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
 from tests.home.states import state
-from tests.home.test_people import async_add
 
 AVAILABILITY = "sensor.robin_example_availability"
 IN_CALL = "binary_sensor.robin_example_in_a_call"
@@ -33,9 +34,6 @@ OUT_OF_OFFICE = "binary_sensor.robin_example_out_of_office"
 PRESENTING = "binary_sensor.robin_example_presenting"
 ALEX_IN_CALL = "binary_sensor.alex_example_in_a_call"
 ALEX_PRESENTING = "binary_sensor.alex_example_presenting"
-
-# Longer than the pause between two polls, of whomever.
-POLL = 61
 
 
 async def async_watch(
@@ -55,14 +53,6 @@ def fired(runs: list[Event]) -> list[tuple[str, str]]:
     found = sorted((run.data["trigger"], run.data["entity_id"]) for run in runs)
     runs.clear()
     return found
-
-
-@pytest.fixture
-async def both(hass: HomeAssistant, account: Account, alex: Person) -> PresenceConfigEntry:
-    """Sign in as Robin and add Alex."""
-    entry = await account.async_sign_in(colleagues=True)
-    await async_add(hass, entry, "alex", alex)
-    return entry
 
 
 async def test_each_fires_at_its_own_moment_and_at_no_other(
@@ -216,13 +206,6 @@ async def test_a_call_has_to_last_as_long_as_is_asked(
     assert fired(runs) == [("joined_call", IN_CALL)]
 
 
-async def async_lose(hass: HomeAssistant, clock: HomeClock) -> None:
-    """Let polls fail until the entities are unavailable."""
-    for _ in range(3):
-        await clock.async_advance(POLL)
-    assert state(hass, IN_CALL) == STATE_UNAVAILABLE
-
-
 async def test_a_hole_in_the_network_is_neither_a_beginning_nor_an_end(
     hass: HomeAssistant,
     clock: HomeClock,
@@ -239,7 +222,7 @@ async def test_a_hole_in_the_network_is_neither_a_beginning_nor_an_end(
 
     for gesture, after in ((robin.open_teams, "on"), (robin.leave_call, "off")):
         trouble = simulator.faults.add("GET /v1.0/me/presence", status=503)
-        await async_lose(hass, clock)
+        await async_lose(hass, clock, IN_CALL)
         gesture()
         trouble.remove()
         await clock.async_advance(POLL)

@@ -22,7 +22,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.ms_teams_presence.const import DOMAIN
 from simulator import Person
 
-BLUEPRINTS = Path(__file__).parents[2] / "blueprints"
+BLUEPRINTS = Path(__file__).parents[3] / "blueprints"
 FOLDER = "automation/ms_teams_presence"
 NAMES = sorted(path.stem for path in (BLUEPRINTS / FOLDER).iterdir())
 

@@ -11,8 +11,8 @@ from pytest_homeassistant_custom_component.common import async_mock_service
 
 from simulator import Person, Simulator
 from tests.home.account import Account
-from tests.home.blueprints import ConnectedHouse, at, install
-from tests.home.test_people import async_add
+from tests.home.blueprints import ConnectedHouse, at
+from tests.home.people import async_add
 
 SENSOR = "sensor.kim_example_activity"
 AUTOMATION = "automation.announce_colleague"
@@ -64,12 +64,6 @@ class Home(ConnectedHouse):
     def told(self) -> list[str]:
         """Return what was announced."""
         return [call.data["message"] for call in self.calls]
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
-    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from simulator import Person, Simulator
 from tests.home.account import Account
-from tests.home.blueprints import ConnectedHouse, at, install
+from tests.home.blueprints import ConnectedHouse, at
 
 SENSOR = "sensor.robin_example_activity"
 SHOWN = "sensor.robin_example_status_message"
@@ -63,12 +63,6 @@ class Home(ConnectedHouse):
         """Return when Teams takes the message away."""
         assert self.robin.status_message is not None
         return self.robin.status_message.expires
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
-    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture

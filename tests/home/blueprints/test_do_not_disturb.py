@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import setup_test_component_pl
 
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person
-from tests.home.blueprints import House, install, read
+from tests.home.blueprints import House, read
 
 MARA = "sensor.mara_activity"
 KIM = "sensor.kim_activity"
@@ -151,12 +151,6 @@ def remembered(*notes: tuple[str, str, str]) -> str:
 
 
 REMEMBERED = remembered(("p", RADIO, ""), ("m", HALL, ""), ("v", RADIO, "=50"), ("h", HOLD, ""))
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
-    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture

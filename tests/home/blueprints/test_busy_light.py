@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import setup_test_component_pl
 
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person
-from tests.home.blueprints import House, install, read
+from tests.home.blueprints import House, read
 
 SENSOR = "sensor.mara_activity"
 OTHER = "sensor.kim_activity"
@@ -155,12 +155,6 @@ def desk(*, on: bool = False, colour: tuple[int, int, int] = RED) -> Lamp:
 def white(name: str = "Desk") -> Lamp:
     """Return a lamp that can do colours and shows a warm white now."""
     return Lamp(name, ColorMode.COLOR_TEMP, ColorMode.RGB, on=True)
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
-    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture

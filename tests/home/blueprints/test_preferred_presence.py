@@ -11,7 +11,7 @@ import pytest
 
 from simulator import Person, Simulator
 from tests.home.account import Account
-from tests.home.blueprints import ConnectedHouse, at, install
+from tests.home.blueprints import ConnectedHouse, at
 
 SENSOR = "sensor.robin_example_activity"
 SELECT = "select.robin_example_preferred_presence"
@@ -85,12 +85,6 @@ class Home(ConnectedHouse):
         """Tell whether what is preferred ends then, but for the time that a write takes."""
         assert self.robin.preference is not None
         return abs(self.robin.preference.ends - moment) < timedelta(seconds=20)
-
-
-@pytest.fixture
-def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
-    return install(hass_tmp_config_dir)
 
 
 @pytest.fixture
