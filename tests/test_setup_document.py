@@ -8,8 +8,11 @@ import subprocess
 
 import pytest
 
-from custom_components.ms_teams_presence.auth import Registration
-from custom_components.ms_teams_presence.const import ACCESS_READ, ACCESS_READ_WRITE
+from custom_components.ms_teams_presence.entra.registration import (
+    ACCESS_READ,
+    ACCESS_READ_WRITE,
+    AppRegistration,
+)
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS
 from tests.documents import DOCUMENTS, ROOT, blocks, rows
 
@@ -35,15 +38,15 @@ def asked(is_application: bool) -> list[set[str]]:  # noqa: FBT001
     """Return every set of permissions that the integration may ask for."""
     return [
         set(
-            Registration(
+            AppRegistration(
                 cloud=CLOUDS["global"],
                 tenant="contoso.example",
                 client_id="",
                 client_secret=None,
                 certificate=None,
                 access=access,
-                colleagues=colleagues,
-                is_application=is_application,
+                include_colleagues=colleagues,
+                is_app_only=is_application,
             ).permissions
         )
         for access, colleagues in product((ACCESS_READ, ACCESS_READ_WRITE), (False, True))

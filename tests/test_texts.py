@@ -10,14 +10,15 @@ from typing import Any
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from custom_components.ms_teams_presence import coordinator, refusals
+from custom_components.ms_teams_presence import coordinator
+from custom_components.ms_teams_presence.entra.errors import SIGN_IN_ERRORS
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, SOURCES, leaves, literals, read_json
 
 # Sections of the translations, by the module that shows them.
 FLOWS = {
     "auth": ("config",),
-    "refusals": ("config",),
+    "registration_form": ("config",),
     "config_flow": ("config", "options"),
     "people_flow": ("config_subentries.person",),
     "repairs": ("issues.*.fix_flow",),
@@ -37,7 +38,7 @@ FIRST_ARGUMENT = {"SignInError": "config.error", "_invalid": "exceptions"}
 EXCEPTIONS = set(coordinator._REASON_OF_ERROR.values())  # noqa: SLF001
 # Tables whose members name texts.
 TABLES = {
-    "config.error": set(refusals.REFUSALS),
+    "config.error": set(SIGN_IN_ERRORS),
     "config_subentries.person.error": EXCEPTIONS,
     "exceptions": EXCEPTIONS,
 }

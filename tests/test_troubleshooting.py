@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from custom_components.ms_teams_presence.refusals import REFUSALS
+from custom_components.ms_teams_presence.entra.errors import SIGN_IN_ERRORS
 from tests.documents import ROOT, beginning, rows
 from tests.repository import INTEGRATION, read_json
 
@@ -49,8 +49,8 @@ def test_every_number_of_microsoft_leads_to_a_message() -> None:
 
     assert found == {
         number: beginning(english[reason])
-        for reason, refusal in REFUSALS.items()
-        for number in refusal.numbers
+        for reason, refusal in SIGN_IN_ERRORS.items()
+        for number in refusal.aadsts_codes
     }
 
 

@@ -21,16 +21,12 @@ CONF_NAME: Final = "name"
 CONF_OBJECT_ID: Final = "object_id"
 CONF_SIGN_IN: Final = "sign_in"
 CONF_TENANT: Final = "tenant"
-# What an app proves itself with: one of these, or none where it is a public client.
-CREDENTIALS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
+# Client credentials: one of these, or none for a public client.
+CREDENTIAL_KEYS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
 
 # The tenant of an app that several organisations share.
 ORGANIZATIONS: Final = "organizations"
 
-ACCESS_READ: Final = "read"
-ACCESS_READ_WRITE: Final = "read_write"
-
-SIGN_IN_APPLICATION: Final = "application"
 SIGN_IN_BROWSER: Final = "browser"
 SIGN_IN_DEVICE_CODE: Final = "device_code"
 

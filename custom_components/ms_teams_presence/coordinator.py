@@ -32,9 +32,8 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .auth import MicrosoftSignIn, Registration
+from .auth import MicrosoftOAuth2Implementation
 from .const import (
-    ACCESS_READ_WRITE,
     CONF_NAME,
     CONF_OBJECT_ID,
     CONF_POLL_INTERVAL,
@@ -45,6 +44,8 @@ from .const import (
     ISSUE_SIGN_IN_REFUSED,
     SUBENTRY_PERSON,
 )
+from .entra.errors import Resolution, SignInError
+from .entra.registration import ACCESS_READ_WRITE, AppRegistration
 from .graph.client import PresenceClient
 from .graph.errors import (
     GraphAuthError,
@@ -55,7 +56,7 @@ from .graph.errors import (
     GraphUnavailableError,
 )
 from .graph.models import Availability, Person, Presence, StatusMessage, WorkLocation
-from .refusals import Cure, SignInError, refusal_issue_id
+from .issues import sign_in_issue_id
 from .sessions import PresenceSessions
 
 _LOGGER = logging.getLogger(__name__)
@@ -122,10 +123,10 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             request_refresh_debouncer=Debouncer(hass, _LOGGER, cooldown=1, immediate=True),
             always_update=False,
         )
-        self.registration = Registration.from_data(entry.data)
+        self.registration = AppRegistration.from_data(entry.data)
         self.me: Person | None = None
         """The signed-in person; nobody for the organisation's app."""
-        if not self.registration.is_application:
+        if not self.registration.is_app_only:
             self.me = Person(id=entry.data[CONF_OBJECT_ID], name=entry.data[CONF_NAME])
         colleagues = {
             subentry.data[CONF_OBJECT_ID]: subentry
@@ -146,7 +147,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.last_poll: datetime | None = None
         self.last_failure: dict[str, Any] | None = None
         """When a read failed last, and why; nothing in it tells who anybody is."""
-        self._sign_in = MicrosoftSignIn(hass, self.registration)
+        self._sign_in = MicrosoftOAuth2Implementation(hass, self.registration)
         self._oauth = OAuth2Session(hass, entry, self._sign_in)
         self._client = PresenceClient(
             async_get_clientsession(hass), self.registration.cloud, self._async_token
@@ -169,7 +170,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self._me_due = 0.0
         self._colleagues_due = 0.0
         entry.async_on_unload(
-            partial(forget_issues, hass, entry, but=refusal_issue_id(entry.entry_id))
+            partial(forget_issues, hass, entry, but=sign_in_issue_id(entry.entry_id))
         )
         entry.async_on_unload(self.sessions.stop)
         entry.async_on_unload(
@@ -188,9 +189,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return dt_util.utcnow() + timedelta(seconds=seconds) if seconds else None
 
     @property
-    def answers(self) -> dict[str, int]:
-        """Return how often Graph answered with each HTTP status since the account was loaded."""
-        return dict(self._client.answers)
+    def response_counts(self) -> dict[str, int]:
+        """Return the number of Graph's responses by HTTP status."""
+        return self._client.response_counts
 
     @property
     def is_up_to_date(self) -> bool:
@@ -198,9 +199,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return not (self.failures or self.throttled_for)
 
     @property
-    def may_watch_others(self) -> bool:
+    def can_read_others(self) -> bool:
         """Return whether the sign-in includes other people than the signed-in one."""
-        return self.registration.colleagues or self.registration.is_application
+        return self.registration.include_colleagues or self.registration.is_app_only
 
     def issue_id(self, kind: str, person_id: str) -> str:
         """Return the id of an issue about one person of this account."""
@@ -239,7 +240,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             return self._after_failure(err, started)
         self.failures = 0
         self.last_poll = dt_util.utcnow()
-        ir.async_delete_issue(self.hass, DOMAIN, refusal_issue_id(self.config_entry.entry_id))
+        ir.async_delete_issue(self.hass, DOMAIN, sign_in_issue_id(self.config_entry.entry_id))
         self._confirm_written(self._seen, started)
         data = self._with_written(_without_expired(self._seen, self.last_poll))
         known = self.data or {}
@@ -424,7 +425,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             case GraphAuthError():
                 refusal = SignInError("session_ended")
             case GraphPermissionError():
-                is_application = self.registration.is_application
+                is_application = self.registration.is_app_only
                 refusal = SignInError(
                     "application_consent_missing" if is_application else "no_presence"
                 )
@@ -432,12 +433,12 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                 pass
             case _:
                 return
-        if refusal.refusal.cure is Cure.WAIT:
+        if refusal.kind.resolution is Resolution.RETRY:
             return
         ir.async_create_issue(
             self.hass,
             DOMAIN,
-            refusal_issue_id(self.config_entry.entry_id),
+            sign_in_issue_id(self.config_entry.entry_id),
             data={
                 "entry_id": self.config_entry.entry_id,
                 "reason": refusal.reason,

@@ -11,18 +11,18 @@ from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 
-from .auth import Registration
 from .const import (
     CONF_ACCESS,
     CONF_CLOUD,
     CONF_COLLEAGUES,
     CONF_SIGN_IN,
     CONF_TENANT,
-    CREDENTIALS,
+    CREDENTIAL_KEYS,
     GUID,
     ORGANIZATIONS,
 )
 from .coordinator import PresenceConfigEntry, PresenceCoordinator
+from .entra.registration import AppRegistration
 from .graph.models import Presence, unknown_words
 
 _SETTINGS: Final = (CONF_CLOUD, CONF_SIGN_IN, CONF_ACCESS, CONF_COLLEAGUES)
@@ -57,7 +57,7 @@ async def async_get_config_entry_diagnostics(
             "last_failure": coordinator.last_failure,
             "throttled_until": coordinator.throttled_until,
         },
-        "answers": coordinator.answers,
+        "answers": coordinator.response_counts,
         "people": [
             _person(coordinator, person_id, coordinator.data.get(person_id))
             for person_id in coordinator.people
@@ -67,15 +67,15 @@ async def async_get_config_entry_diagnostics(
 
 def _sign_in(entry: PresenceConfigEntry) -> dict[str, Any]:
     """Return what is known of the app and its tokens, without anything that would open a door."""
-    registration = Registration.from_data(entry.data)
+    registration = AppRegistration.from_data(entry.data)
     token = entry.data[CONF_TOKEN]
     return {
         "tenant_by": _kind_of_tenant(entry.data[CONF_TENANT].lower()),
-        "credential": next((key for key in CREDENTIALS if entry.data.get(key)), None),
+        "credential": next((key for key in CREDENTIAL_KEYS if entry.data.get(key)), None),
         "asked_for": registration.permissions,
         "granted": token["scope"].split() if token.get("scope") else None,
         "token_expires_at": dt_util.utc_from_timestamp(token["expires_at"]),
-        "can_be_renewed": bool(token.get("refresh_token")) or registration.is_application,
+        "can_be_renewed": bool(token.get("refresh_token")) or registration.is_app_only,
     }
 
 

@@ -22,7 +22,7 @@ import voluptuous as vol
 from .const import CONF_ADDRESS, CONF_OBJECT_ID, SUBENTRY_PERSON
 from .coordinator import PresenceConfigEntry
 from .entity import ENABLED_FOR_COLLEAGUES
-from .graph.client import MAX_FOUND
+from .graph.client import SEARCH_LIMIT
 from .graph.models import Person
 
 _CONF_SEARCH: Final = "search"
@@ -44,7 +44,7 @@ class PersonSubentryFlow(ConfigSubentryFlow):
         entry: PresenceConfigEntry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="account_not_loaded")
-        if not entry.runtime_data.may_watch_others:
+        if not entry.runtime_data.can_read_others:
             return self.async_abort(reason="colleagues_not_included")
         errors = {}
         if user_input is not None:
@@ -56,7 +56,7 @@ class PersonSubentryFlow(ConfigSubentryFlow):
             else:
                 watched = entry.runtime_data.people
                 self._found = {person.id: person for person in people if person.id not in watched}
-                self._more = len(people) > MAX_FOUND
+                self._more = len(people) > SEARCH_LIMIT
                 if self._found:
                     return await self.async_step_choose()
                 errors["base"] = "already_watched" if people else "nobody_found"
@@ -93,7 +93,7 @@ class PersonSubentryFlow(ConfigSubentryFlow):
                         ),
                     )
                 return self.async_create_entry(title=last.name, data=_data(last), unique_id=last.id)
-        people = list(self._found.values())[:MAX_FOUND]
+        people = list(self._found.values())[:SEARCH_LIMIT]
         options = [
             SelectOptionDict(value=person.id, label=f"{person.name} ({person.address})")
             for person in people

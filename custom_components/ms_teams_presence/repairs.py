@@ -13,9 +13,9 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
-from .auth import Registration, text_placeholders
+from .auth import async_translated_error, description_placeholders
 from .const import CONF_HOLD_SESSION, DOMAIN
-from .refusals import async_sentence
+from .entra.registration import AppRegistration
 
 
 class _ConfirmFlow(RepairsFlow):
@@ -101,9 +101,9 @@ class SignInRefusedFlow(_ConfirmFlow):
 
     @override
     async def _async_placeholders(self, entry: ConfigEntry) -> dict[str, str]:
-        registration = Registration.from_data(entry.data)
-        placeholders = text_placeholders(self.hass, registration, self._code)
-        return {"cause": await async_sentence(self.hass, self._reason, placeholders)}
+        registration = AppRegistration.from_data(entry.data)
+        placeholders = description_placeholders(self.hass, registration, self._code)
+        return {"cause": await async_translated_error(self.hass, self._reason, placeholders)}
 
     @override
     async def _async_mend(self, entry: ConfigEntry) -> RepairsFlowResult:

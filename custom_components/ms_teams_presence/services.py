@@ -233,7 +233,7 @@ async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
         call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID]
     )
     coordinator = entry.runtime_data
-    if not coordinator.may_watch_others:
+    if not coordinator.can_read_others:
         raise _invalid("colleagues_not_included", account=entry.entry_id)
     people = [name.strip() for name in call.data[ATTR_PEOPLE]]
     presences = await coordinator.async_get_presences([name for name in people if name])

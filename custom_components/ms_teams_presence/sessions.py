@@ -18,8 +18,9 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
-from .auth import DetachedToken, MicrosoftSignIn, Registration
+from .auth import InMemoryTokenProvider, MicrosoftOAuth2Implementation
 from .const import CONF_HOLD_SESSION, DOMAIN, ISSUE_PREFERENCE_NOT_SHOWN
+from .entra.registration import AppRegistration
 from .graph.client import PresenceClient
 from .graph.errors import GraphError
 from .graph.models import Activity, Availability, Presence
@@ -260,8 +261,10 @@ async def async_end_sessions(hass: HomeAssistant, entry: PresenceConfigEntry) ->
     """
     keeper = Keeper(hass, entry.entry_id)
     await keeper.async_load()
-    registration = Registration.from_data(entry.data)
-    token = DetachedToken(MicrosoftSignIn(hass, registration), entry.data[CONF_TOKEN])
+    registration = AppRegistration.from_data(entry.data)
+    token = InMemoryTokenProvider(
+        MicrosoftOAuth2Implementation(hass, registration), entry.data[CONF_TOKEN]
+    )
     client = PresenceClient(async_get_clientsession(hass), registration.cloud, token)
 
     async def end(person_id: str) -> None:

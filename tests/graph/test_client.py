@@ -10,7 +10,7 @@ import threading
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 import pytest
 
-from custom_components.ms_teams_presence.graph import client as client_module
+from custom_components.ms_teams_presence.graph import http as http_module
 from custom_components.ms_teams_presence.graph.client import PresenceClient
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, DEFAULT_SCOPE
 from custom_components.ms_teams_presence.graph.errors import (
@@ -813,7 +813,7 @@ async def test_a_lost_answer_will_pass(
 async def test_an_answer_that_never_comes_is_given_up(
     client: PresenceClient, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_TIMEOUT", ClientTimeout(total=0.1))
+    monkeypatch.setattr(http_module, "_TIMEOUT", ClientTimeout(total=0.1))
     simulator.faults.add("graph", loss="hang")
     async with asyncio.timeout(5):
         error = await error_of(client.async_get_my_presence())

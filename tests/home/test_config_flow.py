@@ -490,7 +490,7 @@ async def test_microsoft_may_ask_for_a_slower_pace(
         pauses.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr("custom_components.ms_teams_presence.auth.asyncio.sleep", note)
+    monkeypatch.setattr("custom_components.ms_teams_presence.entra.client.asyncio.sleep", note)
     account.simulator.faults.add("token", times=1, status=400, json={"error": "slow_down"})
     account.simulator.faults.add("token", times=1, aadsts=70016)
     flow = await async_show_code(account)

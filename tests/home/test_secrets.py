@@ -121,7 +121,6 @@ SEARCHED = {
     f"log of custom_components.{DOMAIN}.config_flow",
     f"log of custom_components.{DOMAIN}.coordinator",
     "log of homeassistant.core",
-    "log of urllib3.connectionpool",
     "address",
     "diagnostics",
     "downloaded diagnostics",

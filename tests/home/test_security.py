@@ -9,8 +9,8 @@ from homeassistant.exceptions import HomeAssistantError
 import pytest
 from yarl import URL
 
-from custom_components.ms_teams_presence.auth import Registration
 from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.entra.registration import AppRegistration
 from simulator import Simulator
 from tests.documents import ROOT, rows
 from tests.home import test_application as application
@@ -47,7 +47,7 @@ async def test_the_organisations_app_needs_what_the_table_says(
 ) -> None:
     entry = await application.async_sign_in(account, access=access)
 
-    assert set(Registration.from_data(entry.data).permissions) == documented(
+    assert set(AppRegistration.from_data(entry.data).permissions) == documented(
         {"application"}, ACCESS[access]
     )
 

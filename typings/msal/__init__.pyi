@@ -13,7 +13,6 @@ class HttpResponse(Protocol):
     def text(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
-    def raise_for_status(self) -> None: ...
 
 class HttpClient(Protocol):
     def get(
@@ -26,7 +25,7 @@ class HttpClient(Protocol):
         self,
         url: str,
         params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
+        data: Mapping[str, str | bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse: ...
     def close(self) -> None: ...

@@ -4,12 +4,21 @@ https://learn.microsoft.com/graph/deployments
 """
 
 from dataclasses import dataclass
+import re
 from typing import Final
 
-# All that an app was granted for itself, which is the only thing it can ask for.
+from yarl import URL
+
+# Every permission that an app was granted: app-only access can request nothing else.
 DEFAULT_SCOPE: Final = ".default"
-# The cloud of nearly everybody.
 DEFAULT_CLOUD: Final = "global"
+
+# Hosts of the page where a device code is entered, in every cloud.
+_DEVICE_LOGIN_HOSTS: Final = frozenset(
+    {"login.microsoft.com", "microsoft.com", "www.microsoft.com"}
+)
+# No user info, white space, quotes, brackets or backslashes, which browsers read in their own ways.
+_PLAIN_URL: Final = re.compile(r"https?://[\w.:\[\]-]+([/?][\w/?#%&=.,+:~$!;-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +34,7 @@ class Cloud:
     portal: str
     """Microsoft Entra admin center, where apps are registered."""
     resource: str = "https://graph.microsoft.com"
-    """Whom tokens are for: Graph as Entra knows it, which is also its address in the real clouds."""
+    """Audience of tokens, which is also Graph's address in the real clouds."""
     has_work_location: bool = False
     """Whether presence carries a work location."""
 
@@ -33,11 +42,25 @@ class Cloud:
         """Return the authority of a tenant: a directory id, a domain or `organizations`."""
         return f"{self.login}/{tenant}"
 
-    def scope(self, permission: str) -> str:
-        """Return the scope that stands for a permission on this cloud's Graph.
+    def is_login_url(self, url: str) -> bool:
+        """Return whether a request to this address goes to the login host."""
+        return _origin(url) == URL(self.login).origin()
 
-        Without a resource Entra takes a scope for the global Graph's, and shows it shorter.
-        """
+    def is_sign_in_page(self, url: str) -> bool:
+        """Return whether a person may be sent to this address to sign in."""
+        origin = _origin(url)
+        if origin is None:
+            return False
+        own = {URL(self.login).origin(), URL(self.portal).origin()}
+        return origin in own or (
+            origin.scheme == "https"
+            and origin.is_default_port()
+            and origin.host in _DEVICE_LOGIN_HOSTS
+        )
+
+    def scope(self, permission: str) -> str:
+        """Return the scope of a permission on this cloud's Graph."""
+        # Entra reads a scope without a resource as the global Graph's, and shows it shorter.
         if self.resource == Cloud.resource and permission != DEFAULT_SCOPE:
             return permission
         return f"{self.resource}/{permission}"
@@ -70,3 +93,11 @@ CLOUDS: Final[dict[str, Cloud]] = {
         ),
     )
 }
+
+
+def _origin(url: str) -> URL | None:
+    """Return scheme, host and port of an address; None if it is not a plain one."""
+    try:
+        return URL(url).origin() if _PLAIN_URL.fullmatch(url) else None
+    except ValueError:
+        return None

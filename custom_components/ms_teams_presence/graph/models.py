@@ -15,6 +15,7 @@ import logging
 import re
 from typing import Final, Self
 
+from .text import plain_text
 from .time_zones import time_zone
 
 _LOGGER = logging.getLogger(__name__)
@@ -138,8 +139,8 @@ class Person:
         user = _object(data)
         if not (person_id := _text(user.get("id")).lower()):
             return None
-        address = _text(user.get("mail")) or _text(user.get("userPrincipalName"))
-        return cls(person_id, _text(user.get("displayName")) or address or person_id, address)
+        address = plain_text(user.get("mail")) or plain_text(user.get("userPrincipalName"))
+        return cls(person_id, plain_text(user.get("displayName")) or address or person_id, address)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +150,7 @@ class StatusMessage:
     https://learn.microsoft.com/graph/api/resources/presencestatusmessage
     """
 
-    text: str
+    text: str = field(repr=False)
     expires_at: datetime | None = None
     """When it goes by itself; None for never, and always None of somebody else."""
     published_at: datetime | None = None

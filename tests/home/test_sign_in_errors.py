@@ -1,6 +1,7 @@
 """The consent doctor: every way in which Microsoft refuses a sign-in, met wherever it can be met."""
 
 import base64
+from enum import Flag, auto
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,11 @@ from yarl import URL
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
-from custom_components.ms_teams_presence.refusals import REFUSALS, Cure, Refusal, Seen
+from custom_components.ms_teams_presence.entra.errors import (
+    SIGN_IN_ERRORS,
+    Resolution,
+    SignInErrorKind,
+)
 from simulator import Simulator
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
@@ -43,42 +48,107 @@ SENTENCES: Final[dict[str, str]] = TEXTS["config"]["error"]
 AVAILABILITY: Final = "sensor.robin_example_availability"
 
 
+class Place(Flag):
+    """Where an error comes to light."""
+
+    PAGE = auto()
+    """On Microsoft's own page, which does not redirect back."""
+    CALLBACK = auto()
+    """In the address that Microsoft's page redirects to."""
+    DISCOVERY = auto()
+    """When the discovery document is read."""
+    DEVICE = auto()
+    """When a device code is requested."""
+    TOKEN = auto()
+    """When a token is requested."""
+    GRAPH = auto()
+    """When Graph is called with the token."""
+    LOCAL = auto()
+    """Before anything is sent."""
+
+
+_FRONT: Final = Place.PAGE | Place.TOKEN
+_EVERYWHERE: Final = Place.PAGE | Place.DEVICE | Place.TOKEN
+
+PLACES: Final[dict[str, Place]] = {
+    "account_disabled": _FRONT,
+    "admin_consent_missing": _FRONT,
+    "app_disabled": _EVERYWHERE,
+    "app_misconfigured": _FRONT,
+    "app_not_found": _EVERYWHERE | Place.CALLBACK,
+    "application_consent_missing": Place.GRAPH,
+    "blocked_by_policy": _EVERYWHERE,
+    "cannot_connect": Place.DISCOVERY | Place.DEVICE | Place.TOKEN,
+    "certificate_encrypted": Place.LOCAL,
+    "certificate_expired": Place.LOCAL,
+    "certificate_not_rsa": Place.LOCAL,
+    "certificate_unreadable": Place.LOCAL,
+    "certificate_without_key": Place.LOCAL,
+    "certificate_wrong": Place.TOKEN,
+    "client_refused": Place.TOKEN,
+    "consent_denied": Place.CALLBACK | Place.TOKEN,
+    "consent_missing": _FRONT | Place.CALLBACK,
+    "device_code_expired": Place.TOKEN,
+    "graph_unavailable": Place.GRAPH,
+    "guest_account": _FRONT,
+    "interaction_required": Place.CALLBACK | Place.TOKEN,
+    "microsoft_unavailable": _EVERYWHERE | Place.CALLBACK | Place.DISCOVERY,
+    "no_presence": Place.GRAPH,
+    "not_assigned": _FRONT,
+    "personal_account": _EVERYWHERE,
+    "public_client_refused": Place.DEVICE | Place.TOKEN,
+    "redirect_refused": _FRONT,
+    "request_refused": _EVERYWHERE | Place.CALLBACK,
+    "secret_expired": Place.TOKEN,
+    "secret_not_wanted": Place.TOKEN,
+    "secret_wrong": Place.TOKEN,
+    "session_ended": Place.TOKEN | Place.GRAPH,
+    "sign_in_failed": _EVERYWHERE | Place.CALLBACK,
+    "spa_platform": Place.TOKEN,
+    "tenant_not_found": _EVERYWHERE | Place.DISCOVERY,
+    "try_again": Place.TOKEN,
+    "unexpected_answer": Place.DISCOVERY | Place.DEVICE | Place.TOKEN,
+    "wrong_cloud": _EVERYWHERE | Place.DISCOVERY | Place.GRAPH,
+    "wrong_tenant": _EVERYWHERE,
+}
+
+
 @pytest.fixture(autouse=True)
 async def _repairs(hass: HomeAssistant) -> None:
     """Let repairs be opened; their pages have to be there before anything is asked of Home Assistant."""
     assert await async_setup_component(hass, "repairs", {})
 
 
-def rows(where: Seen) -> list[Any]:
+def rows(where: Place) -> list[Any]:
     """Return the rows of the table that come to light somewhere by a number or an OAuth error."""
     return [
-        pytest.param(reason, refusal, id=reason)
-        for reason, refusal in REFUSALS.items()
-        if where in refusal.seen and (refusal.numbers or refusal.errors)
+        pytest.param(reason, kind, id=reason)
+        for reason, kind in SIGN_IN_ERRORS.items()
+        if where in PLACES[reason] and (kind.aadsts_codes or kind.oauth_errors)
     ]
 
 
-def fault(refusal: Refusal) -> dict[str, Any]:
+def fault(kind: SignInErrorKind) -> dict[str, Any]:
     """Return how the simulator refuses so."""
-    if refusal.numbers:
-        return {"aadsts": refusal.numbers[0]}
-    return {"json": {"error": refusal.errors[0]}, "status": 400}
+    if kind.aadsts_codes:
+        return {"aadsts": kind.aadsts_codes[0]}
+    return {"json": {"error": kind.oauth_errors[0]}, "status": 400}
 
 
 def assert_says(
-    flow: ConfigFlowResult, reason: str, refusal: Refusal, *, sign_in: str = "browser"
+    flow: ConfigFlowResult, reason: str, kind: SignInErrorKind, *, sign_in: str = "browser"
 ) -> None:
-    """Check that a flow says what a refusal means, at the step and the field that help."""
+    """Check that a flow says what a kind means, at the step and the field that help."""
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
-    if refusal.by_browser and sign_in == "device_code":
+    if kind.browser_may_work and sign_in == "device_code":
         assert flow["type"] is FlowResultType.MENU
         assert flow["step_id"] == "other_way"
         assert flow["menu_options"] == ["browser", "device_code"]
         assert placeholders["cause"] == SENTENCES[reason]
         return
     assert flow["type"] is FlowResultType.FORM, flow
-    if refusal.cure is Cure.APPROVAL:
+    if kind.resolution is Resolution.ADMIN:
         assert flow["step_id"] == "approval"
         assert flow["errors"] == {"base": reason}
         text = TEXTS["config"]["step"]["approval"]["description"].format(**placeholders)
@@ -87,64 +157,64 @@ def assert_says(
         schema = flow["data_schema"]
         assert schema is not None
         assert flow["step_id"] == sign_in
-        assert flow["errors"] == {
-            refusal.field if refusal.field in schema.schema else "base": reason
-        }
+        assert flow["errors"] == {kind.field if kind.field in schema.schema else "base": reason}
     assert "{" not in SENTENCES[reason].format(**placeholders)
 
 
-@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.TOKEN))
+@pytest.mark.parametrize(("reason", "kind"), rows(Place.TOKEN))
 async def test_at_the_end_of_a_sign_in(
-    account: Account, caplog: pytest.LogCaptureFixture, reason: str, refusal: Refusal
+    account: Account, caplog: pytest.LogCaptureFixture, reason: str, kind: SignInErrorKind
 ) -> None:
     flow = await account.async_fill()
-    account.simulator.faults.add("token", **fault(refusal))
+    account.simulator.faults.add("token", **fault(kind))
     flow = await account.async_visit(flow)
 
-    assert_says(flow, reason, refusal)
+    assert_says(flow, reason, kind)
     assert not complaints(caplog)
 
 
-@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.CALLBACK))
+@pytest.mark.parametrize(("reason", "kind"), rows(Place.CALLBACK))
 async def test_in_the_address_that_microsofts_page_leads_back_to(
-    account: Account, reason: str, refusal: Refusal
+    account: Account, reason: str, kind: SignInErrorKind
 ) -> None:
-    for error in refusal.errors:
+    for error in kind.oauth_errors:
         flow = await account.async_fill()
         state_of_flow = URL(flow["url"]).query["state"]
         callback = URL("/auth/external/callback").with_query(state=state_of_flow, error=error)
         answer = await (await account.client()).get(callback.path_qs)
         assert answer.status == 200
 
-        assert_says(await account.async_configure(flow), reason, refusal)
+        assert_says(await account.async_configure(flow), reason, kind)
 
 
-@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.DEVICE))
-async def test_when_a_code_is_asked_for(account: Account, reason: str, refusal: Refusal) -> None:
-    account.simulator.faults.add("devicecode", **fault(refusal))
+@pytest.mark.parametrize(("reason", "kind"), rows(Place.DEVICE))
+async def test_when_a_code_is_asked_for(
+    account: Account, reason: str, kind: SignInErrorKind
+) -> None:
+    account.simulator.faults.add("devicecode", **fault(kind))
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
 
-    assert_says(flow, reason, refusal, sign_in="device_code")
+    assert_says(flow, reason, kind, sign_in="device_code")
 
 
-@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.DISCOVERY))
+@pytest.mark.parametrize(("reason", "kind"), rows(Place.DISCOVERY))
 async def test_when_the_tenant_is_looked_up(
-    account: Account, reason: str, refusal: Refusal
+    account: Account, reason: str, kind: SignInErrorKind
 ) -> None:
-    account.simulator.faults.add("discovery", **fault(refusal))
+    account.simulator.faults.add("discovery", **fault(kind))
 
-    assert_says(await account.async_fill(), reason, refusal)
+    assert_says(await account.async_fill(), reason, kind)
 
 
 async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Account) -> None:
     flow = await account.async_open()
-    for reason, refusal in REFUSALS.items():
-        for number in refusal.numbers:
+    for reason, kind in SIGN_IN_ERRORS.items():
+        for number in kind.aadsts_codes:
             shown = f"AADSTS{number}: Something in Microsoft's own words."
             flow = await account.async_configure(
                 await account.async_open(), FORM | {"trouble": {"number": shown}}
             )
-            assert_says(flow, reason, refusal)
+            assert_says(flow, reason, kind)
             placeholders = flow["description_placeholders"]
             assert placeholders is not None
             assert placeholders["code"] == f"AADSTS{number}"
@@ -185,10 +255,10 @@ async def test_an_oauth_error_that_is_not_known_is_shown_by_its_word(account: Ac
 
 
 @pytest.mark.parametrize(
-    "reason", [reason for reason in REFUSALS if Seen.HERE in REFUSALS[reason].seen]
+    "reason", [reason for reason in SIGN_IN_ERRORS if Place.LOCAL in PLACES[reason]]
 )
 async def test_what_is_wrong_before_anything_is_asked_is_about_the_certificate(reason: str) -> None:
-    assert REFUSALS[reason].field == "certificate"
+    assert SIGN_IN_ERRORS[reason].field == "certificate"
     assert SENTENCES[reason]
 
 
@@ -239,7 +309,7 @@ async def async_refuse(clock: HomeClock, simulator: Simulator, **options: Any) -
     await clock.async_advance(31)
 
 
-@pytest.mark.parametrize(("reason", "refusal"), rows(Seen.TOKEN))
+@pytest.mark.parametrize(("reason", "kind"), rows(Place.TOKEN))
 async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_step(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
@@ -247,18 +317,18 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
     account: Account,
     entry: PresenceConfigEntry,
     reason: str,
-    refusal: Refusal,
+    kind: SignInErrorKind,
 ) -> None:
     simulator = account.simulator
-    await async_refuse(clock, simulator, **fault(refusal))
+    await async_refuse(clock, simulator, **fault(kind))
     reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
-    if refusal.cure in {Cure.WAIT, Cure.UNKNOWN}:
+    if kind.resolution in {Resolution.RETRY, Resolution.UNKNOWN}:
         assert not reauths
         assert repair(hass, entry) is None
         for _ in range(3):
             await clock.async_advance(16)
         assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
-        assert (repair(hass, entry) is None) == (refusal.cure is Cure.WAIT)
+        assert (repair(hass, entry) is None) == (kind.resolution is Resolution.RETRY)
         return
     assert len(reauths) == 1
     issue = repair(hass, entry)
@@ -273,13 +343,13 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
     result = await repairs.async_submit(hass_client, shown)
     assert result["next_flow"] == ["config_flow", reauths[0]["flow_id"]]
     flow = hass.config_entries.flow.async_get(reauths[0]["flow_id"])
-    if refusal.cure is Cure.FORM:
+    if kind.resolution is Resolution.RECONFIGURE:
         assert flow["step_id"] == "browser"
     else:
         assert flow["step_id"] == "auth"
 
     simulator.faults.clear()
-    if refusal.cure is Cure.FORM:
+    if kind.resolution is Resolution.RECONFIGURE:
         flow = await account.async_configure(flow, FORM)
     else:
         flow = await account.async_configure(flow)

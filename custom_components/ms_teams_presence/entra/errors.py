@@ -1,0 +1,230 @@
+"""What Entra's errors mean and how to resolve them: one table.
+
+The keys are those of the sentences under `config.error` in the translations. Microsoft reserves the
+right to change its AADSTS codes: an unlisted code is looked up by the OAuth error that came with it.
+
+https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+import re
+from typing import Any, Final, Self
+
+
+class Resolution(Enum):
+    """Who or what can resolve an error."""
+
+    ADMIN = auto()
+    """Someone else has to allow it, usually an administrator."""
+    RECONFIGURE = auto()
+    """The app registration has to be changed here or at Microsoft."""
+    REAUTH = auto()
+    """The user has to sign in again."""
+    RETRY = auto()
+    """It passes by itself."""
+    UNKNOWN = auto()
+    """Retried; the code is shown to be searched for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SignInErrorKind:
+    """One meaning of Entra's errors."""
+
+    resolution: Resolution
+    aadsts_codes: tuple[int, ...] = ()
+    oauth_errors: tuple[str, ...] = ()
+    field: str = "base"
+    """The field of the form that it concerns."""
+    browser_may_work: bool = False
+    """Whether the browser may succeed if the device code is rejected."""
+
+
+SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
+    "account_disabled": SignInErrorKind(
+        aadsts_codes=(50034, 50055, 50057), resolution=Resolution.REAUTH
+    ),
+    "admin_consent_missing": SignInErrorKind(
+        aadsts_codes=(90093, 90094, 90095), resolution=Resolution.ADMIN
+    ),
+    "app_disabled": SignInErrorKind(
+        aadsts_codes=(7000112,), field="client_id", resolution=Resolution.RECONFIGURE
+    ),
+    "app_misconfigured": SignInErrorKind(
+        aadsts_codes=(650052, 650056), resolution=Resolution.ADMIN
+    ),
+    "app_not_found": SignInErrorKind(
+        aadsts_codes=(70001, 700016),
+        oauth_errors=("unauthorized_client",),
+        field="client_id",
+        resolution=Resolution.RECONFIGURE,
+    ),
+    "application_consent_missing": SignInErrorKind(resolution=Resolution.ADMIN),
+    "blocked_by_policy": SignInErrorKind(
+        aadsts_codes=(50097, 53000, 53001, 53003, 530003, 530032, 530035),
+        resolution=Resolution.ADMIN,
+        browser_may_work=True,
+    ),
+    "cannot_connect": SignInErrorKind(resolution=Resolution.RETRY),
+    "certificate_encrypted": SignInErrorKind(
+        field="certificate", resolution=Resolution.RECONFIGURE
+    ),
+    "certificate_expired": SignInErrorKind(field="certificate", resolution=Resolution.RECONFIGURE),
+    "certificate_not_rsa": SignInErrorKind(field="certificate", resolution=Resolution.RECONFIGURE),
+    "certificate_unreadable": SignInErrorKind(
+        field="certificate", resolution=Resolution.RECONFIGURE
+    ),
+    "certificate_without_key": SignInErrorKind(
+        field="certificate", resolution=Resolution.RECONFIGURE
+    ),
+    "certificate_wrong": SignInErrorKind(
+        aadsts_codes=(700021, 700023, 700024, 700027),
+        field="certificate",
+        resolution=Resolution.RECONFIGURE,
+    ),
+    "client_refused": SignInErrorKind(
+        oauth_errors=("invalid_client",), resolution=Resolution.RECONFIGURE
+    ),
+    "consent_denied": SignInErrorKind(
+        aadsts_codes=(65004,),
+        oauth_errors=("access_denied", "authorization_declined"),
+        resolution=Resolution.REAUTH,
+    ),
+    "consent_missing": SignInErrorKind(
+        aadsts_codes=(65001,),
+        oauth_errors=("consent_required",),
+        resolution=Resolution.ADMIN,
+    ),
+    "device_code_expired": SignInErrorKind(
+        aadsts_codes=(70019, 70020),
+        oauth_errors=("code_expired", "expired_token"),
+        resolution=Resolution.REAUTH,
+    ),
+    "graph_unavailable": SignInErrorKind(resolution=Resolution.RETRY),
+    "guest_account": SignInErrorKind(
+        aadsts_codes=(50020,), field="tenant", resolution=Resolution.RECONFIGURE
+    ),
+    "interaction_required": SignInErrorKind(
+        aadsts_codes=(50072, 50074, 50076, 50078, 50079),
+        oauth_errors=("interaction_required", "login_required"),
+        resolution=Resolution.REAUTH,
+        browser_may_work=True,
+    ),
+    "microsoft_unavailable": SignInErrorKind(
+        aadsts_codes=(50196, 90033, 90055, 90090),
+        oauth_errors=("server_error", "temporarily_unavailable"),
+        resolution=Resolution.RETRY,
+    ),
+    "no_presence": SignInErrorKind(resolution=Resolution.RECONFIGURE),
+    "not_assigned": SignInErrorKind(aadsts_codes=(50105,), resolution=Resolution.ADMIN),
+    "personal_account": SignInErrorKind(
+        aadsts_codes=(500200, 500208, 9002332), resolution=Resolution.REAUTH
+    ),
+    "public_client_refused": SignInErrorKind(
+        aadsts_codes=(7000218,), resolution=Resolution.RECONFIGURE
+    ),
+    "redirect_refused": SignInErrorKind(
+        aadsts_codes=(50011, 500113), resolution=Resolution.RECONFIGURE
+    ),
+    "request_refused": SignInErrorKind(
+        aadsts_codes=(70011, 9002313),
+        oauth_errors=("invalid_scope",),
+        resolution=Resolution.UNKNOWN,
+    ),
+    "secret_expired": SignInErrorKind(
+        aadsts_codes=(7000222,), field="client_secret", resolution=Resolution.RECONFIGURE
+    ),
+    "secret_not_wanted": SignInErrorKind(
+        aadsts_codes=(700025,), field="client_secret", resolution=Resolution.RECONFIGURE
+    ),
+    "secret_wrong": SignInErrorKind(
+        aadsts_codes=(7000215,), field="client_secret", resolution=Resolution.RECONFIGURE
+    ),
+    "session_ended": SignInErrorKind(
+        aadsts_codes=(50132, 50133, 50173, 70008, 70043, 700082, 700084),
+        oauth_errors=("invalid_grant",),
+        resolution=Resolution.REAUTH,
+    ),
+    "sign_in_failed": SignInErrorKind(resolution=Resolution.UNKNOWN),
+    "spa_platform": SignInErrorKind(aadsts_codes=(9002327,), resolution=Resolution.RECONFIGURE),
+    "tenant_not_found": SignInErrorKind(
+        aadsts_codes=(90002, 900023),
+        oauth_errors=("invalid_tenant",),
+        field="tenant",
+        resolution=Resolution.RECONFIGURE,
+    ),
+    "try_again": SignInErrorKind(
+        aadsts_codes=(50134, 54005, 90120, 501481),
+        oauth_errors=("bad_verification_code",),
+        resolution=Resolution.REAUTH,
+    ),
+    "unexpected_answer": SignInErrorKind(resolution=Resolution.RETRY),
+    "wrong_cloud": SignInErrorKind(
+        aadsts_codes=(90038,),
+        field="cloud",
+        resolution=Resolution.RECONFIGURE,
+    ),
+    "wrong_tenant": SignInErrorKind(
+        aadsts_codes=(50194, 90124, 90130, 700005, 9001023),
+        field="tenant",
+        resolution=Resolution.RECONFIGURE,
+    ),
+}
+
+_REASON_OF_AADSTS_CODE: Final = {
+    code: reason for reason, kind in SIGN_IN_ERRORS.items() for code in kind.aadsts_codes
+}
+_REASON_OF_OAUTH_ERROR: Final = {
+    error: reason for reason, kind in SIGN_IN_ERRORS.items() for error in kind.oauth_errors
+}
+_AADSTS_CODE: Final = re.compile(r"\d{5,8}")
+# An OAuth error is one word; anything else in its place must not get into a text of ours.
+_NOT_IN_AN_ERROR: Final = re.compile(r"[^a-z_]")
+_MAX_ERROR: Final = 40
+
+
+class SignInError(Exception):
+    """A sign-in failed.
+
+    `reason` is a key of `SIGN_IN_ERRORS`, `code` Microsoft's AADSTS code or OAuth error,
+    `retry_after` the seconds of Entra's Retry-After. Nothing of the exchange itself is kept.
+    """
+
+    def __init__(self, reason: str, *, code: str = "", retry_after: float | None = None) -> None:
+        """Initialize."""
+        super().__init__(f"{reason} {code}".rstrip())
+        self.reason = reason
+        self.code = code
+        self.retry_after = retry_after
+
+    @classmethod
+    def from_response(cls, response: Mapping[str, Any]) -> Self:
+        """Return the error for an error response."""
+        codes = response.get("error_codes")
+        number = codes[0] if isinstance(codes, list) and codes else 0
+        number = number if isinstance(number, int) else 0
+        error = str(response.get("error", ""))
+        reason = (
+            _REASON_OF_AADSTS_CODE.get(number)
+            or _REASON_OF_OAUTH_ERROR.get(error)
+            or "sign_in_failed"
+        )
+        code = f"AADSTS{number}" if number else _NOT_IN_AN_ERROR.sub("", error)[:_MAX_ERROR]
+        return cls(reason, code=code)
+
+    @classmethod
+    def from_aadsts_code(cls, text: str) -> Self | None:
+        """Return the error for a text such as `AADSTS50105: ...`; None without a code."""
+        found = _AADSTS_CODE.search(text)
+        return cls.from_response({"error_codes": [int(found[0])]}) if found else None
+
+    @property
+    def kind(self) -> SignInErrorKind:
+        """Return the row of the table."""
+        return SIGN_IN_ERRORS[self.reason]
+
+    @property
+    def requires_user(self) -> bool:
+        """Return whether a person has to act; otherwise it is retried."""
+        return self.kind.resolution not in {Resolution.UNKNOWN, Resolution.RETRY}

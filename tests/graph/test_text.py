@@ -1,0 +1,65 @@
+"""Names and addresses that Microsoft sends are one plain line, whatever is in them."""
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.ms_teams_presence.graph.text import MAX_LENGTH, plain_text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Zoë Müller-Lüdenscheidt",
+        "Conan O'Brien, Jr. (External)",
+        'Viktor "Vik" Wong',
+        "Research & Development #4",
+        "李四 (David Li)",
+        "Busy 🐝",
+        "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+        "robin@contoso.example",
+        "Smith / IT: desk 100%",
+    ],
+)
+def test_a_name_as_people_have_them_stays_as_it_is(name: str) -> None:
+    assert plain_text(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("![x](https://evil.example/pixel)", "! x (https: evil.example/pixel)"),
+        ("[Click](javascript:alert(1))", "Click (javascript:alert(1))"),
+        ("<ha-alert alert-type='error'>Call IT</ha-alert>", "ha-alert alert-type='error' Call IT /ha-alert"),
+        ("Robin | Boss | :red", "Robin Boss :red"),
+        ("`rm`\\_", "rm _"),
+        ("Visit www.evil.example or HTTP://evil.example", "Visit www evil.example or HTTP: evil.example"),
+        ("Robin\nExample\r\n# Title", "Robin Example # Title"),
+        ("\u202eelpmaxE niboR\u202c", "elpmaxE niboR"),
+        ("Ro\u200bbin\ufeff \u00adExample", "Robin Example"),
+        ("Ro\x00bin\x1b[31m\x7f", "Ro bin 31m"),
+        ("\u2028\u2029 \u00a0", ""),
+        ("{{ states }}", "states"),
+        ("\ud800 half", "half"),
+    ],
+)  # fmt: skip
+def test_markup_and_invisible_characters_are_removed(name: str, plain: str) -> None:
+    assert plain_text(name) == plain
+
+
+@pytest.mark.parametrize("value", [None, 7, 1.5, True, [], {}, ["Robin"], b"Robin"])
+def test_anything_but_a_text_is_empty(value: object) -> None:
+    assert plain_text(value) == ""
+
+
+@given(st.text(st.characters(), max_size=600))
+def test_whatever_it_was_the_result_is_short_plain_and_stays_so(name: str) -> None:
+    plain = plain_text(name)
+
+    assert len(plain) <= MAX_LENGTH
+    assert not set(plain) & set("[]<>{}|`\\\n\r\t\x00\u202e")
+    assert plain == plain.strip()
+    assert plain_text(plain) == plain
+
+
+def test_a_long_name_is_cut() -> None:
+    assert plain_text("Robin " * 1000) == ("Robin " * 1000)[:MAX_LENGTH].strip()
