@@ -10,7 +10,6 @@ from homeassistant.helpers.typing import ConfigType
 from .const import DOMAIN
 from .coordinator import PresenceConfigEntry, PresenceCoordinator, forget_issues
 from .keeper import Keeper
-from .log import async_keep_titles_out
 from .services import async_setup_services
 from .sessions import async_end_sessions
 
@@ -22,7 +21,6 @@ PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SELECT, Platform.SENSOR, Pl
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, so that an automation is told what is wrong with an account."""
     async_setup_services(hass)
-    async_keep_titles_out(hass)
     return True
 
 

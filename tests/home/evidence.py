@@ -32,7 +32,15 @@ KIND_OF_MEMBER: Final = {
     "user_code": "proof",
     "client_secret": "secret",
 }
-KINDS: Final = ("token", "proof", "secret", "certificate", "name", "address", "message")
+KINDS: Final = (
+    "token",
+    "proof",
+    "secret",
+    "certificate",
+    "address",
+    "message",
+    "directory_id",
+)
 # What is shorter opens no door, such as the "1" that asks for information about the client, and a
 # part of a token that is shorter would be found by chance.
 _SHORTEST: Final = 9

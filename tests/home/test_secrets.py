@@ -1,7 +1,7 @@
-"""Tokens, secrets, certificates, names, addresses and messages are in no log, repair or error.
+"""Tokens, secrets, codes, messages, addresses and directory IDs are in no log, repair or error.
 
-One run does everything, well and badly, with every logger at DEBUG; then all that it produced is
-searched for everything that Microsoft was told or told.
+One run does everything, with every kind of failure and every logger at DEBUG. Then all that it
+produced is searched for what was exchanged with Microsoft.
 """
 
 from collections.abc import Callable
@@ -32,6 +32,7 @@ from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
     DAEMON_CLIENT_SECRET,
+    TENANT_ID,
     daemon_certificate,
 )
 from tests.home import repairs, test_application as application
@@ -41,15 +42,18 @@ from tests.home.evidence import KINDS, Evidence, Needles
 from tests.home.people import async_add, async_search
 from tests.home.test_config_flow import async_confirm, async_show_code, async_wait
 
-# Where names, addresses and messages do turn up, and who puts them there. No token, proof, secret
-# or certificate turns up anywhere.
+# Where messages, addresses and directory IDs do turn up. No token, proof, secret or certificate does.
 KNOWN: dict[str, set[str]] = {
-    # Home Assistant writes every state and every call of an action at DEBUG.
-    "log of homeassistant.core": {"name", "address", "message"},
-    # It calls an account by its title where somebody has to sign in again.
-    "repair of homeassistant": {"name"},
-    # Microsoft's search takes what is searched for in the address.
-    "address of a directory look-up": {"name", "address"},
+    # Home Assistant logs every state, every action call and every removed device at DEBUG.
+    "log of homeassistant.core": {"address", "message", "directory_id"},
+    # The test harness logs what it stores in place of a file.
+    "log of pytest_homeassistant_custom_component.common": {"directory_id"},
+    # `requests` logs the path of each request at DEBUG.
+    "log of urllib3.connectionpool": {"directory_id"},
+    # Microsoft's endpoints have the tenant or the person in their paths.
+    "address": {"directory_id"},
+    # Graph's search has its terms in the query.
+    "address of a directory look-up": {"address", "directory_id"},
 }
 
 MESSAGE = "Very private words, and more"
@@ -63,7 +67,7 @@ BAD_TOKENS: list[dict[str, Any]] = [
     {"json": {"access_token": "an-access-token-without-an-end", "scope": "Presence.Read"}},
     {"json": {"access_token": "an-access-token-that-ends-oddly", "expires_in": "soon"}},
     {"json": ["a-refresh-token-in-a-list"]},
-    {"json": {"error": "invalid_grant", "error_description": MESSAGE, "refresh_token": "a-token-in-an-error"}, "status": 400},
+    {"json": {"error": "invalid_grant", "error_description": f"{MESSAGE} {TENANT_ID}", "refresh_token": "a-token-in-an-error"}, "status": 400},
     {"json": {"id_token": "an-id-token-that.is-none-at-all-but-long.and-has-three-parts", "access_token": "an-access-token-beside-a-broken-one", "refresh_token": "a-refresh-token-beside-a-broken-one", "expires_in": 60, "scope": "Presence.Read"}},
     {"body": "truncated"},
     {"body": "html"},
@@ -141,9 +145,10 @@ def needles(simulator: Simulator) -> Needles:
     needles.add("certificate", daemon_certificate().pem)
     needles.add("message", MESSAGE, TYPED)
     needles.add("token", *PLANTED)
+    needles.add("directory_id", TENANT_ID)
     for person in simulator.tenant.people.values():
-        needles.add("name", person.name)
         needles.add("address", person.address)
+        needles.add("directory_id", person.id)
     return needles
 
 
@@ -248,13 +253,28 @@ class Life:
             trouble.remove()
             self.leave_alone(fault)
         await async_add(self.hass, entry, "example", *people)
-        await self.hass.services.async_call(
-            DOMAIN,
-            "get_presence",
-            {"config_entry_id": entry.entry_id, "people": [one.address for one in people]},
-            blocking=True,
-            return_response=True,
-        )
+        names = [name for person in people for name in (person.address, person.id)]
+        assert await self.async_ask(entry, names)
+        for fault in GRAPH_FAULTS:
+            trouble = self.simulator.faults.add("* /v1.0/*", **self.telling(fault))
+            await self.async_ask(entry, names)
+            trouble.remove()
+            self.leave_alone(fault)
+
+    async def async_ask(self, entry: PresenceConfigEntry, names: list[str]) -> bool:
+        """Ask for the presence of people; return whether it went well."""
+        try:
+            await self.hass.services.async_call(
+                DOMAIN,
+                "get_presence",
+                {"config_entry_id": entry.entry_id, "people": names},
+                blocking=True,
+                return_response=True,
+            )
+        except HomeAssistantError as err:
+            self.evidence.add_error(err)
+            return False
+        return True
 
     def leave_alone(self, fault: dict[str, Any]) -> None:
         """Let the time pass for which Graph wants to be left alone after a fault, and a moment more."""
@@ -263,7 +283,7 @@ class Life:
     def telling(self, fault: dict[str, Any]) -> dict[str, Any]:
         """Return a fault that repeats what it was told, as Graph's messages do."""
         robin = self.simulator.tenant.people["robin"]
-        return fault | {"message": f"{MESSAGE}; {robin.name} <{robin.address}>"}
+        return fault | {"message": f"{MESSAGE}; {robin.address} {robin.id} {TENANT_ID}"}
 
     async def async_write(self) -> None:
         """Call every action, well and with every failure, for one person and for several."""
@@ -461,7 +481,7 @@ async def test_whatever_is_planted_is_found(
 
 
 async def test_a_planted_repair_is_found(
-    hass: HomeAssistant, simulator: Simulator, needles: Needles, evidence: Evidence
+    hass: HomeAssistant, simulator: Simulator, robin: Person, needles: Needles, evidence: Evidence
 ) -> None:
     with evidence.gathering(hass, simulator):
         ir.async_create_issue(
@@ -471,11 +491,11 @@ async def test_a_planted_repair_is_found(
             is_fixable=False,
             severity=ir.IssueSeverity.WARNING,
             translation_key="person_gone",
-            translation_placeholders={"person": "Robin Example"},
+            translation_placeholders={"person": robin.address},
         )
         await hass.async_block_till_done()
 
-    assert evidence.leaks(needles)["repair"] == {"name"}
+    assert evidence.leaks(needles)["repair"] == {"address"}
 
 
 async def test_tokens_are_watched_for_in_both_directions(
@@ -492,29 +512,3 @@ async def test_tokens_are_watched_for_in_both_directions(
     ]
     (code,) = simulator.identity.codes.values()
     assert _challenge(verifier) == code.request.challenge
-
-
-@pytest.mark.parametrize(
-    ("line", "args", "written"),
-    [
-        (
-            "Config entry '%s' is not ready %d",
-            ("Robin Example", 7),
-            "Config entry '{id}' is not ready 7",
-        ),
-        ("Only %(what)s", ({"what": "this"},), "Only this"),
-        ("Only this", (), "Only this"),
-    ],
-)
-async def test_what_is_written_in_our_name_calls_an_account_by_its_id(
-    account: Account,
-    caplog: pytest.LogCaptureFixture,
-    line: str,
-    args: tuple[object, ...],
-    written: str,
-) -> None:
-    entry = await account.async_sign_in()
-    caplog.clear()
-    logging.getLogger(f"custom_components.{DOMAIN}").warning(line, *args)
-
-    assert [record.getMessage() for record in caplog.records] == [written.format(id=entry.entry_id)]

@@ -57,8 +57,7 @@ async def test_the_file_of_what_was_set_holds_nothing_else(
 ) -> None:
     needles = Needles()
     for person in simulator.tenant.people.values():
-        needles.add("name", person.name)
-        needles.add("address", person.address)
+        needles.add("address", person.address, person.name)
     needles.add("message", "Very private")
     with needles.watching(simulator):
         entry = await account.async_sign_in(colleagues=True)
