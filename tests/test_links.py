@@ -20,6 +20,7 @@ HOSTS = {
     "my.home-assistant.io",
     "myapps.microsoft.com",
     "semver.org",
+    "support.microsoft.com",
     "www.home-assistant.io",
 }
 

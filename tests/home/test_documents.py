@@ -6,6 +6,7 @@ import logging
 import re
 from typing import Any
 
+from homeassistant.components.recorder import CONFIG_SCHEMA as RECORDER_SCHEMA
 from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
@@ -119,6 +120,13 @@ async def run_logger(hass: HomeAssistant, _: PresenceConfigEntry, content: Conte
         assert logging.getLogger(name).level == logging.getLevelNamesMapping()[level.upper()]
 
 
+async def run_recorder(_: HomeAssistant, __: PresenceConfigEntry, content: Content) -> None:
+    """Validate what the recorder is given; tests/home/test_privacy.py records with it."""
+    assert RECORDER_SCHEMA(content)["recorder"]["exclude"].items() >= (
+        content["recorder"]["exclude"].items()
+    )
+
+
 # What a snippet is, by the key that only its kind has.
 KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitable[None]]] = {
     "action": run_action,
@@ -128,6 +136,7 @@ KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitab
     "cards": run_dashboard,
     "template": run_template,
     "logger": run_logger,
+    "recorder": run_recorder,
 }
 
 
