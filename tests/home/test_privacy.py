@@ -1,10 +1,12 @@
 """What docs/privacy.md says of requests, the database and other users is true."""
 
 from http import HTTPStatus
+import json
 from pathlib import Path
 import re
 from typing import Any, Final
 
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
@@ -65,7 +67,9 @@ def found(folder: Path) -> set[str]:
     return {message for message in MESSAGES if message.encode() in content}
 
 
-async def async_set_messages(hass: HomeAssistant, account: Account, robin: Person) -> None:
+async def async_set_messages(
+    hass: HomeAssistant, account: Account, robin: Person, **automation: Any
+) -> None:
     """Set a status message in every way."""
     robin.set_status_message(IN_TEAMS)
     await account.async_sign_in()
@@ -80,7 +84,9 @@ async def async_set_messages(hass: HomeAssistant, account: Account, robin: Perso
     await hass.services.async_call(
         "text", "set_value", {"value": BY_TEXT}, target={"entity_id": text}, blocking=True
     )
-    assert await async_setup_component(hass, "automation", {"automation": AUTOMATION})
+    assert await async_setup_component(
+        hass, "automation", {"automation": [AUTOMATION | {"id": "lunch"} | automation]}
+    )
     for action in ("trigger", "turn_off"):
         target = {"entity_id": "automation.lunch"}
         await hass.services.async_call("automation", action, target=target, blocking=True)
@@ -272,3 +278,20 @@ async def test_diagnostics_have_no_names_and_home_assistants_own_ids(
     for person in simulator.tenant.people.values():
         for part in person.name.casefold().split():
             assert part not in downloaded.casefold()
+
+
+@pytest.mark.parametrize(("trace", "is_kept"), [({}, True), (AUTOMATION["trace"], False)])
+async def test_an_automation_as_documented_leaves_no_trace(
+    hass: HomeAssistant,
+    account: Account,
+    robin: Person,
+    hass_storage: dict[str, Any],
+    trace: dict[str, Any],
+    *,
+    is_kept: bool,
+) -> None:
+    await async_set_messages(hass, account, robin, trace=trace)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done()
+
+    assert (BY_AUTOMATION in json.dumps(hass_storage["trace.saved_traces"])) is is_kept
