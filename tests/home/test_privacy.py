@@ -23,6 +23,7 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.documents import ROOT, rows, snippets
 from tests.home.account import Account
@@ -61,10 +62,21 @@ def recorded(recorder_db_url: str) -> Path:
     return Path(recorder_db_url.removeprefix("sqlite:///")).parent
 
 
-def found(folder: Path) -> set[str]:
-    """Return the messages that are anywhere in the files of a database."""
+def found(folder: Path, texts: set[str] = MESSAGES) -> set[str]:
+    """Return the texts that are anywhere in the files of a database."""
     content = b"".join(path.read_bytes() for path in folder.iterdir())
-    return {message for message in MESSAGES if message.encode() in content}
+    return {text for text in texts if text.encode() in content}
+
+
+async def async_get_presence(hass: HomeAssistant, entry: PresenceConfigEntry, name: str) -> None:
+    """Ask for the presence of a person by address or object ID."""
+    await hass.services.async_call(
+        DOMAIN,
+        "get_presence",
+        {"config_entry_id": entry.entry_id, "people": [name]},
+        blocking=True,
+        return_response=True,
+    )
 
 
 async def async_set_messages(
@@ -124,6 +136,22 @@ async def test_the_database_has_no_message_if_the_recorder_is_set_as_documented(
     assert found(recorded) == expected
 
 
+async def test_the_database_has_names_and_the_people_that_an_action_was_called_with(
+    async_test_recorder: RecorderInstanceContextManager,
+    hass: HomeAssistant,
+    account: Account,
+    alex: Person,
+    recorded: Path,
+) -> None:
+    async with async_test_recorder(hass):
+        entry = await account.async_sign_in(colleagues=True)
+        await async_get_presence(hass, entry, alex.address)
+        await async_wait_recording_done(hass)
+
+    texts = {"Robin Example", "sensor.robin_example_availability", alex.address}
+    assert found(recorded, texts) == texts
+
+
 async def test_a_purge_as_documented_removes_what_was_recorded_before(
     async_test_recorder: RecorderInstanceContextManager,
     hass: HomeAssistant,
@@ -170,13 +198,7 @@ async def test_graph_is_requested_for_what_the_table_lists_and_nothing_else(
     ):
         target = {"entity_id": ROBIN}
         await hass.services.async_call(DOMAIN, action, data, target=target, blocking=True)
-    await hass.services.async_call(
-        DOMAIN,
-        "get_presence",
-        {"config_entry_id": entry.entry_id, "people": [alex.address]},
-        blocking=True,
-        return_response=True,
-    )
+    await async_get_presence(hass, entry, alex.address)
     simulator.tenant.remove_person("alex")
     for _ in range(4):
         await clock.async_advance(31)
@@ -206,27 +228,18 @@ async def test_the_directory_is_asked_only_on_the_listed_occasions(
             path_of(one.path).split("/")[-1] in {"users", "{id}"} for one in simulator.requests
         )
 
-    async def get_presence(name: str) -> None:
-        await hass.services.async_call(
-            DOMAIN,
-            "get_presence",
-            {"config_entry_id": entry.entry_id, "people": [name]},
-            blocking=True,
-            return_response=True,
-        )
-
     entry = await account.async_sign_in(colleagues=True)
     await async_add(hass, entry, "alex", alex)
     before = lookups()
     for _ in range(20):
         await clock.async_advance(31)
-    await get_presence(alex.id)
+    await async_get_presence(hass, entry, alex.id)
     assert lookups() == before
     match occasion:
         case "search":
             await async_search(hass, entry, "kim")
         case "address":
-            await get_presence(alex.address)
+            await async_get_presence(hass, entry, alex.address)
         case "missing":
             simulator.tenant.remove_person("alex")
             for _ in range(2):
