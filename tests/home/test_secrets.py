@@ -48,8 +48,6 @@ KNOWN: dict[str, set[str]] = {
     "log of homeassistant.core": {"address", "message", "directory_id"},
     # The test harness logs what it stores in place of a file.
     "log of pytest_homeassistant_custom_component.common": {"directory_id"},
-    # `requests` logs the path of each request at DEBUG.
-    "log of urllib3.connectionpool": {"directory_id"},
     # Microsoft's endpoints have the tenant or the person in their paths.
     "address": {"directory_id"},
     # Graph's search has its terms in the query.
