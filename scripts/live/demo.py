@@ -20,7 +20,7 @@ from typing import Final
 
 from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 
-from .home import DOMAIN, Home, State
+from .home import DOMAIN, USERNAME, Home, State
 from .microsoft import Microsoft
 from .processes import ROOT, LiveError, free_port, is_free, until
 
@@ -127,7 +127,7 @@ async def show(state: Path) -> None:
             await demo.home.remove(entry)
         say("Signing in as Robin Example")
         await sign_in(demo, ROBIN)
-        say(introduction(demo))
+        say(await introduction(demo))
         ended = {
             asyncio.create_task(demo.home.wait()),
             asyncio.create_task(demo.microsoft.wait()),
@@ -171,12 +171,15 @@ async def restart_on_enter(home: Home) -> None:
         loop.remove_reader(sys.stdin)
 
 
-def introduction(demo: Demo) -> str:
+async def introduction(demo: Demo) -> str:
     """Return what to click."""
     keys = "Press Enter to run changed code, " if has_keyboard() else "Press "
     return f"""
-  Home Assistant     {demo.home.url}   (no password; elsewhere robin / robin)
+  Home Assistant     {await demo.home.sign_in_link()}
   Simulated Teams    {demo.microsoft.url}   (also in Home Assistant's sidebar)
+
+  The first link signs you in once, within ten minutes. Used up or too old?
+  {demo.home.url}   user name {USERNAME}, password {demo.home.password}
 
   Open Home Assistant. Robin Example is signed in and available: the desk lamp is green.
   Click "Join a call" for Robin: within seconds the lamp turns red. Type a status message

@@ -1,14 +1,18 @@
 """One real Home Assistant: its configuration directory, its process, and a signed-in way to talk to it."""
 
+import base64
 from collections.abc import Callable, Mapping
 import json
 from pathlib import Path
 import re
+import secrets
 import shutil
 import sys
 from typing import Any, Final, NotRequired, Required, Self, TypedDict, override
+from urllib.parse import urlencode
 
 import aiohttp
+import bcrypt
 
 from .processes import ROOT, Child, LiveError, until
 
@@ -21,6 +25,7 @@ LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 # What the modules in STAND_INS stand in for.
 STAND_INS: Final = Path(__file__).with_name("stand_ins")
 NOT_INSTALLED: Final = ("pymicro-vad", "pyspeex-noise")
+USERNAME: Final = "robin"
 # Long, because a first start on a slow machine installs packages and compiles modules.
 START_SECONDS: Final = 240
 CHANGE_SECONDS: Final = 30
@@ -58,10 +63,11 @@ class LogRecord(TypedDict):
 
 def write_store(directory: Path, key: str, version: int, data: Json) -> None:
     """Put something where Home Assistant keeps what its user interface has set."""
-    storage = directory / ".storage"
-    storage.mkdir(parents=True, exist_ok=True)
+    file = directory / ".storage" / key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
     content = {"version": version, "minor_version": 1, "key": key, "data": data}
-    (storage / key).write_text(json.dumps(content, indent=2))
+    file.write_text(json.dumps(content, indent=2))
 
 
 class Home:
@@ -87,6 +93,7 @@ class Home:
         self.directory = directory
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
+        self.password = secrets.token_urlsafe(16)
         self.log = directory.parent / f"{directory.name}.log"
         self._environment = environment
         self._clouds = clouds
@@ -122,20 +129,17 @@ class Home:
             place.symlink_to(INTEGRATION, target_is_directory=True)
 
     async def start(self) -> None:
-        """Start the process, make its owner at the first start, and sign in."""
-        is_new = not (self.directory / ".storage/auth").exists()
+        """Start the process and sign in."""
         # As a store of the previous version, which Home Assistant completes. A port in YAML would
         # be on trial for five minutes and then be given up.
         write_store(
             self.directory, "http", 1, {"server_host": ["127.0.0.1"], "server_port": self.port}
         )
-        if is_new:
-            # What is left of the welcome is the step that makes the owner.
-            done = ["core_config", "analytics", "integration"]
-            write_store(self.directory, "onboarding", 4, {"done": done})
+        # Onboarding would let the first comer choose the password.
+        done = ["user", "core_config", "analytics", "integration"]
+        write_store(self.directory, "onboarding", 4, {"done": done})
+        self._set_password()
         await self._start_process()
-        if is_new:
-            await self._make_owner()
         await self._sign_in()
         await until("Home Assistant did not finish starting", self._running, seconds=START_SECONDS)
 
@@ -211,38 +215,58 @@ class Home:
             raise LiveError("Home Assistant is not running")
         return self._session
 
-    async def _make_owner(self) -> None:
-        owner = {
-            "name": "Robin",
-            "username": "robin",
-            "password": "robin",
+    def _set_password(self) -> None:
+        """Store the password of this run, and keep other users' passwords."""
+        # Not with Home Assistant's own command, whose arguments everyone on this machine can read.
+        key = "auth_provider.homeassistant"
+        file = self.directory / ".storage" / key
+        users: list[Json] = json.loads(file.read_text())["data"]["users"] if file.exists() else []
+        password = base64.b64encode(bcrypt.hashpw(self.password.encode(), bcrypt.gensalt()))
+        users = [user for user in users if user["username"] != USERNAME]
+        users.append({"username": USERNAME, "password": password.decode()})
+        write_store(self.directory, key, 1, {"users": users})
+
+    async def _authorize(self) -> str:
+        """Return an authorization code, as the login page gets one."""
+        flow = {
             "client_id": f"{self.url}/",
-            "language": "en",
+            "handler": ["homeassistant", None],
+            "redirect_uri": f"{self.url}/",
         }
-
-        async def made() -> bool:
-            async with self.session.post("/api/onboarding/users", json=owner) as answer:
-                if answer.status not in {200, 404}:
-                    raise LiveError(
-                        f"Home Assistant refused to make its owner: {await answer.text()}"
-                    )
-                # On a busy machine the server answers before the welcome is there.
-                return answer.status == 200
-
-        await until("Home Assistant did not make its owner", made, seconds=START_SECONDS)
+        async with self.session.post("/auth/login_flow", json=flow) as answer:
+            form: Json = await answer.json()
+        login = {
+            "client_id": f"{self.url}/",
+            "username": USERNAME,
+            "password": self.password,
+        }
+        async with self.session.post(f"/auth/login_flow/{form['flow_id']}", json=login) as answer:
+            step: Json = await answer.json()
+        if step.get("type") != "create_entry":
+            raise LiveError(f"Home Assistant rejected the password of {USERNAME}: {step}")
+        return str(step["result"])
 
     async def _sign_in(self) -> None:
-        """Sign in as a browser of this machine does, which needs no password."""
-        client = f"{self.url}/"
-        flow = {"client_id": client, "handler": ["trusted_networks", None], "redirect_uri": client}
-        async with self.session.post("/auth/login_flow", json=flow) as answer:
-            login: Json = await answer.json()
-        if login.get("type") != "create_entry":
-            raise LiveError(f"Home Assistant did not let its owner in: {login}")
-        form = {"grant_type": "authorization_code", "code": login["result"], "client_id": client}
+        form = {
+            "grant_type": "authorization_code",
+            "code": await self._authorize(),
+            "client_id": f"{self.url}/",
+        }
         async with self.session.post("/auth/token", data=form) as answer:
             tokens: Json = await answer.json()
         self._token = tokens["access_token"]
+
+    async def sign_in_link(self) -> str:
+        """Return an address that signs one browser in, within ten minutes."""
+        # The frontend comes back from the login page in the same way.
+        state = json.dumps({"hassUrl": self.url, "clientId": f"{self.url}/"})
+        query = {
+            "auth_callback": 1,
+            "storeToken": "true",
+            "code": await self._authorize(),
+            "state": base64.b64encode(state.encode()).decode(),
+        }
+        return f"{self.url}/?{urlencode(query)}"
 
     @property
     def _headers(self) -> dict[str, str]:

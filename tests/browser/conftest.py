@@ -42,9 +42,9 @@ async def demo(
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def window() -> AsyncIterator[BrowserContext]:
+async def window(demo: Demo) -> AsyncIterator[BrowserContext]:
     """Open a browser window, which has Home Assistant's pages at hand from the second one on."""
-    async with browser_window() as context:
+    async with browser_window(demo.home) as context:
         yield context
 
 

@@ -23,6 +23,8 @@ from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 
 TITLE: Final = "Microsoft Teams Presence"
 TEXTS: Final = json.loads((INTEGRATION / "translations/en.json").read_text())
+# A name of another site that leads to this machine, as DNS rebinding makes one.
+REBOUND: Final = "rebound.example"
 # Pages are built in the browser, by two busy cores at worst.
 MILLISECONDS: Final = 20_000
 WINDOW: Final = 1280, 800
@@ -35,6 +37,7 @@ ARGUMENTS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
 )
 
 
@@ -45,8 +48,8 @@ def chromium() -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def browser_window() -> AsyncIterator[BrowserContext]:
-    """Open a browser that nobody has used yet; raises LiveError where there is none."""
+async def browser_window(home: Home) -> AsyncIterator[BrowserContext]:
+    """Open a new browser that is signed in; raises LiveError where there is none."""
     async with async_playwright() as playwright:
         executable = chromium() or playwright.chromium.executable_path
         if shutil.which(executable) is None:
@@ -57,6 +60,10 @@ async def browser_window() -> AsyncIterator[BrowserContext]:
             context = await browser.new_context(viewport={"width": width, "height": height})
             context.set_default_timeout(MILLISECONDS)
             expect.set_options(timeout=MILLISECONDS)
+            page = await context.new_page()
+            await page.goto(await home.sign_in_link())
+            await expect(page.locator("home-assistant-main")).to_be_visible()
+            await page.close()
             yield context
 
 
@@ -67,7 +74,7 @@ def error_text(key: str) -> re.Pattern[str]:
 
 
 class Frontend:
-    """One tab with Home Assistant, no password needed."""
+    """One tab with Home Assistant."""
 
     def __init__(self, page: Page, home: Home) -> None:
         """Take over a tab."""

@@ -114,8 +114,8 @@ async def take_all(names: list[str]) -> None:
     pictures = sorted((PICTURES[name].signed_in, name) for name in names)
     with tempfile.TemporaryDirectory() as directory:
         async with (
-            browser_window() as window,
             running(Path(directory), usual_ports()) as demo,
+            browser_window(demo.home) as window,
         ):
             is_set = False
             for signed_in, name in pictures:

@@ -12,12 +12,6 @@ from .frontend import Frontend, browser_window
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 SMALLEST_HOME = """
-homeassistant:
-  auth_providers:
-    - type: trusted_networks
-      trusted_networks: 127.0.0.1
-      allow_bypass_login: true
-    - type: homeassistant
 frontend:
 config:
 """
@@ -29,7 +23,7 @@ async def test_a_copy_alone_is_offered_and_starts(tmp_path: Path) -> None:
     (directory / "configuration.yaml").write_text(SMALLEST_HOME)
     home = Home(directory, port=free_port(), environment={}, clouds=None)
     home.install(copy=True)
-    async with home, browser_window() as window:
+    async with home, browser_window(home) as window:
         frontend = Frontend(await window.new_page(), home)
         await frontend.choose_integration()
         await frontend.choose_way("browser")
