@@ -23,7 +23,6 @@ from .tls import Certificate
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8455, help="pages and control API (http)")
     parser.add_argument("--tls-port", type=int, default=8456, help="sign-in and Graph (https)")
     parser.add_argument(
@@ -50,10 +49,9 @@ async def run(options: argparse.Namespace, directory: Path) -> None:
     daemon.write_text(daemon_certificate().pem)
     simulator = Simulator(
         certificate,
-        options.host,
-        options.port,
-        options.tls_port,
-        options.cloud,
+        port=options.port,
+        tls_port=options.tls_port,
+        cloud=options.cloud,
         vocabulary=options.vocabulary,
     )
     registrations = simulator.tenant.apps

@@ -1,12 +1,13 @@
 """The simulator as a whole: what listens where, from start to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 import json
+import re
 from types import TracebackType
 from typing import Final, Self, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -22,6 +23,9 @@ from .outages import OUTAGES, Outage
 from .refusals import SignInError
 from .tenant import Addresses, CloudName, Tenant
 from .tls import Certificate
+
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "[::1]", "localhost")
+"""Names that no other site can take, as it can with DNS rebinding."""
 
 LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "claims")
 """What the log keeps of a sign-in form: nothing that could be used again."""
@@ -52,8 +56,12 @@ class Simulator:
         now: Callable[[], datetime] | None = None,
         *,
         vocabulary: Vocabulary = "classic",
+        hosts: Collection[str] = LOOPBACK_HOSTS,
     ) -> None:
-        """Prepare a tenant; port 0 takes a free one, `now` replaces the system's clock."""
+        """Prepare a tenant; port 0 takes a free one, `now` replaces the system's clock.
+
+        Requests are answered where their `Host` is one of `hosts`, whatever the port.
+        """
         self.clock = Clock(now)
         self.tenant = Tenant(self.clock, vocabulary)
         self.requests: list[Request] = []
@@ -63,6 +71,7 @@ class Simulator:
         self.graph = Graph(self.tenant, self.clock, cloud, self._addresses, self.identity)
         self._certificate = certificate
         self._host = host
+        self._hosts = hosts
         self._ports = (port, tls_port)
         self._runners: list[web.AppRunner] = []
         self.stopping = asyncio.Event()
@@ -145,7 +154,7 @@ class Simulator:
         return int(runner.addresses[0][1])
 
     def _https_app(self) -> web.Application:
-        app = web.Application(middlewares=[self._record, self._trouble])
+        app = web.Application(middlewares=[self._check_host, self._record, self._trouble])
         app.add_routes(graph.routes(self.graph))
         app.add_routes(identity.routes(self.identity))
         # The page is for browsers, but a client may build its address from the login host.
@@ -154,11 +163,19 @@ class Simulator:
         return app
 
     def _http_app(self) -> web.Application:
-        app = web.Application(middlewares=[pages.same_origin, self._page_trouble])
+        app = web.Application(middlewares=[self._check_host, pages.same_origin, self._page_trouble])
         app.add_routes(control.routes(self))
         app.add_routes(pages.routes(self))
         app.add_routes(pages.sign_in_routes(self))
         return app
+
+    @web.middleware
+    async def _check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        # Not request.host: where the header is missing, that is this machine's name.
+        names = [re.sub(r":\d*\Z", "", host).lower() for host in request.headers.getall("Host", ())]
+        if len(names) != 1 or names[0] not in self._hosts:
+            raise web.HTTPMisdirectedRequest(text="The simulator only answers to this machine.")
+        return await handler(request)
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
