@@ -17,7 +17,7 @@ from .refusals import SignInError
 type Body = Literal[
     "error", "empty", "html", "truncated", "wrong_type", "null", "deep", "not_unicode", "huge"
 ]
-type Loss = Literal["close", "reset", "hang", "stall"]
+type Loss = Literal["close", "reset", "hang", "stall", "drip"]
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SHORT_NAMES: Final = {
@@ -29,6 +29,9 @@ SHORT_NAMES: Final = {
     "graph": "* /[vb]*",
 }
 """Names for what is matched most; anything else is a glob over "METHOD /path"."""
+
+DRIP_INTERVAL: Final = 0.05
+"""Seconds between two bytes of an answer that drips."""
 
 HUGE: Final = 20_000_000
 """How many bytes the member of a huge body has."""
@@ -81,7 +84,7 @@ class Options(TypedDict, total=False):
     loss: Loss
     """Close the connection unanswered, reset it within the body, or hang: before the answer, or within its body.
 
-    What hangs does so until the client gives up or the fault ends.
+    What hangs does so until the client gives up or the fault ends. What drips sends a byte at a time as long.
     """
     aadsts: int
     """A code that the sign-in endpoints refuse with; the authorize page shows it."""
@@ -231,6 +234,12 @@ async def _lose(
     if loss in {"reset", "stall"}:
         await answer.prepare(request)
         await answer.write(_RAW["truncated"])
+    if loss == "drip":
+        answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
+        await answer.prepare(request)
+        while not (fault.ended.is_set() or stopping.is_set()):
+            await answer.write(b" ")
+            await asyncio.sleep(DRIP_INTERVAL)
     if loss in {"hang", "stall"}:
         await _hang(fault, stopping)
     if request.transport:

@@ -125,8 +125,8 @@ class EntraClient:
         )
         if "user_code" not in flow:
             raise SignInError.from_response(flow)
-        user_code = str(flow["user_code"])
-        if not _USER_CODE.fullmatch(user_code):
+        user_code = flow["user_code"]
+        if not (isinstance(user_code, str) and _USER_CODE.fullmatch(user_code)):
             raise SignInError("unexpected_answer")
         interval = min(max(_number(flow["interval"]), 0), _MAX_POLL_INTERVAL)
         # MSAL asks whether to go on once per second of the interval, so never with 0.

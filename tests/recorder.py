@@ -1,0 +1,35 @@
+"""A server that no client should connect to."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Recorder:
+    """Counts connections to a port of the loopback and closes each at once."""
+
+    port: int = 0
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        """Return the address of a server that a client would believe to speak TLS."""
+        return f"https://127.0.0.1:{self.port}"
+
+
+@asynccontextmanager
+async def recording() -> AsyncIterator[Recorder]:
+    """Listen on a free port."""
+    recorder = Recorder()
+
+    def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del reader
+        recorder.connections += 1
+        writer.transport.abort()
+
+    server = await asyncio.start_server(count, "127.0.0.1", 0)
+    recorder.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield recorder
