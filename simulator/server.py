@@ -1,7 +1,7 @@
 """The simulator as a whole: what listens where, from start to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,11 +56,12 @@ class Simulator:
         now: Callable[[], datetime] | None = None,
         *,
         vocabulary: Vocabulary = "classic",
-        hosts: Collection[str] = LOOPBACK_HOSTS,
+        name: str = "",
     ) -> None:
         """Prepare a tenant; port 0 takes a free one, `now` replaces the system's clock.
 
-        Requests are answered where their `Host` is one of `hosts`, whatever the port.
+        It calls itself by its address, or by a name that its certificate and the resolver know.
+        Requests are answered only if their `Host` is that name or the loopback's.
         """
         self.clock = Clock(now)
         self.tenant = Tenant(self.clock, vocabulary)
@@ -71,7 +72,8 @@ class Simulator:
         self.graph = Graph(self.tenant, self.clock, cloud, self._addresses, self.identity)
         self._certificate = certificate
         self._host = host
-        self._hosts = hosts
+        self._name = name or host
+        self._hosts = {*LOOPBACK_HOSTS, name} - {""}
         self._ports = (port, tls_port)
         self._runners: list[web.AppRunner] = []
         self.stopping = asyncio.Event()
@@ -93,8 +95,8 @@ class Simulator:
         port, tls_port = self._ports
         tls_port = await self._listen(self._https_app(), tls_port, secure=True)
         port = await self._listen(self._http_app(), port, secure=False)
-        self._addresses.tls_url = f"https://{self._host}:{tls_port}"
-        self._addresses.url = f"http://{self._host}:{port}"
+        self._addresses.tls_url = f"https://{self._name}:{tls_port}"
+        self._addresses.url = f"http://{self._name}:{port}"
         # After a stop it comes back where it was, like a service after an outage.
         self._ports = (port, tls_port)
 

@@ -6,13 +6,17 @@ import tempfile
 
 import trustme
 
-from simulator.tls import Certificate
+from simulator.tls import NAMES, Certificate
 
+# The simulator's name wherever names matter; no real one ends like that.
+NAME = "microsoft.test"
 # Whoever it vouches for is trusted in every test.
 AUTHORITY = trustme.CA()
-# Both requests (under MSAL) and Home Assistant's own HTTP session read it when they are imported.
+# Home Assistant reads it when its HTTP session is imported, `requests` in other tests, too.
 CERTIFICATE = Certificate.create(
-    Path(tempfile.mkdtemp(prefix="simulator-certificate-")), authority=AUTHORITY
+    Path(tempfile.mkdtemp(prefix="simulator-certificate-")),
+    names=(*NAMES, NAME),
+    authority=AUTHORITY,
 )
 os.environ["REQUESTS_CA_BUNDLE"] = str(CERTIFICATE.bundle)
 

@@ -8,7 +8,6 @@ from typing import Final, Literal
 import pytest
 
 from simulator import Certificate, Simulator
-from simulator.server import LOOPBACK_HOSTS
 
 type Scheme = Literal["http", "https"]
 
@@ -119,8 +118,7 @@ async def test_a_request_has_one_host(
 async def test_a_test_adds_a_name(
     socket_enabled: None, certificate: Certificate, trust: ssl.SSLContext
 ) -> None:
-    hosts = {*LOOPBACK_HOSTS, "login.test"}
-    async with Simulator(certificate, hosts=hosts) as simulator:
+    async with Simulator(certificate, name="login.test") as simulator:
         found = [
             await status(simulator, trust, "http", f"Host: {host}")
             for host in ("login.test:{port}", "localhost", "graph.test")

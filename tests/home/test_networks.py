@@ -1,0 +1,156 @@
+"""Sign-in and Graph get through the networks that Home Assistant's session gets through.
+
+The resolver asks a real name server, and every address is one of the loopback.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+import socket
+import time
+
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+import pytest_socket
+
+from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
+from simulator import Simulator
+from tests.home.account import Account
+from tests.home.states import state
+from tests.name_server import name_server
+from tests.plugin import CERTIFICATE, NAME
+
+ROBIN = "sensor.robin_example_availability"
+# The resolver sorts addresses that are nearer to the machine's own in front of it.
+GOOD = "127.64.0.1"
+DEAD = tuple(f"127.0.0.{number}" for number in range(2, 10))
+
+
+@contextmanager
+def swallowing(addresses: tuple[str, ...], port: int) -> Iterator[None]:
+    """Let addresses answer no connection: the queue of each listener is full."""
+    with ExitStack() as stack:
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            listener = stack.enter_context(socket.socket(family))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.listen(0)
+            for _ in range(2):
+                waiting = stack.enter_context(socket.socket(family))
+                waiting.setblocking(False)  # noqa: FBT003
+                waiting.connect_ex((address, port))
+        yield
+
+
+@asynccontextmanager
+async def named(host: str) -> AsyncIterator[Simulator]:
+    """Run a simulator that calls itself by a name."""
+    async with Simulator(CERTIFICATE, host, name=NAME) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def _home(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load the integration; the simulator of each test is its own."""
+
+
+@pytest.fixture
+def join(
+    hass: HomeAssistant,
+    hass_client_no_auth: ClientSessionGenerator,
+    current_request_with_host: None,
+    socket_enabled: None,
+) -> Iterator[Callable[[Simulator], Account]]:
+    """Return what puts a simulator into the table of clouds."""
+    # The harness allows one address of the loopback only.
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", GOOD, *DEAD])
+
+    def join(simulator: Simulator) -> Account:
+        CLOUDS["simulator"] = Cloud(
+            key="simulator",
+            login=simulator.tls_url,
+            graph=simulator.tls_url,
+            portal=simulator.url,
+        )
+        return Account(hass, simulator, hass_client_no_auth)
+
+    yield join
+    del CLOUDS["simulator"]
+
+
+async def async_renew(hass: HomeAssistant, account: Account) -> None:
+    """Let the token expire and the next polls renew it."""
+    account.simulator.expire_access_tokens()
+    tokens = len([r for r in account.simulator.requests if r.path.endswith("/token")])
+    assert await async_setup_component(hass, "homeassistant", {})
+    await hass.services.async_call(
+        "homeassistant", "update_entity", {"entity_id": ROBIN}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len([r for r in account.simulator.requests if r.path.endswith("/token")]) > tokens
+
+
+@pytest.mark.parametrize(
+    ("host", "dead"),
+    [
+        (GOOD, ()),
+        (GOOD, DEAD),
+        (GOOD, ("::1",)),
+        (GOOD, ("::1", *DEAD)),
+        ("::1", ()),
+        ("::1", DEAD),
+    ],
+    ids=[
+        "IPv4 only",
+        "dead IPv4 addresses in front",
+        "a dead IPv6 address in front",
+        "dead addresses of both in front",
+        "IPv6 only",
+        "IPv6 beside dead IPv4 addresses",
+    ],
+)
+async def test_sign_in_is_as_fast_as_graph_behind_dead_addresses(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    join: Callable[[Simulator], Account],
+    host: str,
+    dead: tuple[str, ...],
+) -> None:
+    addresses = {NAME: [*dead, host]}
+    async with named(host) as simulator, name_server(monkeypatch, addresses) as server:
+        account = join(simulator)
+        port = int(simulator.tls_url.rpartition(":")[2])
+        with swallowing(dead, port):
+            started = time.monotonic()
+            flow = await account.async_fill()
+            opened = time.monotonic() - started
+            flow = await account.async_visit(flow)
+            await hass.async_block_till_done(wait_background_tasks=True)
+            await async_renew(hass, account)
+
+        assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
+        assert state(hass, ROBIN) == "available"
+        assert opened < 5
+        assert {name for name, _ in server.asked} == {NAME}
+        await hass.async_stop(force=True)
+
+
+async def test_a_name_that_is_lost_and_found_again_needs_nobody(
+    hass: HomeAssistant,
+    monkeypatch: pytest.MonkeyPatch,
+    join: Callable[[Simulator], Account],
+) -> None:
+    async with named(GOOD) as simulator, name_server(monkeypatch, {NAME: [GOOD]}) as server:
+        account = join(simulator)
+        server.lost = True
+        flow = await account.async_fill()
+        assert flow["errors"] == {"base": "cannot_connect"}
+        server.lost = False
+        flow = await account.async_visit(await account.async_fill())
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+        assert flow["type"] is FlowResultType.CREATE_ENTRY
+        await hass.async_stop(force=True)
