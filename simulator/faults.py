@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -237,9 +238,14 @@ async def _lose(
     if loss == "drip":
         answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
         await answer.prepare(request)
-        while not (fault.ended.is_set() or stopping.is_set()):
-            await answer.write(b" ")
-            await asyncio.sleep(DRIP_INTERVAL)
+        fault.hanging += 1
+        try:
+            with suppress(ConnectionError):
+                while not (fault.ended.is_set() or stopping.is_set()):
+                    await answer.write(b" ")
+                    await asyncio.sleep(DRIP_INTERVAL)
+        finally:
+            fault.hanging -= 1
     if loss in {"hang", "stall"}:
         await _hang(fault, stopping)
     if request.transport:

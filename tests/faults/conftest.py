@@ -1,9 +1,11 @@
 """Home Assistant's test harness with somebody to disturb in it."""
 
+from collections.abc import AsyncIterator
 import logging
 
 from homeassistant.core import HomeAssistant
 import pytest
+import pytest_socket
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from simulator import Simulator
@@ -15,9 +17,26 @@ from tests.home.conftest import (  # noqa: F401  # pytest finds fixtures by thei
     clock,
     cloud,
 )
+from tests.name_server import NameServer, name_server
+from tests.network import DEAD, GOOD
+from tests.plugin import CERTIFICATE, NAME
 
-from .names import Names
 from .stage import Stage
+
+
+@pytest.fixture
+async def simulator(socket_enabled: None) -> AsyncIterator[Simulator]:
+    """Run a simulator that has a name."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1", GOOD, *DEAD])
+    async with Simulator(CERTIFICATE, GOOD, name=NAME) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+async def names(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NameServer]:
+    """Run the name server that Home Assistant asks."""
+    async with name_server(monkeypatch, {NAME: [GOOD]}) as server:
+        yield server
 
 
 @pytest.fixture
@@ -26,6 +45,7 @@ def stage(
     clock: HomeClock,  # noqa: F811
     account: Account,  # noqa: F811
     simulator: Simulator,
+    names: NameServer,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Stage:
@@ -35,6 +55,4 @@ def stage(
     # In its debug mode the loop complains of callbacks that take as long as the clock was moved, and
     # of connections that the simulator could not take.
     hass.loop.set_debug(False)
-    names = Names()
-    names.take_over(monkeypatch)
-    return Stage(hass, clock, account, simulator, caplog, names)
+    return Stage(hass, clock, account, simulator, caplog, names, monkeypatch)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 import logging
 from math import ceil
@@ -21,16 +21,16 @@ import trustme
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
-from custom_components.ms_teams_presence.graph.clouds import CLOUDS
 from simulator import Certificate, Person, Simulator
 from simulator.faults import Fault, Options
 from simulator.outages import OUTAGES
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.states import state
-from tests.plugin import AUTHORITY
-
-from .names import NAME, Names
+from tests.name_server import NameServer
+from tests.network import DEAD, GOOD, swallowing
+from tests.plugin import AUTHORITY, NAME
+from tests.recorder import recording
 
 ROBIN: Final = "sensor.robin_example_availability"
 ALEX: Final = "sensor.alex_example_availability"
@@ -42,6 +42,8 @@ POLL: Final = 16.0
 _QUIET: Final = 0.1
 _STEP: Final = 1.0
 _STEP_WHILE_WAITING: Final = 5.0
+# Seconds after which aiohttp tries the next address, rounded up.
+_NEXT_ADDRESS: Final = 0.3
 # Seconds for which aiohttp remembers a name, and one more.
 _NAMES_LAST: Final = 11
 # Seconds that pass at once at most, because a timer fires only once in a jump.
@@ -54,7 +56,7 @@ _IS_BACK: Final = re.compile("recovered|can be read again")
 _WAITING: Final = frozenset({"unanswered", "silent"})
 
 type Network = str
-"""An outage of `simulator.outages`, a certificate of CERTIFICATES, or "no name"."""
+"""An outage of `simulator.outages`, a certificate of CERTIFICATES, or one of "no name", "dead addresses", "proxy"."""
 
 
 def _certificate(**how: Any) -> Certificate:
@@ -78,19 +80,12 @@ class Stage:
     account: Account
     simulator: Simulator
     log: pytest.LogCaptureFixture
-    names: Names
+    names: NameServer
+    monkeypatch: pytest.MonkeyPatch
     entry: PresenceConfigEntry = field(init=False)
     _network: Network = ""
     _begun: int = 0
     _read: int = 0
-
-    def __post_init__(self) -> None:
-        """Call the simulator by a name, which can get lost."""
-        cloud = CLOUDS["simulator"]
-        by_name = {
-            key: getattr(cloud, key).replace("127.0.0.1", NAME) for key in ("login", "graph")
-        }
-        CLOUDS["simulator"] = replace(cloud, **by_name)
 
     # The play
 
@@ -145,7 +140,9 @@ class Stage:
             await asyncio.sleep(0)
             if freezegun.real_monotonic() - since > _QUIET:
                 since = freezegun.real_monotonic()
-                if self._is_kept_waiting:
+                if self._network == "dead addresses":
+                    self.clock.freezer.tick(_NEXT_ADDRESS)
+                elif self._is_kept_waiting:
                     self.clock.freezer.tick(_STEP_WHILE_WAITING)
                 elif waits:
                     self.clock.freezer.tick(_STEP)
@@ -185,16 +182,26 @@ class Stage:
             elif network in CERTIFICATES:
                 certificate = _certificate(**CERTIFICATES[network])
                 await stack.enter_async_context(self.simulator.presenting(certificate))
+            elif network == "proxy":
+                proxy = await stack.enter_async_context(recording())
+                for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"):
+                    self.monkeypatch.setenv(name, f"http://robin:secret@127.0.0.1:{proxy.port}")
             elif network:
-                # Connections that are open need no name, and a name is known for a while.
+                # Open connections need no address, and addresses are cached for a while.
                 await self.simulator.stop()
                 await self.simulator.start()
                 self.clock.freezer.tick(_NAMES_LAST)
-                self.names.lost = True
+                if network == "dead addresses":
+                    self.names.addresses = {NAME: [*DEAD, GOOD]}
+                    port = int(self.simulator.tls_url.rpartition(":")[2])
+                    stack.enter_context(swallowing(DEAD, port))
+                else:
+                    self.names.lost = True
             self._network = network
             yield fault
             self._network = ""
             self.names.lost = False
+            self.names.addresses = {NAME: [GOOD]}
 
     # What is seen
 

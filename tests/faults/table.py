@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+import gzip
 from itertools import product
 from typing import Final, Unpack
 
 from simulator.faults import Options
+from simulator.tenant import TENANT_ID
 
 from .accidents import HOUR, WITH_SECRET, SignedOut, WrongClock
 from .scenes import Ask, Read, Scene, SignIn, Start, Trouble, Write
@@ -47,6 +49,16 @@ STRANGE: Final[dict[str, Options]] = {
     "a body nested 200,000 deep": {"body": "deep"},
     "a body that is not Unicode": {"body": "not_unicode"},
     "a body of 20 MB": {"body": "huge"},
+    "an answer that drips": {"loss": "drip"},
+    "20 MB packed into 20 kB": {
+        "content": gzip.compress(b" " * 20_000_000),
+        "headers": {"Content-Encoding": "gzip"},
+    },
+    "a redirect to another host": {
+        "status": 307,
+        "headers": {"Location": "https://elsewhere.test/"},
+        "content": b"{}",
+    },
 }
 NETWORKS: Final = {
     "connection refused": "refused",
@@ -246,6 +258,8 @@ def _sign_in(scene: SignIn, trouble: Trouble) -> str:
     if scene.match.startswith("GET"):
         reason = {401: "wrong_cloud", 403: "no_presence"} | dict.fromkeys(_REFUSED, "no_presence")
         said = reason.get(status, "graph_unavailable")
+    elif 300 <= status < 400:
+        said = "unexpected_answer"
     elif status == 429 or status >= 500:
         said = "microsoft_unavailable"
     elif status:
@@ -385,12 +399,37 @@ def _accidents() -> Iterator[Row]:
     }
     for name, clock in clocks.items():
         yield Row("The clock", name, clock.play, _FRESH)
+    yield from _no_accidents()
+    foreign = Trouble(name="a document that names another host", answer={"json": _FOREIGN})
+    for scene in (READ[3], SIGN_IN[0]):
+        yield _row(scene, foreign, _expected(scene, foreign))
     for hours in (-5, 5):
         apart = replace(READ[0], ahead=hours * HOUR)
         for trouble in _STATUSES:
             if isinstance((trouble.answer or {}).get("retry_after"), timedelta):
                 name = f"{trouble.name}, Microsoft's clock five hours {'ahead' if hours > 0 else 'behind'}"
                 yield _row(apart, replace(trouble, name=name), _read(READ[0], trouble))
+
+
+_FOREIGN: Final = {
+    "issuer": f"https://elsewhere.test/{TENANT_ID}/v2.0",
+    **{
+        f"{name}_endpoint": f"https://elsewhere.test/{TENANT_ID}/oauth2/v2.0/{name}"
+        for name in ("authorization", "token", "device_authorization")
+    },
+}
+
+
+def _no_accidents() -> Iterator[Row]:
+    """Return networks in which everything works."""
+    for name, network in {
+        "eight dead addresses in front": "dead addresses",
+        "a proxy with a password in the environment": "proxy",
+    }.items():
+        trouble = Trouble(name=name, network=network)
+        for scene in (READ[0], READ[2]):
+            yield _row(scene, trouble, "up to date; not a line in the log")
+        yield _row(SIGN_IN[0], trouble, "create_entry; then it works; not a line in the log")
 
 
 _ALL: Final = (

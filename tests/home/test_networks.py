@@ -4,8 +4,7 @@ The resolver asks a real name server, and every address is one of the loopback.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-import socket
+from contextlib import asynccontextmanager
 import time
 
 from homeassistant.core import HomeAssistant
@@ -20,29 +19,10 @@ from simulator import Simulator
 from tests.home.account import Account
 from tests.home.states import state
 from tests.name_server import name_server
+from tests.network import DEAD, GOOD, swallowing
 from tests.plugin import CERTIFICATE, NAME
 
 ROBIN = "sensor.robin_example_availability"
-# The resolver sorts addresses that are nearer to the machine's own in front of it.
-GOOD = "127.64.0.1"
-DEAD = tuple(f"127.0.0.{number}" for number in range(2, 10))
-
-
-@contextmanager
-def swallowing(addresses: tuple[str, ...], port: int) -> Iterator[None]:
-    """Let addresses answer no connection: the queue of each listener is full."""
-    with ExitStack() as stack:
-        for address in addresses:
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            listener = stack.enter_context(socket.socket(family))
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, port))
-            listener.listen(0)
-            for _ in range(2):
-                waiting = stack.enter_context(socket.socket(family))
-                waiting.setblocking(False)  # noqa: FBT003
-                waiting.connect_ex((address, port))
-        yield
 
 
 @asynccontextmanager
