@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
+from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
 from homeassistant.core import (
@@ -21,7 +22,12 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import (
+    HomeAssistantError,
+    ServiceValidationError,
+    Unauthorized,
+    UnknownUser,
+)
 from homeassistant.helpers import (
     config_validation as cv,
     device_registry as dr,
@@ -29,6 +35,7 @@ from homeassistant.helpers import (
     service,
 )
 from homeassistant.helpers.target import (
+    SelectedEntities,
     TargetSelection,
     async_extract_referenced_entity_ids,
 )
@@ -210,7 +217,9 @@ def async_setup_services(hass: HomeAssistant) -> None:
             partial(_async_run, action),
             schema=cv.make_entity_service_schema(dict(action.fields)),
         )
-    hass.services.async_register(
+    # It reads people who have no entity whose control could be checked.
+    service.async_register_admin_service(
+        hass,
         DOMAIN,
         "get_presence",
         _async_get_presence,
@@ -301,11 +310,12 @@ async def _async_resolve(call: ServiceCall) -> list[_Target]:
     """Return the people that a target means, each once.
 
     A device, an area, a label or any of our entities stands for the people behind it. Raises
-    `ServiceValidationError` where that is nobody, somebody who cannot be written, or somebody
-    whose account is not loaded.
+    `Unauthorized` where the calling user may not control all of it, and `ServiceValidationError`
+    where that is nobody, somebody who cannot be written, or somebody whose account is not loaded.
     """
     hass = call.hass
-    named = _named(hass, call)
+    selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
+    named = _named(hass, selected)
     device_registry = dr.async_get(hass)
     keys = {
         identifier[1]: name
@@ -314,13 +324,19 @@ async def _async_resolve(call: ServiceCall) -> list[_Target]:
         for identifier in device.identifiers
         if identifier[0] == DOMAIN
     }
-    targets: list[_Target] = []
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    for entry in entries:
-        names = [name for key, name in keys.items() if key.startswith(f"{entry.unique_id}_")]
-        if not names:
-            continue
-        if not await _async_is_loaded(entry):
+    named_in = [
+        (entry, names)
+        for entry in entries
+        if (names := [name for key, name in keys.items() if key.startswith(f"{entry.unique_id}_")])
+    ]
+    for entry, _ in named_in:
+        await _async_wait_for_set_up(entry)
+    # From here to the first write nothing waits, so rights lost until now count.
+    await _async_check_control(call, selected)
+    targets: list[_Target] = []
+    for entry, names in named_in:
+        if entry.state is not ConfigEntryState.LOADED:
             raise _invalid("account_not_loaded", person=names[0])
         coordinator = entry.runtime_data
         people = [
@@ -338,24 +354,43 @@ async def _async_resolve(call: ServiceCall) -> list[_Target]:
     return targets
 
 
-async def _async_is_loaded(entry: PresenceConfigEntry) -> bool:
-    """Return whether an account is loaded, once its set-up is through.
-
-    Its first state may be what an automation has waited for, and comes a moment before that.
-    """
+async def _async_wait_for_set_up(entry: PresenceConfigEntry) -> None:
+    """Wait for an account that is being set up."""
+    # An automation may have waited for its first state, which comes a moment earlier.
     if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_SET_UP), entry.setup_lock:
                 pass
-    return entry.state is ConfigEntryState.LOADED
 
 
-def _named(hass: HomeAssistant, call: ServiceCall) -> dict[str, str]:
+async def _async_check_control(call: ServiceCall, selected: SelectedEntities) -> None:
+    """Require control of every targeted entity, as entity services do."""
+    if not call.context.user_id:
+        return
+    user = await call.hass.auth.async_get_user(call.context.user_id)
+    if user is None:
+        raise UnknownUser(context=call.context)
+    entity_registry = er.async_get(call.hass)
+    # A target leaves out hidden and disabled entities, but the person is written all the same.
+    entity_ids = selected.referenced | selected.indirectly_referenced
+    entity_ids |= {
+        entity.entity_id
+        for device_id in selected.referenced_devices
+        for entity in er.async_entries_for_device(
+            entity_registry, device_id, include_disabled_entities=True
+        )
+        if entity.platform == DOMAIN
+    }
+    for entity_id in sorted(entity_ids):
+        if not (user.is_active and user.permissions.check_entity(entity_id, POLICY_CONTROL)):
+            raise Unauthorized(context=call.context, entity_id=entity_id, permission=POLICY_CONTROL)
+
+
+def _named(hass: HomeAssistant, selected: SelectedEntities) -> dict[str, str]:
     """Return the devices that a target means, and what the caller knows each by.
 
     That is the entity that was targeted, or the device itself.
     """
-    selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
     entity_registry = er.async_get(hass)
     named: dict[str, str] = {}
     for entity_id in [*sorted(selected.referenced), *selected.indirectly_referenced]:
