@@ -56,6 +56,7 @@ from .graph.errors import (
     GraphUnavailableError,
 )
 from .graph.models import Availability, Person, Presence, StatusMessage, WorkLocation
+from .graph.text import plain_text
 from .issues import sign_in_issue_id
 from .sessions import PresenceSessions
 
@@ -127,7 +128,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.me: Person | None = None
         """The signed-in person; nobody for the organisation's app."""
         if not self.registration.is_app_only:
-            self.me = Person(id=entry.data[CONF_OBJECT_ID], name=entry.data[CONF_NAME])
+            self.me = Person(id=entry.data[CONF_OBJECT_ID], name=plain_text(entry.data[CONF_NAME]))
         colleagues = {
             subentry.data[CONF_OBJECT_ID]: subentry
             for subentry in entry.subentries.values()
@@ -137,7 +138,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             person_id: subentry.subentry_id for person_id, subentry in colleagues.items()
         }
         self.people = ({self.me.id: self.me} if self.me else {}) | {
-            person_id: Person(id=person_id, name=subentry.title)
+            person_id: Person(id=person_id, name=plain_text(subentry.title))
             for person_id, subentry in colleagues.items()
         }
         self.writable_ids = frozenset[str]()

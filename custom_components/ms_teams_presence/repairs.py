@@ -16,6 +16,7 @@ from homeassistant.data_entry_flow import FlowResultType
 from .auth import async_translated_error, description_placeholders
 from .const import CONF_HOLD_SESSION, DOMAIN
 from .entra.registration import AppRegistration
+from .graph.text import plain_text
 
 
 class _ConfirmFlow(RepairsFlow):
@@ -82,7 +83,7 @@ class PersonGoneFlow(_ConfirmFlow):
 
     @override
     async def _async_placeholders(self, entry: ConfigEntry) -> dict[str, str]:
-        return {"person": entry.subentries[self._subentry_id].title}
+        return {"person": plain_text(entry.subentries[self._subentry_id].title)}
 
     @override
     async def _async_mend(self, entry: ConfigEntry) -> RepairsFlowResult:

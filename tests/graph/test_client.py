@@ -801,6 +801,18 @@ async def test_a_body_that_is_not_packed_as_it_says_will_pass(
 # No answer
 
 
+async def test_an_error_does_not_hold_the_address_with_what_was_searched_for(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    await simulator.stop()
+    with pytest.raises(GraphError) as caught:
+        await client.async_find_people("private@contoso.example")
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "private" not in f"{error} {error!r} {error.args!r} {vars(error)!r}"
+        error = error.__cause__ or error.__context__
+
+
 @pytest.mark.parametrize("loss", ["close", "reset"])
 async def test_a_lost_answer_will_pass(
     loss: Loss, client: PresenceClient, simulator: Simulator

@@ -352,6 +352,14 @@ async def test_a_member_that_is_no_presence_does_not_spoil_the_others(
     assert await client.async_get_presences([alex.id]) == {alex.id: Presence(id=alex.id)}
 
 
+async def test_a_person_who_was_not_requested_is_left_out(
+    client: PresenceClient, simulator: Simulator, alex: Somebody
+) -> None:
+    other = "00000000-0000-0000-0000-000000000001"
+    simulator.faults.add("graph", json={"value": [{"id": other}, {"id": alex.id}]})
+    assert await client.async_get_presences([alex.id.upper()]) == {alex.id: Presence(id=alex.id)}
+
+
 # Looking for people
 
 

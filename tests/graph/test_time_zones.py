@@ -112,6 +112,14 @@ def test_a_name_is_read_from_the_disk_once(name: str, monkeypatch: pytest.Monkey
     assert len(reads) == 1
 
 
+def test_not_more_names_than_there_are_zones_are_remembered() -> None:
+    for number in range(5000):
+        time_zone(f"Nowhere/Land {number}")
+
+    assert sum(is_loaded(f"Nowhere/Land {number}") for number in range(5000)) <= 1024
+    assert is_loaded("Nowhere/Land 4999")
+
+
 def test_a_name_that_is_no_name_is_neither_looked_up_nor_remembered() -> None:
     name = "Zone " * 20
 

@@ -648,6 +648,23 @@ async def test_reconfigure_keeps_a_secret_that_is_not_typed_again(
     assert entry.data["access"] == "read_write"
 
 
+async def test_a_stored_secret_is_not_sent_back_though_another_window_replaced_it(
+    hass: HomeAssistant, account: Account
+) -> None:
+    entry = await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
+    )
+    flow = await account.async_renew(entry, "reconfigure")
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    flow = await account.async_configure(flow, suggested(flow))
+    hass.config_entries.async_update_entry(entry, data={**entry.data, "client_secret": "newer"})
+    account.simulator.faults.add("token", aadsts=50011)
+    flow = await account.async_visit(flow)
+
+    assert_form(flow, "browser", {"base": "redirect_refused"})
+    assert "client_secret" not in suggested(flow)
+
+
 async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Account) -> None:
     entry = await account.async_sign_in(access="read")
     assert hass.states.get("text.robin_example_set_status_message") is None

@@ -370,6 +370,47 @@ async def test_a_colleague_who_left_becomes_unavailable_and_can_be_removed_by_a_
     assert [subentry.title for subentry in entry.subentries.values()] == ["Kim Example"]
 
 
+MARKUP = "<ha-alert>[Alex](https://evil.example)</ha-alert> | ![x](//evil.example)\n# Boss"
+PLAIN = "ha-alert Alex (https: evil.example) /ha-alert ! x (//evil.example) # Boss"
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["found now", "stored by 0.1.0"])
+async def test_markup_in_a_name_is_shown_nowhere(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    simulator: Simulator,
+    alex: Person,
+    stored: bool,  # noqa: FBT001
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await account.async_sign_in(colleagues=True)
+    alex.name = alex.name if stored else MARKUP
+    await async_add(hass, entry, alex.id, alex)
+    if stored:
+        (subentry,) = entry.subentries.values()
+        hass.config_entries.async_update_subentry(entry, subentry, title=MARKUP)
+        await hass.config_entries.async_reload(entry.entry_id)
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+    simulator.tenant.remove_person("alex")
+    for _ in range(3):
+        await clock.async_advance(31)
+    (issue,) = [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+    shown = await repairs.async_open(hass_client, issue.issue_id)
+
+    assert {device.name for device in devices} == {"Robin Example", PLAIN}
+    assert shown["description_placeholders"] == {"person": PLAIN}
+
+
+async def test_markup_in_a_name_is_not_offered_in_the_search(
+    hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
+) -> None:
+    alex.name = MARKUP
+
+    assert offered(await async_search(hass, entry, alex.id)) == [f"{PLAIN} ({alex.address})"]
+
+
 @pytest.mark.parametrize("directory", ["known", "unknown"])
 async def test_a_colleague_of_whom_graph_is_silent_for_a_while_is_no_case_for_repair(
     hass: HomeAssistant,

@@ -1,0 +1,1 @@
+"""Entra sign-in without Home Assistant."""
