@@ -172,14 +172,14 @@ async def restart_on_enter(home: Home) -> None:
 
 
 async def introduction(demo: Demo) -> str:
-    """Return what to click."""
+    """Return the addresses and what to click there."""
     keys = "Press Enter to run changed code, " if has_keyboard() else "Press "
     return f"""
   Home Assistant     {await demo.home.sign_in_link()}
   Simulated Teams    {demo.microsoft.url}   (also in Home Assistant's sidebar)
 
-  The first link signs you in once, within ten minutes. Used up or too old?
-  {demo.home.url}   user name {USERNAME}, password {demo.home.password}
+  The first link signs you in once, within ten minutes; later it is "Unable to connect".
+  Then open {demo.home.url}: user name {USERNAME}, password {demo.home.password}
 
   Open Home Assistant. Robin Example is signed in and available: the desk lamp is green.
   Click "Join a call" for Robin: within seconds the lamp turns red. Type a status message

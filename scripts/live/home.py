@@ -93,7 +93,7 @@ class Home:
         self.directory = directory
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        self.password = secrets.token_urlsafe(16)
+        self.password = ""
         self.log = directory.parent / f"{directory.name}.log"
         self._environment = environment
         self._clouds = clouds
@@ -216,7 +216,8 @@ class Home:
         return self._session
 
     def _set_password(self) -> None:
-        """Store the password of this run, and keep other users' passwords."""
+        """Choose a new password; other users keep theirs."""
+        self.password = secrets.token_urlsafe(16)
         # Not with Home Assistant's own command, whose arguments everyone on this machine can read.
         key = "auth_provider.homeassistant"
         file = self.directory / ".storage" / key
