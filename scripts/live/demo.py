@@ -3,7 +3,6 @@
 Run by `scripts/demo`, which makes the environment that this needs; see `__main__`.
 """
 
-import argparse
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 import contextlib
@@ -22,6 +21,7 @@ from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 
 from .home import DOMAIN, USERNAME, Home, State
 from .microsoft import Microsoft
+from .options import parse
 from .processes import ROOT, LiveError, free_port, is_free, until
 
 STATE: Final = ROOT / ".demo"
@@ -299,11 +299,5 @@ def until_stopped(work: Coroutine[None, None, None]) -> int:
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument(
-        "--check", action="store_true", help="run unattended and tell whether it works"
-    )
-    kinds.add_argument("--fresh", action="store_true", help="forget what the last demo left")
-    options = parser.parse_args()
+    options = parse()
     return run_check() if options.check else run_show(fresh=options.fresh)
