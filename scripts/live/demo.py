@@ -125,6 +125,7 @@ async def show(state: Path) -> None:
         # The tenant of the last time is gone, and with it every sign-in.
         for entry in await demo.home.entries():
             await demo.home.remove(entry)
+        (state / "lock").write_text(demo.home.url)
         say("Signing in as Robin Example")
         await sign_in(demo, ROBIN)
         say(await introduction(demo))
@@ -253,12 +254,15 @@ def run_check() -> int:
 def run_show(*, fresh: bool) -> int:
     """Show the demo with what the last one left, or with nothing."""
     STATE.mkdir(exist_ok=True)
-    with (STATE / "lock").open("w") as lock:
+    with (STATE / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Failed: the demo is running already")
+            lock.seek(0)
+            address = lock.read()
+            say(f"Failed: a demo {f'runs at {address}' if address else 'is starting'} already")
             return 1
+        lock.truncate(0)
         if fresh:
             shutil.rmtree(STATE / "home", ignore_errors=True)
         try:
