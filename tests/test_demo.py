@@ -47,3 +47,30 @@ def test_a_second_demo_names_the_address_of_the_first(
         assert demo.run_show(fresh=True) == 1
     assert part in capsys.readouterr().out
     assert file.read_text() == address
+
+
+def test_only_unchanged_files_of_the_home_are_refreshed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furniture = tmp_path / "furniture"
+    shutil.copytree(demo.FURNITURE, furniture)
+    monkeypatch.setattr(demo, "FURNITURE", furniture)
+    home = tmp_path / "home"
+    demo.furnish(home, "http://127.0.0.1:1")
+    automations, configuration = home / "automations.yaml", home / "configuration.yaml"
+    automations.write_text("- alias: Of my own")
+    (furniture / "automations.yaml").write_text("- alias: Newer")
+    (furniture / "configuration.yaml").write_text("frontend:")
+
+    demo.furnish(home, "http://127.0.0.1:2")
+    demo.furnish(home, "http://127.0.0.1:2")
+    assert automations.read_text() == "- alias: Of my own"
+    assert configuration.read_text() == "frontend:"
+    assert "http://127.0.0.1:2/" in (home / "dashboards/simulator.yaml").read_text()
+
+
+def test_the_configuration_of_an_older_demo_is_replaced(tmp_path: Path) -> None:
+    configuration = tmp_path / "configuration.yaml"
+    configuration.write_text("homeassistant:")
+    demo.furnish(tmp_path, "http://127.0.0.1:1")
+    assert configuration.read_text() == (demo.FURNITURE / "configuration.yaml").read_text()

@@ -53,10 +53,20 @@ class Demo:
 
 
 def furnish(directory: Path, simulator_url: str) -> None:
-    """Put the demo home's configuration and the project's blueprints into a directory."""
-    shutil.copytree(FURNITURE, directory, dirs_exist_ok=True)
-    for file in (directory / "dashboards").glob("*.yaml"):
-        file.write_text(Template(file.read_text()).substitute(simulator=f"{simulator_url}/"))
+    """Put the demo home's configuration and the project's blueprints into a directory.
+
+    A file that was changed there, as the automation editor does, stays as it is.
+    """
+    for source in FURNITURE.rglob("*.yaml"):
+        name = source.relative_to(FURNITURE)
+        file, as_furnished = directory / name, directory / ".furniture" / name
+        if file.exists() and as_furnished.exists() and file.read_text() != as_furnished.read_text():
+            say(f"Keeping the changes in {name}")
+            continue
+        text = Template(source.read_text()).substitute(simulator=f"{simulator_url}/")
+        for copy in (file, as_furnished):
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(text)
     shutil.copytree(BLUEPRINTS, directory / "blueprints", dirs_exist_ok=True)
 
 
