@@ -3,12 +3,14 @@
 import fcntl
 from pathlib import Path
 import shutil
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from scripts.live import demo
+from scripts.live.processes import free_port
 
 from .documents import ROOT
 
@@ -74,3 +76,18 @@ def test_the_configuration_of_an_older_demo_is_replaced(tmp_path: Path) -> None:
     configuration.write_text("homeassistant:")
     demo.furnish(tmp_path, "http://127.0.0.1:1")
     assert configuration.read_text() == (demo.FURNITURE / "configuration.yaml").read_text()
+
+
+@pytest.mark.usefixtures("socket_enabled")
+def test_a_port_that_is_taken_is_replaced_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken, free = server.getsockname()[1], free_port()
+        monkeypatch.setattr(demo, "USUAL_PORTS", (taken, free))
+        new, same = demo.usual_ports()
+    assert (new != taken, same) == (True, free)
+    assert f"{new} instead of {taken}" in capsys.readouterr().out
+    monkeypatch.setattr(demo, "USUAL_PORTS", (free,))
+    demo.usual_ports()
+    assert capsys.readouterr().out == ""

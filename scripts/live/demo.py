@@ -72,7 +72,10 @@ def furnish(directory: Path, simulator_url: str) -> None:
 
 def usual_ports() -> tuple[int, ...]:
     """Return the usual ports, others where something else listens there."""
-    return tuple(port if is_free(port) else free_port() for port in USUAL_PORTS)
+    ports = {port: port if is_free(port) else free_port() for port in USUAL_PORTS}
+    if other := [f"{new} instead of {old}" for old, new in ports.items() if new != old]:
+        say(f"Something else listens on the usual ports: taking {', '.join(other)}")
+    return tuple(ports.values())
 
 
 def free_ports() -> tuple[int, ...]:
