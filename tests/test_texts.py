@@ -10,7 +10,7 @@ from typing import Any
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from custom_components.ms_teams_presence import coordinator
+from custom_components.ms_teams_presence import account
 from custom_components.ms_teams_presence.entra.errors import SIGN_IN_ERRORS
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, SOURCES, leaves, literals, read_json
@@ -20,7 +20,7 @@ FLOWS = {
     "auth": ("config",),
     "registration_form": ("config",),
     "config_flow": ("config", "options"),
-    "people_flow": ("config_subentries.person",),
+    "subentry_flow": ("config_subentries.person",),
     "repairs": ("issues.*.fix_flow",),
 }
 # Parameters whose value names a text, and what the text is within a flow.
@@ -33,9 +33,9 @@ OF_A_FLOW = {
 # The same outside flows.
 OF_THE_WHOLE = {"translation_key": ("exceptions", "issues", "selector", "entity.*")}
 # Functions whose first argument names a text.
-FIRST_ARGUMENT = {"SignInError": "config.error", "_invalid": "exceptions"}
+FIRST_ARGUMENT = {"SignInError": "config.error", "_validation_error": "exceptions"}
 # What an exception is called in front of people.
-EXCEPTIONS = set(coordinator._REASON_OF_ERROR.values())  # noqa: SLF001
+EXCEPTIONS = set(account.REASONS.values())
 # Tables whose members name texts.
 TABLES = {
     "config.error": set(SIGN_IN_ERRORS),
@@ -185,7 +185,10 @@ def test_every_refusal_fills_the_gaps_of_its_sentence(english: dict[str, Any]) -
     checked = 0
     for module, source in sources():
         for node in ast.walk(source):
-            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != "_invalid":
+            if (
+                not isinstance(node, ast.Call)
+                or getattr(node.func, "id", "") != "_validation_error"
+            ):
                 continue
             given = {keyword.arg for keyword in node.keywords}
             for key in value_of(node.args[0], module):

@@ -1,4 +1,4 @@
-"""Microsoft Teams Presence: Home Assistant knows how you are, and can answer back."""
+"""The Microsoft Teams Presence integration."""
 
 from typing import Final
 
@@ -8,10 +8,11 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
-from .coordinator import PresenceConfigEntry, PresenceCoordinator, forget_issues
-from .keeper import Keeper
+from .issues import delete_issues
+from .preferred_presence import PreferenceStore
+from .runtime import PresenceConfigEntry, PresenceRuntime
 from .services import async_setup_services
-from .sessions import async_end_sessions
+from .sessions import async_clear_sessions
 
 CONFIG_SCHEMA: Final = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -19,32 +20,32 @@ PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SELECT, Platform.SENSOR, Pl
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions, so that an automation is told what is wrong with an account."""
+    """Register the actions, so that an automation gets an error if an account is not loaded."""
     async_setup_services(hass)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
-    """Read an account for the first time and make its entities."""
-    coordinator = PresenceCoordinator(hass, entry)
-    await coordinator.async_config_entry_first_refresh()
-    entry.runtime_data = coordinator
+    """Set up an account from a config entry."""
+    runtime = PresenceRuntime(hass, entry)
+    await runtime.async_setup()
+    entry.runtime_data = runtime
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
-    """Take an account's entities away; what was set stays, unless the account is disabled."""
+    """Unload a config entry; clear presence sessions if it was disabled."""
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
-    await entry.runtime_data.async_finish()
+    await entry.runtime_data.async_shutdown()
     if entry.disabled_by is not None:
-        forget_issues(hass, entry)
-        await async_end_sessions(hass, entry)
+        delete_issues(hass, entry)
+        await async_clear_sessions(hass, entry)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """Leave nothing behind of an account, here or in Teams."""
-    forget_issues(hass, entry)
-    await async_end_sessions(hass, entry)
-    await Keeper(hass, entry.entry_id).async_remove()
+    """Clear presence sessions, issues and stored data of a removed entry."""
+    delete_issues(hass, entry)
+    await async_clear_sessions(hass, entry)
+    await PreferenceStore(hass, entry.entry_id).async_remove()

@@ -11,16 +11,16 @@ from homeassistant.components.binary_sensor import (
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, add_entities
+from .entity import PresenceEntity, async_add_person_entities
 from .graph.models import Presence
+from .runtime import PresenceConfigEntry
 
 PARALLEL_UPDATES: Final = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceBinarySensorDescription(BinarySensorEntityDescription):
-    """A binary sensor and how a presence answers it."""
+    """Description of a binary sensor."""
 
     value_fn: Callable[[Presence], bool | None]
 
@@ -44,20 +44,20 @@ async def async_setup_entry(
     entry: PresenceConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensors of everybody in an account."""
-    coordinator = entry.runtime_data
-    add_entities(
-        async_add_entities, PresenceBinarySensor, coordinator, coordinator.people, BINARY_SENSORS
+    """Add the binary sensors of every person."""
+    runtime = entry.runtime_data
+    async_add_person_entities(
+        async_add_entities, PresenceBinarySensor, runtime, runtime.account.people, BINARY_SENSORS
     )
 
 
 class PresenceBinarySensor(PresenceEntity, BinarySensorEntity):
-    """One question about a person that is answered by yes or no."""
+    """Binary sensor of a person."""
 
     entity_description: PresenceBinarySensorDescription
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return the answer; None where Graph said nothing that is understood."""
+        """Return the state; None for unknown Graph values."""
         return self.entity_description.value_fn(self.presence)

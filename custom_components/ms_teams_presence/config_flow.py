@@ -14,7 +14,7 @@ from homeassistant.config_entries import (
     OptionsFlowWithReload,
 )
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
-from homeassistant.core import callback
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
@@ -61,9 +61,11 @@ from .entra.registration import (
 from .graph.client import PresenceClient
 from .graph.errors import GraphAuthError, GraphError, GraphPermissionError, GraphRejectedError
 from .issues import sign_in_issue_id
-from .people_flow import PersonSubentryFlow
+from .subentry_flow import PersonSubentryFlow
 
 _LOGGER = logging.getLogger(__name__)
+
+type UserInput = dict[str, Any] | None
 
 _SIGN_IN_METHODS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE, SIGN_IN_APPLICATION]
 # An object id without a user, to test whether looking up users is permitted.
@@ -71,11 +73,7 @@ _UNKNOWN_USER_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 
 class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN):
-    """Config flow.
-
-    Every error leads back to the form that it came from, with what was entered and a sentence about
-    how to resolve it.
-    """
+    """Config flow; every error leads to the step that resolves it."""
 
     DOMAIN = DOMAIN
     VERSION = 1
@@ -118,13 +116,11 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         return OptionsFlow()
 
     @override
-    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_user(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Let the user choose a sign-in method."""
         return self.async_show_menu(step_id="user", menu_options=_SIGN_IN_METHODS)
 
-    async def async_step_reconfigure(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_reconfigure(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Let the user change the method, the app or the access."""
         self._load_registration(self._get_reconfigure_entry().data)
         if self._registration[CONF_SIGN_IN] == SIGN_IN_APPLICATION:
@@ -139,9 +135,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         self._load_registration(entry_data)
         return await self.async_step_reauth_confirm()
 
-    async def async_step_reauth_confirm(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_reauth_confirm(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Sign in by the stored method; show the form only if that fails."""
         err = self._stored_error()
         if user_input is None:
@@ -149,24 +143,17 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
                 step_id="reauth_confirm",
                 description_placeholders={"cause": await self._async_error_text(err)},
             )
-        steps = {
-            SIGN_IN_BROWSER: self.async_step_browser,
-            SIGN_IN_DEVICE_CODE: self.async_step_device_code,
-            SIGN_IN_APPLICATION: self.async_step_application,
-        }
         self._sign_in = self._registration[CONF_SIGN_IN]
         if err.kind.resolution is Resolution.RECONFIGURE or self._should_offer_browser(err):
             # The same sign-in would only be rejected again.
             return await self._async_show_error(err)
-        form = {
-            key: value for key, value in self._registration.items() if key not in CREDENTIAL_KEYS
-        }
-        return await steps[self._sign_in](form)
+        step: Callable[[UserInput], Awaitable[ConfigFlowResult]]
+        step = getattr(self, f"async_step_{self._sign_in}")
+        return await step(self._registration)
 
     def _load_registration(self, data: Mapping[str, Any]) -> None:
-        """Start from the registration of a config entry."""
-        self._registration = dict(data)
-        self._stored_credentials = CREDENTIAL_KEYS
+        """Start from the registration of a config entry, without its credential."""
+        self._registration = {key: data[key] for key in data.keys() - CREDENTIAL_KEYS}
 
     def _stored_error(self) -> SignInError:
         """Return the sign-in error of the account's repair issue."""
@@ -175,30 +162,22 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         data = (issue and issue.data) or {"reason": "session_ended", "code": ""}
         return SignInError(str(data["reason"]), code=str(data["code"]))
 
-    async def async_step_browser(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_browser(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the form, then Microsoft's page."""
         self._sign_in = SIGN_IN_BROWSER
         return await self._async_handle_form(user_input, self.async_step_auth)
 
-    async def async_step_device_code(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_device_code(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the form, then a code for another device."""
         self._sign_in = SIGN_IN_DEVICE_CODE
         return await self._async_handle_form(user_input, self._async_start_device_flow)
 
-    async def async_step_application(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_application(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the form of the organization's app, which signs in by itself."""
         self._sign_in = SIGN_IN_APPLICATION
         return await self._async_handle_form(user_input, self._async_acquire_token_for_client)
 
-    async def async_step_approval(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_approval(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Explain that an administrator has to consent; submitting retries."""
         if user_input is not None:
             return await self._async_start_sign_in()
@@ -208,9 +187,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             description_placeholders=self._placeholders(self._error.code),
         )
 
-    async def async_step_other_way(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_other_way(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Offer the browser after the device code was rejected."""
         cause = await self._async_error_text(self._error)
         return self.async_show_menu(
@@ -220,7 +197,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         )
 
     @override
-    async def async_step_auth(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_auth(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Wait for the callback of Microsoft's page."""
         if user_input is not None and not self._implementation.matches_state(user_input):
             # The callback of an earlier page changes nothing.
@@ -233,9 +210,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         return result
 
     @override
-    async def async_step_creation(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_creation(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Redeem the authorization code."""
         if user_input:
             # The callback was loaded twice; the first one goes on from here.
@@ -251,7 +226,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         return await self._async_show_error(SignInError.from_response(self.external_data))
 
     async def async_step_wait_for_device_code(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: UserInput = None
     ) -> ConfigFlowResult:
         """Show the device code until it was entered."""
         if self._device_flow_task.done():
@@ -266,9 +241,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             progress_task=self._device_flow_task,
         )
 
-    async def async_step_device_code_done(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
+    async def async_step_device_code_done(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Finish the device flow."""
         try:
             token = await self._device_flow_task
@@ -283,7 +256,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         implementation = self._implementation
         if missing := implementation.registration.missing_permissions(token):
             return self._show_form({"base": "permissions_missing"}, permissions=", ".join(missing))
-        if error := await self._async_test_access(token):
+        if error := await _async_test_access(self.hass, implementation.registration, token):
             return await self._async_show_error(error)
         identity = implementation.identity
         return await self._async_create_or_update_entry(
@@ -295,9 +268,9 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     async def _async_acquire_token_for_client(self) -> ConfigFlowResult:
         """Sign in as the app itself."""
         tenant_id, token = await self._implementation.async_acquire_token_for_client()
-        if error := await self._async_test_access(token):
-            return await self._async_show_error(error)
         registration = self._implementation.registration
+        if error := await _async_test_access(self.hass, registration, token):
+            return await self._async_show_error(error)
         unique_id = f"{tenant_id}.{registration.client_id}".lower()
         return await self._async_create_or_update_entry(
             unique_id, registration.tenant, {CONF_TOKEN: token}
@@ -305,7 +278,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
 
     async def _async_handle_form(
         self,
-        user_input: dict[str, Any] | None,
+        user_input: UserInput,
         start_sign_in: Callable[[], Awaitable[ConfigFlowResult]],
     ) -> ConfigFlowResult:
         """Show the form, or validate it and start the sign-in."""
@@ -354,33 +327,6 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             f"{DOMAIN} poll device flow",
         )
         return await self.async_step_wait_for_device_code()
-
-    async def _async_test_access(self, token: Mapping[str, Any]) -> SignInError | None:
-        """Test the token against Graph and return an error, if any."""
-
-        async def provide(*, rejected: str | None = None, claims: str | None = None) -> str:
-            return str(token["access_token"])
-
-        registration = self._implementation.registration
-        client = PresenceClient(async_get_clientsession(self.hass), registration.cloud, provide)
-        try:
-            if not registration.is_app_only:
-                await client.async_get_my_presence()
-            if registration.is_app_only or registration.include_colleagues:
-                await client.async_get_presences([_UNKNOWN_USER_ID])
-                await client.async_get_person(_UNKNOWN_USER_ID)
-        except (GraphPermissionError, GraphRejectedError) as err:
-            _LOGGER.debug("Graph shows no presence: %s", err)
-            return SignInError(
-                "application_consent_missing" if registration.is_app_only else "no_presence"
-            )
-        except GraphAuthError as err:
-            _LOGGER.debug("Graph rejects the token: %s", err)
-            return SignInError("wrong_cloud")
-        except GraphError as err:
-            _LOGGER.debug("Graph is unavailable: %s", err)
-            return SignInError("graph_unavailable")
-        return None
 
     async def _async_create_or_update_entry(
         self, unique_id: str, title: str, account: Mapping[str, Any]
@@ -438,11 +384,9 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         )
 
     def _suggested_values(self) -> dict[str, Any]:
-        """Return what was entered, or the registration used last.
-
-        A stored credential is not sent to a browser; one just entered came from there.
-        """
+        """Return what was entered, or the registration used last."""
         if self._registration:
+            # A stored credential is not sent to a browser; one just entered came from there.
             return {
                 key: value
                 for key, value in self._registration.items()
@@ -463,7 +407,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
 class OptionsFlow(OptionsFlowWithReload):
     """Options flow."""
 
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+    async def async_step_init(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the options, or store them."""
         if user_input is not None:
             user_input[CONF_POLL_INTERVAL] = int(user_input[CONF_POLL_INTERVAL])
@@ -487,3 +431,32 @@ class OptionsFlow(OptionsFlowWithReload):
                 vol.Schema(fields), self.config_entry.options
             ),
         )
+
+
+async def _async_test_access(
+    hass: HomeAssistant, registration: AppRegistration, token: Mapping[str, Any]
+) -> SignInError | None:
+    """Test the token against Graph and return an error, if any."""
+
+    async def provide(*, rejected: str | None = None, claims: str | None = None) -> str:
+        return str(token["access_token"])
+
+    client = PresenceClient(async_get_clientsession(hass), registration.cloud, provide)
+    try:
+        if not registration.is_app_only:
+            await client.async_get_my_presence()
+        if registration.is_app_only or registration.include_colleagues:
+            await client.async_get_presences([_UNKNOWN_USER_ID])
+            await client.async_get_person(_UNKNOWN_USER_ID)
+    except (GraphPermissionError, GraphRejectedError) as err:
+        _LOGGER.debug("Graph shows no presence: %s", err)
+        return SignInError(
+            "application_consent_missing" if registration.is_app_only else "no_presence"
+        )
+    except GraphAuthError as err:
+        _LOGGER.debug("Graph rejects the token: %s", err)
+        return SignInError("wrong_cloud")
+    except GraphError as err:
+        _LOGGER.debug("Graph is unavailable: %s", err)
+        return SignInError("graph_unavailable")
+    return None

@@ -1,7 +1,4 @@
-"""What a maintainer needs to help, without anything that tells who somebody is.
-
-Everything in here was chosen: what an entry or a presence gains later stays out until it is, too.
-"""
+"""Diagnostics from an allow-list: no names, messages, ids or tokens."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -21,9 +18,10 @@ from .const import (
     GUID,
     ORGANIZATIONS,
 )
-from .coordinator import PresenceConfigEntry, PresenceCoordinator
+from .coordinator import PresenceCoordinator
 from .entra.registration import AppRegistration
-from .graph.models import Presence, unknown_words
+from .graph.models import Presence, unknown_values
+from .runtime import PresenceConfigEntry, PresenceRuntime
 
 _SETTINGS: Final = (CONF_CLOUD, CONF_SIGN_IN, CONF_ACCESS, CONF_COLLEAGUES)
 
@@ -31,11 +29,7 @@ _SETTINGS: Final = (CONF_CLOUD, CONF_SIGN_IN, CONF_ACCESS, CONF_COLLEAGUES)
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> dict[str, Any]:
-    """Return an account's settings and sign-in, how its polls go, and the last presences.
-
-    Of an account that could not be set up, which is when this is asked for most, there is the
-    reason in place of polls and people.
-    """
+    """Return diagnostics; without polls and people if the account is not loaded."""
     diagnostics: dict[str, Any] = {
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
@@ -43,34 +37,38 @@ async def async_get_config_entry_diagnostics(
         "options": dict(entry.options),
         "colleagues": len(entry.subentries),
         "sign_in": _sign_in(entry),
-        "unknown_words": unknown_words(),
+        "unknown_values": unknown_values(),
     }
     if entry.state is not ConfigEntryState.LOADED:
         return diagnostics
-    coordinator = entry.runtime_data
+    runtime = entry.runtime_data
+    for coordinator in runtime.coordinators[1:]:
+        diagnostics["polls_of_colleagues"] = _polls(coordinator)
     return diagnostics | {
-        "polls": {
-            "last": coordinator.last_poll,
-            "succeeded": coordinator.last_update_success,
-            "interval": str(coordinator.update_interval),
-            "failures_in_a_row": coordinator.failures,
-            "last_failure": coordinator.last_failure,
-            "throttled_until": coordinator.throttled_until,
-        },
-        "answers": coordinator.response_counts,
-        "people": [
-            _person(coordinator, person_id, coordinator.data.get(person_id))
-            for person_id in coordinator.people
-        ],
+        "polls": _polls(runtime.primary),
+        "answers": runtime.account.client.response_counts,
+        "people": [_person(runtime, person_id) for person_id in runtime.account.people],
+    }
+
+
+def _polls(coordinator: PresenceCoordinator) -> dict[str, Any]:
+    """Return the state of a coordinator."""
+    return {
+        "last": coordinator.last_poll,
+        "succeeded": coordinator.last_update_success,
+        "interval": str(coordinator.update_interval),
+        "failures_in_a_row": coordinator.failures,
+        "last_failure": coordinator.last_failure,
+        "throttled_until": coordinator.account.throttled_until,
     }
 
 
 def _sign_in(entry: PresenceConfigEntry) -> dict[str, Any]:
-    """Return what is known of the app and its tokens, without anything that would open a door."""
+    """Return the app registration and its token without secrets."""
     registration = AppRegistration.from_data(entry.data)
     token = entry.data[CONF_TOKEN]
     return {
-        "tenant_by": _kind_of_tenant(entry.data[CONF_TENANT].lower()),
+        "tenant_by": _tenant_kind(entry.data[CONF_TENANT].lower()),
         "credential": next((key for key in CREDENTIAL_KEYS if entry.data.get(key)), None),
         "asked_for": registration.permissions,
         "granted": token["scope"].split() if token.get("scope") else None,
@@ -79,23 +77,21 @@ def _sign_in(entry: PresenceConfigEntry) -> dict[str, Any]:
     }
 
 
-def _kind_of_tenant(tenant: str) -> str:
-    """Return how an account names its tenant."""
+def _tenant_kind(tenant: str) -> str:
+    """Return how the tenant is given."""
     if GUID.fullmatch(tenant):
         return "id"
     return tenant if tenant == ORGANIZATIONS else "domain"
 
 
-def _person(
-    coordinator: PresenceCoordinator, person_id: str, presence: Presence | None
-) -> dict[str, Any]:
-    """Return how somebody fares, in the order in which the account has them."""
-    keeper = coordinator.sessions.keeper
-    preference = keeper.preferences.get(person_id)
-    session = keeper.sessions.get(person_id)
+def _person(runtime: PresenceRuntime, person_id: str) -> dict[str, Any]:
+    """Return one person."""
+    preference = runtime.sessions.preferences.preference_of(person_id)
+    session = runtime.sessions.preferences.session_of(person_id)
+    presence = runtime.coordinator_of(person_id).data.get(person_id)
     return {
-        "signed_in": person_id not in coordinator.subentry_ids,
-        "writable": person_id in coordinator.writable_ids,
+        "signed_in": person_id not in runtime.account.subentry_ids,
+        "writable": person_id in runtime.account.writable_ids,
         "preference": asdict(preference) if preference else None,
         "session": asdict(session) if session else None,
         "presence": _presence(presence) if presence else None,
@@ -103,12 +99,12 @@ def _person(
 
 
 def _presence(presence: Presence) -> dict[str, Any]:
-    """Return a presence; of its message everything but the text."""
+    """Return a presence without the text of its message."""
     message = presence.status_message
     return {
         "availability": presence.availability,
         "activity": presence.activity,
-        "said": sorted(presence.said),
+        "activities": sorted(presence.activities),
         "out_of_office": presence.out_of_office,
         "work_location": presence.work_location,
         "status_message": {

@@ -1,4 +1,4 @@
-"""What the entities of a person have in common: their device, their id, when they write."""
+"""Base entity."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
@@ -17,21 +17,16 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import DOMAIN
 from .coordinator import PresenceCoordinator
 from .graph.models import Person, Presence
+from .preferred_presence import PreferredPresence
+from .runtime import PresenceRuntime
 
-# Of a colleague only this is on from the start; the rest is there to switch on.
+# The only entities of a colleague that are enabled by default.
 ENABLED_FOR_COLLEAGUES: Final = frozenset({"activity", "availability", "in_call"})
 
 
-def person_key(coordinator: PresenceCoordinator, person_id: str) -> str:
-    """Return the identifier of a person's device, which also begins their entities' ids."""
-    return f"{coordinator.config_entry.unique_id}_{person_id}"
-
-
 def entities_with_key(hass: HomeAssistant, entity_ids: Collection[str], key: str) -> set[str]:
-    """Return which of some entities are ours and about one thing, by their translation key.
-
-    Nothing else tells "in a call" from "out of office": ids are renamed, both lack a device class.
-    """
+    """Return which entities are ours and have a translation key."""
+    # Nothing else tells "in a call" from "out of office": ids change, both lack a device class.
     entries = map(er.async_get(hass).async_get, entity_ids)
     return {
         entry.entity_id
@@ -41,31 +36,32 @@ def entities_with_key(hass: HomeAssistant, entity_ids: Collection[str], key: str
 
 
 class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
-    """An entity about one person."""
+    """Entity of one person."""
 
     _attr_has_entity_name = True
 
     def __init__(
-        self, coordinator: PresenceCoordinator, person: Person, description: EntityDescription
+        self, runtime: PresenceRuntime, person: Person, description: EntityDescription
     ) -> None:
-        """Describe an entity of a person; the description's key is its translation key too."""
-        super().__init__(coordinator)
+        """Initialize."""
+        super().__init__(runtime.coordinator_of(person.id))
+        self.runtime = runtime
         self.entity_description = description
         self.person_id = person.id
-        key = person_key(coordinator, person.id)
-        self._attr_unique_id = f"{key}_{description.key}"
+        device_identifier = runtime.account.person_key(person.id)
+        self._attr_unique_id = f"{device_identifier}_{description.key}"
         self._attr_translation_key = description.key
         self._attr_entity_registry_enabled_default = (
-            person == coordinator.me or description.key in ENABLED_FOR_COLLEAGUES
+            person == runtime.account.me or description.key in ENABLED_FOR_COLLEAGUES
         )
         self._attr_device_info = DeviceInfo(
             entry_type=DeviceEntryType.SERVICE,
-            identifiers={(DOMAIN, key)},
+            identifiers={(DOMAIN, device_identifier)},
             manufacturer="Microsoft",
             model="Teams",
             name=person.name,
         )
-        self._written: tuple[object, ...] = ()
+        self._last_inputs: tuple[object, ...] = ()
 
     @property
     def presence(self) -> Presence:
@@ -73,59 +69,60 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         return self.coordinator.data[self.person_id]
 
     @property
+    def preference(self) -> PreferredPresence | None:
+        """Return the preferred presence of the person."""
+        return self.runtime.sessions.preferences.preference_of(self.person_id)
+
+    @property
     @override
     def available(self) -> bool:
-        """Return whether the polls go well and tell about the person."""
+        """Return if the entity is available."""
         return super().available and self.person_id in self.coordinator.data
 
     @override
     async def async_added_to_hass(self) -> None:
-        """Know what Home Assistant writes when it has added the entity."""
+        """Remember the initially written state."""
         await super().async_added_to_hass()
-        self._written = self._current
+        self._last_inputs = self._state_inputs
 
     @property
-    def _current(self) -> tuple[object, ...]:
-        """Return what a state is made of."""
+    def _state_inputs(self) -> tuple[object, ...]:
+        """Return everything that a state is made of."""
         return (
             self.coordinator.last_update_success,
             self.coordinator.data.get(self.person_id),
-            self.coordinator.sessions.keeper.preferences.get(self.person_id),
+            self.preference,
         )
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
-        """Write a state only where something about this person has changed."""
-        if (current := self._current) != self._written:
-            self._written = current
+        """Write the state if something about this person has changed."""
+        if (inputs := self._state_inputs) != self._last_inputs:
+            self._last_inputs = inputs
             self.async_write_ha_state()
 
 
-def add_entities[T: PresenceEntity, D: EntityDescription](
+def async_add_person_entities[T: PresenceEntity, D: EntityDescription](
     async_add_entities: AddConfigEntryEntitiesCallback,
-    kind: Callable[[PresenceCoordinator, Person, D], T],
-    coordinator: PresenceCoordinator,
+    entity_class: Callable[[PresenceRuntime, Person, D], T],
+    runtime: PresenceRuntime,
     person_ids: Collection[str],
     descriptions: Collection[D],
 ) -> None:
-    """Make a platform's entities: one for each of the people and descriptions, and no others.
-
-    Each goes to the subentry of its person. What the account had before and has no more, as when
-    its access was lowered, is forgotten.
-    """
+    """Add one entity per person and description; remove stale registry entries."""
+    account = runtime.account
     entities: defaultdict[str | None, list[T]] = defaultdict(list)
     for person_id in person_ids:
-        subentry_id = coordinator.subentry_ids.get(person_id)
-        person = coordinator.people[person_id]
-        entities[subentry_id] += [
-            kind(coordinator, person, description) for description in descriptions
+        entities[account.subentry_ids.get(person_id)] += [
+            entity_class(runtime, account.people[person_id], description)
+            for description in descriptions
         ]
-    unique_ids = {entity.unique_id for made in entities.values() for entity in made}
-    registry = er.async_get(coordinator.hass)
+    unique_ids = {entity.unique_id for added in entities.values() for entity in added}
+    registry = er.async_get(account.hass)
     domain = async_get_current_platform().domain
-    for known in er.async_entries_for_config_entry(registry, coordinator.config_entry.entry_id):
+    for known in er.async_entries_for_config_entry(registry, account.entry.entry_id):
         if known.domain == domain and known.unique_id not in unique_ids:
             registry.async_remove(known.entity_id)
-    for subentry_id, made in entities.items():
-        async_add_entities(made, config_subentry_id=subentry_id)
+    for subentry_id, added in entities.items():
+        async_add_entities(added, config_subentry_id=subentry_id)

@@ -1,8 +1,108 @@
-"""Repair issues of an account."""
+"""Creates and deletes the repair issues of an account."""
 
-from .const import ISSUE_SIGN_IN_REFUSED
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .account import Account, root_cause
+from .const import (
+    DOMAIN,
+    ISSUE_PERSON_GONE,
+    ISSUE_PREFERENCE_NOT_SHOWN,
+    ISSUE_SIGN_IN_REFUSED,
+)
+from .entra.errors import Resolution, SignInError
+from .graph.errors import GraphAuthError, GraphPermissionError
 
 
 def sign_in_issue_id(entry_id: str) -> str:
     """Return the id of an account's issue about its sign-in."""
     return f"{ISSUE_SIGN_IN_REFUSED}_{entry_id}"
+
+
+@callback
+def create_sign_in_issue(account: Account, err: Exception) -> None:
+    """Create the issue about an error that does not pass by itself."""
+    match root_cause(err):
+        case GraphAuthError():
+            error = SignInError("session_ended")
+        case GraphPermissionError():
+            is_app_only = account.registration.is_app_only
+            error = SignInError("application_consent_missing" if is_app_only else "no_presence")
+        case SignInError() as error:
+            pass
+        case _:
+            return
+    if error.kind.resolution is Resolution.RETRY:
+        return
+    entry_id = account.entry.entry_id
+    ir.async_create_issue(
+        account.hass,
+        DOMAIN,
+        sign_in_issue_id(entry_id),
+        data={"entry_id": entry_id, "reason": error.reason, "code": error.code},
+        is_fixable=True,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=ISSUE_SIGN_IN_REFUSED,
+    )
+
+
+@callback
+def delete_sign_in_issue(account: Account) -> None:
+    """Delete the issue about the sign-in."""
+    ir.async_delete_issue(account.hass, DOMAIN, sign_in_issue_id(account.entry.entry_id))
+
+
+@callback
+def create_person_gone_issue(account: Account, person_id: str) -> None:
+    """Create the issue about a colleague who is no longer in the directory."""
+    _create(account, ISSUE_PERSON_GONE, person_id, subentry_id=account.subentry_ids[person_id])
+
+
+@callback
+def delete_person_gone_issue(account: Account, person_id: str) -> None:
+    """Delete the issue about a colleague."""
+    ir.async_delete_issue(account.hass, DOMAIN, _id(account, ISSUE_PERSON_GONE, person_id))
+
+
+@callback
+def create_preference_issue(account: Account, person_id: str) -> None:
+    """Create the issue about a preferred presence that is not in effect."""
+    _create(account, ISSUE_PREFERENCE_NOT_SHOWN, person_id)
+
+
+@callback
+def delete_preference_issue(account: Account, person_id: str) -> None:
+    """Delete the issue about a preferred presence."""
+    issue_id = _id(account, ISSUE_PREFERENCE_NOT_SHOWN, person_id)
+    ir.async_delete_issue(account.hass, DOMAIN, issue_id)
+
+
+@callback
+def delete_issues(hass: HomeAssistant, entry: ConfigEntry, *, keep: str = "") -> None:
+    """Delete the issues of an account; the next poll creates those that still apply."""
+    for issue in list(ir.async_get(hass).issues.values()):
+        belongs = (issue.data or {}).get("entry_id") == entry.entry_id
+        if issue.domain == DOMAIN and belongs and issue.issue_id != keep:
+            ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+
+
+def _id(account: Account, kind: str, person_id: str) -> str:
+    """Return the id of an issue about one person of an account."""
+    # No directory ids: the ids of issues are in the diagnostics.
+    return f"{kind}_{account.entry.entry_id}_{account.subentry_ids.get(person_id, '')}"
+
+
+def _create(account: Account, kind: str, person_id: str, **data: Any) -> None:
+    """Create an issue about one person of an account."""
+    ir.async_create_issue(
+        account.hass,
+        DOMAIN,
+        _id(account, kind, person_id),
+        data={"entry_id": account.entry.entry_id, **data},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=kind,
+    )

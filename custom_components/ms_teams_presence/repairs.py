@@ -1,4 +1,4 @@
-"""Repairs: what a person can mend with a click."""
+"""Repair flows."""
 
 from abc import abstractmethod
 from typing import Any, override
@@ -20,48 +20,48 @@ from .graph.text import plain_text
 
 
 class _ConfirmFlow(RepairsFlow):
-    """Explain something, and mend it where the person agrees."""
+    """Confirm, then fix."""
 
     def __init__(self, entry_id: str) -> None:
-        """Mend it for one account."""
+        """Initialize."""
         self._entry_id = entry_id
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Go to the only step."""
+        """Show the only step."""
         return await self.async_step_confirm()
 
     async def async_step_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Explain, and do it where the person agrees."""
+        """Show the explanation, or fix."""
         entry = self.hass.config_entries.async_get_entry(self._entry_id)
-        if entry is None or not self._stands(entry):
-            # Somebody was quicker.
+        if entry is None or not self._still_applies(entry):
+            # It was fixed meanwhile.
             return self.async_create_entry(data={})
         if user_input is None:
             return self.async_show_form(
                 step_id="confirm", description_placeholders=await self._async_placeholders(entry)
             )
-        return await self._async_mend(entry)
+        return await self._async_fix(entry)
 
-    def _stands(self, entry: ConfigEntry) -> bool:
-        """Return whether there is still something to mend."""
+    def _still_applies(self, entry: ConfigEntry) -> bool:
+        """Return whether there is still something to fix."""
         return True
 
     async def _async_placeholders(self, entry: ConfigEntry) -> dict[str, str]:
-        """Return what the explanation mentions."""
+        """Return the placeholders of the explanation."""
         return {}
 
     @abstractmethod
-    async def _async_mend(self, entry: ConfigEntry) -> RepairsFlowResult:
-        """Do what was agreed to."""
+    async def _async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
+        """Fix the issue."""
 
 
 class PreferenceNotShownFlow(_ConfirmFlow):
-    """Switch on the option that makes preferences show."""
+    """Turn on the option that keeps preferences in effect."""
 
     @override
-    async def _async_mend(self, entry: ConfigEntry) -> RepairsFlowResult:
+    async def _async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
         self.hass.config_entries.async_update_entry(
             entry, options={**entry.options, CONF_HOLD_SESSION: True}
         )
@@ -70,15 +70,15 @@ class PreferenceNotShownFlow(_ConfirmFlow):
 
 
 class PersonGoneFlow(_ConfirmFlow):
-    """Remove somebody who left the directory; the name is looked up here and not in the issue."""
+    """Remove a person who is no longer in the directory."""
 
     def __init__(self, entry_id: str, subentry_id: str) -> None:
-        """Mend it for one person of one account."""
+        """Initialize."""
         super().__init__(entry_id)
         self._subentry_id = subentry_id
 
     @override
-    def _stands(self, entry: ConfigEntry) -> bool:
+    def _still_applies(self, entry: ConfigEntry) -> bool:
         return self._subentry_id in entry.subentries
 
     @override
@@ -86,16 +86,16 @@ class PersonGoneFlow(_ConfirmFlow):
         return {"person": plain_text(entry.subentries[self._subentry_id].title)}
 
     @override
-    async def _async_mend(self, entry: ConfigEntry) -> RepairsFlowResult:
+    async def _async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
         self.hass.config_entries.async_remove_subentry(entry, self._subentry_id)
         return self.async_create_entry(data={})
 
 
 class SignInRefusedFlow(_ConfirmFlow):
-    """Say why Microsoft refuses the sign-in, and lead to the step that mends it."""
+    """Explain a sign-in error and lead to the step that resolves it."""
 
     def __init__(self, entry_id: str, reason: str, code: str) -> None:
-        """Mend it for one account."""
+        """Initialize."""
         super().__init__(entry_id)
         self._reason = reason
         self._code = code
@@ -107,7 +107,7 @@ class SignInRefusedFlow(_ConfirmFlow):
         return {"cause": await async_translated_error(self.hass, self._reason, placeholders)}
 
     @override
-    async def _async_mend(self, entry: ConfigEntry) -> RepairsFlowResult:
+    async def _async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
         manager = self.hass.config_entries.flow
         sources = {SOURCE_REAUTH, SOURCE_RECONFIGURE}
         flow = next(entry.async_get_active_flows(self.hass, sources), None)
@@ -123,11 +123,11 @@ class SignInRefusedFlow(_ConfirmFlow):
                 data=entry.data,
             )
         if flow["step_id"] == "reauth_confirm":
-            # This has been said here.
+            # The repair has shown the cause.
             flow = await manager.async_configure(flow["flow_id"], {})
-        # A flow that stands somewhere does not say how.
+        # A flow in progress has no type.
         if flow.get("type") is FlowResultType.ABORT:
-            # The organisation's app has signed in already.
+            # The organization's app has signed in already.
             return self.async_create_entry(data={})
         # The issue stays until Microsoft has let the account in.
         return self.async_abort(reason="go_on", next_flow=(FlowType.CONFIG_FLOW, flow["flow_id"]))
@@ -136,7 +136,7 @@ class SignInRefusedFlow(_ConfirmFlow):
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow that mends an issue; all of ours name the account they are about."""
+    """Return the flow of an issue."""
     assert data is not None  # noqa: S101  # issues of ours are made with it
     if "reason" in data:
         return SignInRefusedFlow(str(data["entry_id"]), str(data["reason"]), str(data["code"]))

@@ -1,4 +1,4 @@
-"""Select: what a person prefers to be shown as."""
+"""Select platform."""
 
 from collections.abc import Mapping
 from typing import Any, Final, override
@@ -7,13 +7,13 @@ from homeassistant.components.select import SelectEntity, SelectEntityDescriptio
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, add_entities
+from .entity import PresenceEntity, async_add_person_entities
 from .graph.models import Availability
+from .runtime import PresenceConfigEntry
 
 PARALLEL_UPDATES: Final = 1
 
-# Nothing is preferred: Teams shows what it sees.
+# No preferred presence: Teams decides.
 AUTOMATIC: Final = "automatic"
 
 SELECTS: Final = (
@@ -26,40 +26,41 @@ async def async_setup_entry(
     entry: PresenceConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the select of everybody whom the account may write."""
-    coordinator = entry.runtime_data
-    add_entities(
-        async_add_entities, PreferredPresenceSelect, coordinator, coordinator.writable_ids, SELECTS
+    """Add the select of every writable person."""
+    runtime = entry.runtime_data
+    async_add_person_entities(
+        async_add_entities,
+        PreferredPresenceSelect,
+        runtime,
+        runtime.account.writable_ids,
+        SELECTS,
     )
 
 
 class PreferredPresenceSelect(PresenceEntity, SelectEntity):
-    """The preference that was set here; Graph cannot be asked for it."""
+    """Preferred presence that was set here; Graph can't be asked for it."""
 
     @property
     @override
     def current_option(self) -> str:
-        """Return the preference, which ends by itself at its expiry."""
-        preference = self.coordinator.sessions.keeper.preferences.get(self.person_id)
+        """Return the preferred presence."""
+        preference = self.preference
         return preference.availability if preference else AUTOMATIC
 
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
-        """Return whether the preference shows in Teams, and until when it lasts."""
-        keeper = self.coordinator.sessions.keeper
-        preference = keeper.preferences.get(self.person_id)
+        """Return whether the preference is in effect, and its expiry."""
+        preference = self.preference
         return {
-            "in_effect": keeper.in_effect(self.presence),
+            "in_effect": self.runtime.sessions.preferences.in_effect(self.presence),
             "expires_at": preference.expires_at if preference else None,
         }
 
     @override
     async def async_select_option(self, option: str) -> None:
-        """Set the preference for as long as Graph keeps it, or clear it."""
+        """Set the preferred presence for as long as Graph keeps it, or clear it."""
         if option == AUTOMATIC:
-            await self.coordinator.sessions.async_clear_preferred_presence(self.person_id)
+            await self.runtime.async_clear_preferred_presence(self.person_id)
         else:
-            await self.coordinator.sessions.async_set_preferred_presence(
-                self.person_id, Availability(option), None
-            )
+            await self.runtime.async_set_preferred_presence(self.person_id, Availability(option))

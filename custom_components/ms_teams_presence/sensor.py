@@ -1,4 +1,4 @@
-"""Sensors: how a person can be reached, what they are doing, what they say about it."""
+"""Sensor platform."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, add_entities
+from .entity import PresenceEntity, async_add_person_entities
 from .graph.clouds import Cloud
 from .graph.models import Activity, Availability, Presence, WorkLocation
+from .runtime import PresenceConfigEntry
 
 PARALLEL_UPDATES: Final = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class PresenceSensorDescription(SensorEntityDescription):
-    """A sensor and where in a presence its state is."""
+    """Description of a sensor."""
 
     value_fn: Callable[[Presence], str | None]
     attributes_fn: Callable[[Presence], Mapping[str, Any]] | None = None
@@ -80,15 +80,19 @@ async def async_setup_entry(
     entry: PresenceConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensors of everybody in an account."""
-    coordinator = entry.runtime_data
-    cloud = coordinator.registration.cloud
-    descriptions = [description for description in SENSORS if description.exists_fn(cloud)]
-    add_entities(async_add_entities, PresenceSensor, coordinator, coordinator.people, descriptions)
+    """Add the sensors of every person."""
+    runtime = entry.runtime_data
+    account = runtime.account
+    descriptions = [
+        description for description in SENSORS if description.exists_fn(account.registration.cloud)
+    ]
+    async_add_person_entities(
+        async_add_entities, PresenceSensor, runtime, account.people, descriptions
+    )
 
 
 class PresenceSensor(PresenceEntity, SensorEntity):
-    """One thing that Graph tells about a person."""
+    """Sensor of a person."""
 
     entity_description: PresenceSensorDescription
 
@@ -101,6 +105,6 @@ class PresenceSensor(PresenceEntity, SensorEntity):
     @property
     @override
     def extra_state_attributes(self) -> Mapping[str, Any] | None:
-        """Return what does not fit a state."""
+        """Return the attributes."""
         attributes_fn = self.entity_description.attributes_fn
         return attributes_fn(self.presence) if attributes_fn else None

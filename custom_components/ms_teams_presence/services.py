@@ -1,12 +1,9 @@
-"""Actions: whom they are for, what they take, and what they send.
-
-Each takes the usual target. One resolver turns it into people, each of whom is written once.
-"""
+"""Service actions; one resolver turns any target into people, each of whom is written once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -44,17 +41,17 @@ from homeassistant.util.json import JsonObjectType
 import voluptuous as vol
 
 from .const import DOMAIN
-from .coordinator import PresenceConfigEntry, PresenceCoordinator
-from .entity import person_key
 from .graph.client import SESSION_ACTIVITIES
 from .graph.models import (
+    Activity,
     Availability,
     Person,
     Presence,
     StatusMessage,
     WorkLocation,
 )
-from .keeper import MAX_SESSION, MIN_SESSION
+from .preferred_presence import MAX_SESSION, MIN_SESSION
+from .runtime import PresenceConfigEntry, PresenceRuntime
 
 ATTR_ACTIVITY: Final = "activity"
 ATTR_AVAILABILITY: Final = "availability"
@@ -66,142 +63,113 @@ ATTR_MESSAGE: Final = "message"
 ATTR_PEOPLE: Final = "people"
 ATTR_PINNED: Final = "pinned"
 
-# What Teams lets a person type.
+# The limit in Teams.
 MAX_MESSAGE_LENGTH: Final = 280
-# How long a presence session lasts where nobody says; Graph's own five minutes are too short to use.
+# Default duration of a presence session; Graph's own five minutes are too short to use.
 DEFAULT_SESSION: Final = timedelta(hours=1)
-# Longer than anybody means a message or a preference to last.
+# The longest duration of a message or a preference.
 MAX_DURATION: Final = timedelta(days=366)
 
-# Seconds to wait for an account that is just being set up.
-_LONGEST_SET_UP: Final = 10.0
-
-type Write = Callable[[PresenceCoordinator, str], Awaitable[None]]
+# Seconds to wait for an account that is being set up.
+_SETUP_TIMEOUT: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action: its fields, and how a call becomes what is done for each person.
-
-    `prepare` raises `ServiceValidationError` before anything is sent.
-    """
+    """An action; `parse` returns the arguments of `write` after the person."""
 
     name: str
-    fields: Mapping[vol.Marker, Any]
-    prepare: Callable[[Mapping[str, Any]], Write]
+    write: Callable[..., Awaitable[None]]
+    fields: Mapping[vol.Marker, Any] = field(default_factory=dict)
+    parse: Callable[[Mapping[str, Any]], tuple[Any, ...]] = lambda data: ()
     work_location: bool = False
-    """Whether it is for the signed-in person only, in a cloud that knows work locations."""
+    """Whether it is for the signed-in person only, in a cloud with work locations."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Somebody whom an action is for."""
+    """A targeted person."""
 
-    coordinator: PresenceCoordinator
+    runtime: PresenceRuntime
     person: Person
-    named: str
-    """The entity or device that the caller named. Errors say it, as they end in logs, and no name."""
+    label: str
+    """The targeted entity or device: errors end up in logs, where names don't belong."""
 
 
-def _prepare_set_status_message(data: Mapping[str, Any]) -> Write:
-    """Check a message and its end; https://learn.microsoft.com/graph/api/presence-setstatusmessage."""
+def _parse_status_message(data: Mapping[str, Any]) -> tuple[StatusMessage]:
     text = data[ATTR_MESSAGE].strip()
     if not text:
-        raise _invalid("message_empty")
+        raise _validation_error("message_empty")
     if len(text) > MAX_MESSAGE_LENGTH:
-        raise _invalid("message_too_long", length=len(text), limit=MAX_MESSAGE_LENGTH)
-    message = StatusMessage(text=text, expires_at=_expiry(data), pinned=data[ATTR_PINNED])
-    return lambda coordinator, person_id: coordinator.async_set_status_message(person_id, message)
+        raise _validation_error("message_too_long", length=len(text), limit=MAX_MESSAGE_LENGTH)
+    return (StatusMessage(text=text, expires_at=_expiry(data), pinned=data[ATTR_PINNED]),)
 
 
-def _prepare_clear_status_message(data: Mapping[str, Any]) -> Write:
-    return lambda coordinator, person_id: coordinator.async_set_status_message(
-        person_id, StatusMessage(text="")
-    )
-
-
-def _prepare_set_preferred_presence(data: Mapping[str, Any]) -> Write:
-    """Check a preference and its duration."""
-    availability = _one_of(Availability, data[ATTR_AVAILABILITY])
+def _parse_preferred_presence(
+    data: Mapping[str, Any],
+) -> tuple[Availability, timedelta | None]:
+    availability = _parse_enum(Availability, data[ATTR_AVAILABILITY])
     duration: timedelta | None = data.get(ATTR_DURATION)
     if duration is not None:
         _check_duration(duration)
-    return lambda coordinator, person_id: coordinator.sessions.async_set_preferred_presence(
-        person_id, availability, duration
-    )
+    return availability, duration
 
 
-def _prepare_clear_preferred_presence(data: Mapping[str, Any]) -> Write:
-    return lambda coordinator, person_id: coordinator.sessions.async_clear_preferred_presence(
-        person_id
-    )
-
-
-def _prepare_set_presence(data: Mapping[str, Any]) -> Write:
-    """Check a session; https://learn.microsoft.com/graph/api/presence-setpresence."""
-    activity = _one_of(SESSION_ACTIVITIES, data[ATTR_ACTIVITY])
+def _parse_presence(data: Mapping[str, Any]) -> tuple[Activity, timedelta]:
+    activity = _parse_enum(SESSION_ACTIVITIES, data[ATTR_ACTIVITY])
     duration: timedelta = data[ATTR_DURATION]
     if not MIN_SESSION <= duration <= MAX_SESSION:
-        raise _invalid("duration_out_of_range", shortest=MIN_SESSION, longest=MAX_SESSION)
-    return lambda coordinator, person_id: coordinator.sessions.async_set_presence(
-        person_id, activity, duration
-    )
+        raise _validation_error("duration_out_of_range", shortest=MIN_SESSION, longest=MAX_SESSION)
+    return activity, duration
 
 
-def _prepare_clear_presence(data: Mapping[str, Any]) -> Write:
-    return lambda coordinator, person_id: coordinator.sessions.async_clear_presence(person_id)
-
-
-def _prepare_set_work_location(data: Mapping[str, Any]) -> Write:
-    """Check a place; https://learn.microsoft.com/graph/api/presence-setmanuallocation."""
-    location = _one_of(WorkLocation, data[ATTR_LOCATION])
-    return lambda coordinator, person_id: coordinator.async_set_work_location(person_id, location)
-
-
-def _prepare_clear_work_location(data: Mapping[str, Any]) -> Write:
-    return lambda coordinator, person_id: coordinator.async_set_work_location(person_id, None)
+def _parse_work_location(data: Mapping[str, Any]) -> tuple[WorkLocation]:
+    return (_parse_enum(WorkLocation, data[ATTR_LOCATION]),)
 
 
 ACTIONS: Final = (
     Action(
         "set_status_message",
+        PresenceRuntime.async_set_status_message,
         {
             vol.Required(ATTR_MESSAGE): cv.string,
             vol.Optional(ATTR_EXPIRES_IN): cv.time_period,
             vol.Optional(ATTR_EXPIRES_AT): cv.datetime,
             vol.Optional(ATTR_PINNED, default=False): cv.boolean,
         },
-        _prepare_set_status_message,
+        _parse_status_message,
     ),
-    Action("clear_status_message", {}, _prepare_clear_status_message),
+    Action("clear_status_message", PresenceRuntime.async_clear_status_message),
     Action(
         "set_preferred_presence",
+        PresenceRuntime.async_set_preferred_presence,
         {
             vol.Required(ATTR_AVAILABILITY): cv.string,
             vol.Optional(ATTR_DURATION): cv.time_period,
         },
-        _prepare_set_preferred_presence,
+        _parse_preferred_presence,
     ),
-    Action("clear_preferred_presence", {}, _prepare_clear_preferred_presence),
+    Action("clear_preferred_presence", PresenceRuntime.async_clear_preferred_presence),
     Action(
         "set_presence",
+        PresenceRuntime.async_set_presence,
         {
             vol.Required(ATTR_ACTIVITY): cv.string,
             vol.Optional(ATTR_DURATION, default=DEFAULT_SESSION): cv.time_period,
         },
-        _prepare_set_presence,
+        _parse_presence,
     ),
-    Action("clear_presence", {}, _prepare_clear_presence),
+    Action("clear_presence", PresenceRuntime.async_clear_presence),
     Action(
         "set_work_location",
+        PresenceRuntime.async_set_work_location,
         {vol.Required(ATTR_LOCATION): cv.string},
-        _prepare_set_work_location,
+        _parse_work_location,
         work_location=True,
     ),
     Action(
         "clear_work_location",
-        {},
-        _prepare_clear_work_location,
+        PresenceRuntime.async_clear_work_location,
         work_location=True,
     ),
 )
@@ -234,18 +202,18 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
-    """Return the presence of anybody by object id or address; nothing is stored.
+    """Return presences by object id or address; nothing is stored.
 
     https://learn.microsoft.com/graph/api/cloudcommunications-getpresencesbyuserid
     """
     entry: PresenceConfigEntry = service.async_get_config_entry(
         call.hass, DOMAIN, call.data[ATTR_CONFIG_ENTRY_ID]
     )
-    coordinator = entry.runtime_data
-    if not coordinator.can_read_others:
-        raise _invalid("colleagues_not_included", account=entry.entry_id)
+    account = entry.runtime_data.account
+    if not account.can_read_others:
+        raise _validation_error("colleagues_not_included", account=entry.entry_id)
     people = [name.strip() for name in call.data[ATTR_PEOPLE]]
-    presences = await coordinator.async_get_presences([name for name in people if name])
+    presences = await account.async_get_presences([name for name in people if name])
     return {
         "people": {
             name: _response(presence) if presence else None for name, presence in presences.items()
@@ -254,7 +222,7 @@ async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
 
 
 def _response(presence: Presence) -> JsonObjectType:
-    """Return what an automation is told of a presence, in the words of the entities."""
+    """Return a presence in the terms of the entities."""
     message = presence.status_message
     return {
         "id": presence.id,
@@ -270,26 +238,27 @@ def _response(presence: Presence) -> JsonObjectType:
 
 
 async def _async_run(action: Action, call: ServiceCall) -> None:
-    """Run an action for everybody it is for, and name everybody for whom it failed."""
-    write = action.prepare(call.data)
+    """Run an action for each targeted person and collect errors."""
+    arguments = action.parse(call.data)
     targets = await _async_resolve(call)
     if action.work_location:
         for target in targets:
-            if not target.coordinator.registration.cloud.has_work_location:
-                raise _invalid("no_work_location", person=target.named)
-            if target.person != target.coordinator.me:
-                raise _invalid("work_location_of_others", person=target.named)
+            account = target.runtime.account
+            if not account.registration.cloud.has_work_location:
+                raise _validation_error("no_work_location", person=target.label)
+            if target.person != account.me:
+                raise _validation_error("work_location_of_others", person=target.label)
 
     async def attempt(target: _Target) -> HomeAssistantError | None:
         try:
-            await write(target.coordinator, target.person.id)
+            await action.write(target.runtime, target.person.id, *arguments)
         except HomeAssistantError as err:
             return err
         return None
 
     results = await asyncio.gather(*map(attempt, targets))
     failures = {
-        target.named: error
+        target.label: error
         for target, error in zip(targets, results, strict=True)
         if error is not None
     }
@@ -307,51 +276,48 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
 
 
 async def _async_resolve(call: ServiceCall) -> list[_Target]:
-    """Return the people that a target means, each once.
+    """Return the targeted people, each once.
 
-    A device, an area, a label or any of our entities stands for the people behind it. Raises
-    `Unauthorized` where the calling user may not control all of it, and `ServiceValidationError`
-    where that is nobody, somebody who cannot be written, or somebody whose account is not loaded.
+    Raises `Unauthorized`, or `ServiceValidationError` for no person, a person who can't be written
+    or an account that is not loaded.
     """
     hass = call.hass
     selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
-    named = _named(hass, selected)
-    device_registry = dr.async_get(hass)
-    keys = {
-        identifier[1]: name
-        for device_id, name in named.items()
-        if (device := device_registry.async_get(device_id)) is not None
-        for identifier in device.identifiers
-        if identifier[0] == DOMAIN
-    }
+    labels = _labels(hass, selected)
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
-    named_in = [
-        (entry, names)
+    targeted = [
+        (entry, label)
         for entry in entries
-        if (names := [name for key, name in keys.items() if key.startswith(f"{entry.unique_id}_")])
+        if (label := next((labels[key] for key in labels if _is_of(key, entry)), None))
     ]
-    for entry, _ in named_in:
+    for entry, _ in targeted:
         await _async_wait_for_set_up(entry)
     # From here to the first write nothing waits, so rights lost until now count.
     await _async_check_control(call, selected)
-    targets: list[_Target] = []
-    for entry, names in named_in:
+    for entry, label in targeted:
         if entry.state is not ConfigEntryState.LOADED:
-            raise _invalid("account_not_loaded", person=names[0])
-        coordinator = entry.runtime_data
-        people = [
-            _Target(coordinator, person, keys[key])
-            for person in coordinator.people.values()
-            if (key := person_key(coordinator, person.id)) in keys
-        ]
-        for target in people:
-            if target.person.id not in coordinator.writable_ids:
-                is_me = target.person == coordinator.me
-                raise _invalid("read_only" if is_me else "colleague_read_only", person=target.named)
-        targets += people
+            raise _validation_error("account_not_loaded", person=label)
+    targets = [
+        _Target(entry.runtime_data, person, labels[key])
+        for entry, _ in targeted
+        for person in entry.runtime_data.account.people.values()
+        if (key := entry.runtime_data.account.person_key(person.id)) in labels
+    ]
+    for target in targets:
+        account = target.runtime.account
+        if target.person.id not in account.writable_ids:
+            is_me = target.person == account.me
+            raise _validation_error(
+                "read_only" if is_me else "colleague_read_only", person=target.label
+            )
     if not targets:
-        raise _invalid("nobody_targeted")
+        raise _validation_error("nobody_targeted")
     return targets
+
+
+def _is_of(device_identifier: str, entry: PresenceConfigEntry) -> bool:
+    """Return whether a device belongs to an account, loaded or not."""
+    return device_identifier.startswith(f"{entry.unique_id}_")
 
 
 async def _async_wait_for_set_up(entry: PresenceConfigEntry) -> None:
@@ -359,7 +325,7 @@ async def _async_wait_for_set_up(entry: PresenceConfigEntry) -> None:
     # An automation may have waited for its first state, which comes a moment earlier.
     if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_LONGEST_SET_UP), entry.setup_lock:
+            async with asyncio.timeout(_SETUP_TIMEOUT), entry.setup_lock:
                 pass
 
 
@@ -386,45 +352,50 @@ async def _async_check_control(call: ServiceCall, selected: SelectedEntities) ->
             raise Unauthorized(context=call.context, entity_id=entity_id, permission=POLICY_CONTROL)
 
 
-def _named(hass: HomeAssistant, selected: SelectedEntities) -> dict[str, str]:
-    """Return the devices that a target means, and what the caller knows each by.
-
-    That is the entity that was targeted, or the device itself.
-    """
-    entity_registry = er.async_get(hass)
-    named: dict[str, str] = {}
+def _labels(hass: HomeAssistant, selected: SelectedEntities) -> dict[str, str]:
+    """Return labels by device identifier: the targeted entity or the device id."""
+    entity_registry, device_registry = er.async_get(hass), dr.async_get(hass)
+    labels: dict[str, str] = {}
     for entity_id in [*sorted(selected.referenced), *selected.indirectly_referenced]:
         entity = entity_registry.async_get(entity_id)
         if entity is not None and entity.platform == DOMAIN and entity.device_id is not None:
             is_targeted = entity_id in selected.referenced
-            named.setdefault(entity.device_id, entity_id if is_targeted else entity.device_id)
+            labels.setdefault(entity.device_id, entity_id if is_targeted else entity.device_id)
     for device_id in selected.referenced_devices:
-        named.setdefault(device_id, device_id)
-    return named
+        labels.setdefault(device_id, device_id)
+    return {
+        identifier[1]: label
+        for device_id, label in labels.items()
+        if (device := device_registry.async_get(device_id)) is not None
+        for identifier in device.identifiers
+        if identifier[0] == DOMAIN
+    }
 
 
-def _one_of[T: StrEnum](allowed: Iterable[T], value: str) -> T:
-    """Return the allowed value that is meant; a refusal says which there are."""
+def _parse_enum[T: StrEnum](allowed: Iterable[T], value: str) -> T:
+    """Parse one of the allowed values."""
     values = {str(one): one for one in allowed}
     if value not in values:
-        raise _invalid("value_not_allowed", value=value, allowed=", ".join(values))
+        raise _validation_error("value_not_allowed", value=value, allowed=", ".join(values))
     return values[value]
 
 
 def _check_duration(duration: timedelta) -> None:
-    """Refuse a duration that is none, or that nobody lives to see the end of."""
+    """Validate a duration of 1 s to 366 days."""
     if duration < timedelta(seconds=1):
-        raise _invalid("duration_not_positive")
+        raise _validation_error("duration_not_positive")
     if duration > MAX_DURATION:
-        raise _invalid("duration_out_of_range", shortest=timedelta(seconds=1), longest=MAX_DURATION)
+        raise _validation_error(
+            "duration_out_of_range", shortest=timedelta(seconds=1), longest=MAX_DURATION
+        )
 
 
 def _expiry(data: Mapping[str, Any]) -> datetime | None:
-    """Return when a message is to go, from either field; a time is in Home Assistant's zone."""
+    """Return the expiry from expires_in or expires_at, in Home Assistant's zone."""
     expires_in: timedelta | None = data.get(ATTR_EXPIRES_IN)
     expires_at: datetime | None = data.get(ATTR_EXPIRES_AT)
     if expires_in is not None and expires_at is not None:
-        raise _invalid("two_expiries")
+        raise _validation_error("two_expiries")
     now = dt_util.utcnow()
     if expires_in is not None:
         _check_duration(expires_in)
@@ -433,12 +404,12 @@ def _expiry(data: Mapping[str, Any]) -> datetime | None:
         if expires_at.tzinfo is None:
             expires_at = expires_at.replace(tzinfo=dt_util.get_default_time_zone())
         if expires_at <= now:
-            raise _invalid("expiry_in_the_past")
+            raise _validation_error("expiry_in_the_past")
     return expires_at
 
 
-def _invalid(key: str, **placeholders: object) -> ServiceValidationError:
-    """Return the refusal of a call, as a sentence from the translations."""
+def _validation_error(key: str, **placeholders: object) -> ServiceValidationError:
+    """Return a translated validation error."""
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,

@@ -1,279 +1,271 @@
-"""Set means set: preferences and presence sessions are set, kept up, and ended in time.
+"""Sets, renews, holds and clears preferred presences and presence sessions."""
 
-Everything about one person is decided, told to Graph and remembered under the person's lock, so that
-no poll, timer or action undoes another.
-"""
+# Everything about one person is decided, sent and stored under the person's lock, so that no poll,
+# timer or action undoes another.
 
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, OAuth2TokenRequestBaseError
-from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.util import dt as dt_util
 
+from .account import Account
 from .auth import InMemoryTokenProvider, MicrosoftOAuth2Implementation
-from .const import CONF_HOLD_SESSION, DOMAIN, ISSUE_PREFERENCE_NOT_SHOWN
+from .const import CONF_HOLD_SESSION
+from .coordinator import PresenceCoordinator
 from .entra.registration import AppRegistration
 from .graph.client import PresenceClient
 from .graph.errors import GraphError
-from .graph.models import Activity, Availability, Presence
-from .keeper import Keeper, Preference, Session
-
-if TYPE_CHECKING:
-    from .coordinator import PresenceConfigEntry, PresenceCoordinator
+from .graph.models import Activity, Availability
+from .issues import create_preference_issue, delete_preference_issue
+from .preferred_presence import PreferenceStore, PreferredPresence, PresenceSession
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds that ending the sessions of an account may take.
-_GOODBYE_TIMEOUT: Final = 5.0
+# Seconds that clearing the sessions of an account may take.
+_CLEAR_TIMEOUT: Final = 5.0
 
 
-class PresenceSessions:
-    """Preferences and sessions of the people of one account.
+class PresenceSessionManager:
+    """Preferences and sessions of the people whom an account may write.
 
-    Methods that an action waits for raise `HomeAssistantError` with a sentence where they fail.
+    Methods that an action awaits raise `HomeAssistantError`.
     """
 
-    def __init__(self, coordinator: PresenceCoordinator, client: PresenceClient) -> None:
-        """Work for a coordinator, which carries what is sent and says what is seen."""
-        entry = coordinator.config_entry
-        self.keeper = Keeper(coordinator.hass, entry.entry_id)
+    def __init__(self, account: Account, coordinator: PresenceCoordinator) -> None:
+        """Initialize."""
+        self.preferences = PreferenceStore(account.hass, account.entry.entry_id)
+        self._account = account
         self._coordinator = coordinator
-        self._client = client
-        self._session_id: str = entry.data[CONF_CLIENT_ID]
-        self._holds: bool = entry.options.get(CONF_HOLD_SESSION, False)
-        self._looking = False
+        self._session_id: str = account.entry.data[CONF_CLIENT_ID]
+        self._hold_enabled: bool = account.entry.options.get(CONF_HOLD_SESSION, False)
+        self._reconciling = False
         self._stopped = False
-        self._cancel_due: CALLBACK_TYPE | None = None
-        self._due_at: datetime | None = None
+        self._cancel_timer: CALLBACK_TYPE | None = None
+        self._timer_at: datetime | None = None
+        coordinator.after_read = self._async_reconcile_soon
 
     async def async_set_preferred_presence(
         self, person_id: str, availability: Availability, duration: timedelta | None
     ) -> None:
-        """Set what a person is shown as while they have a presence session."""
-        async with self._coordinator.lock(person_id):
-            await self._coordinator.async_send(
-                lambda: self._client.async_set_preferred_presence(person_id, availability, duration)
+        """Set the preferred presence of a person."""
+        async with self._account.lock(person_id):
+            await self._account.async_send(
+                lambda: self._account.client.async_set_preferred_presence(
+                    person_id, availability, duration
+                )
             )
-            preference = Preference.starting(dt_util.utcnow(), availability, duration)
-            self.keeper.prefer(person_id, preference)
-            if held := self.keeper.held_session(person_id):
-                self.keeper.sessions[person_id] = replace(held, ends_at=preference.expires_at)
+            preference = PreferredPresence.create(dt_util.utcnow(), availability, duration)
+            self.preferences.set_preference(person_id, preference)
+            if hold := self.preferences.hold_of(person_id):
+                self.preferences.set_session(
+                    person_id, replace(hold, requested_until=preference.expires_at)
+                )
                 if availability is Availability.OFFLINE:
-                    await self._async_let_go(person_id)
-            await self._async_remember()
+                    await self._async_clear_session(person_id)
+            await self._async_save_and_refresh()
 
     async def async_clear_preferred_presence(self, person_id: str) -> None:
-        """Let Teams decide again how a person is shown."""
-        async with self._coordinator.lock(person_id):
-            await self._coordinator.async_send(
-                lambda: self._client.async_clear_preferred_presence(person_id)
+        """Clear the preferred presence of a person."""
+        async with self._account.lock(person_id):
+            await self._account.async_send(
+                lambda: self._account.client.async_clear_preferred_presence(person_id)
             )
-            await self._async_forget_preference(person_id)
+            await self._async_drop_preference(person_id)
 
     async def async_set_presence(
         self, person_id: str, activity: Activity, duration: timedelta
     ) -> None:
-        """Make the app's own presence session of a person, in place of a held one."""
-        async with self._coordinator.lock(person_id):
+        """Set the app's presence session of a person; it replaces a hold."""
+        async with self._account.lock(person_id):
             now = dt_util.utcnow()
-            await self._async_post(
-                person_id, Session.starting(now, activity, now + duration, held=False)
-            )
-            await self._async_remember()
+            session = PresenceSession.create(now, activity, now + duration, is_hold=False)
+            await self._async_set_session(person_id, session)
+            await self._async_save_and_refresh()
 
     async def async_clear_presence(self, person_id: str) -> None:
-        """End the app's own presence session of a person."""
-        async with self._coordinator.lock(person_id):
-            await self._coordinator.async_send(
-                lambda: self._client.async_clear_presence(person_id, self._session_id)
+        """Clear the app's presence session of a person."""
+        async with self._account.lock(person_id):
+            await self._account.async_send(
+                lambda: self._account.client.async_clear_presence(person_id, self._session_id)
             )
-            self.keeper.sessions.pop(person_id, None)
-            await self._async_remember()
+            self.preferences.drop_session(person_id)
+            await self._async_save_and_refresh()
 
-    @property
-    def is_idle(self) -> bool:
-        """Return whether nothing is set, so that there is nothing to look after."""
-        return not (self.keeper.preferences or self.keeper.sessions)
+    @callback
+    def _async_reconcile_soon(self) -> None:
+        """Reconcile in the background if anything is set."""
+        if self.preferences.person_ids:
+            self._account.async_create_background_task(
+                self._async_reconcile(), "reconcile presence sessions"
+            )
 
-    async def async_look_after(self) -> None:
-        """End, renew, hold or give up whatever is due, now that presences are known."""
-        if self._looking or self._stopped:
+    async def _async_reconcile(self) -> None:
+        """Expire, renew or hold sessions that are due."""
+        if self._reconciling or self._stopped:
             return
-        self._looking = True
+        self._reconciling = True
         try:
-            for person_id in {*self.keeper.preferences, *self.keeper.sessions}:
-                async with self._coordinator.lock(person_id):
-                    await self._async_look_after(person_id, dt_util.utcnow())
+            for person_id in self.preferences.person_ids:
+                async with self._account.lock(person_id):
+                    await self._async_reconcile_person(person_id, dt_util.utcnow())
         finally:
-            self._looking = False
-        self._async_wait_for_due()
+            self._reconciling = False
+        self._async_schedule()
 
-    async def _async_look_after(self, person_id: str, now: datetime) -> None:
-        """Do what is due about one person, whose lock is held."""
-        keeper = self.keeper
+    async def _async_reconcile_person(self, person_id: str, now: datetime) -> None:
+        """Do what is due for one person, whose lock is held."""
+        store = self.preferences
         presence = self._coordinator.data.get(person_id)
-        preference = keeper.preferences.get(person_id)
-        if person_id not in self._coordinator.writable_ids:
-            # Removed, or not to be written any more.
-            if person_id in keeper.sessions:
-                await self._async_let_go(person_id)
-            await self._async_forget_preference(person_id)
+        preference = store.preference_of(person_id)
+        if person_id not in self._account.writable_ids:
+            # Removed, or the access was lowered.
+            if store.session_of(person_id):
+                await self._async_clear_session(person_id)
+            await self._async_drop_preference(person_id)
             return
         if preference is not None and preference.expires_at <= now:
-            await self._async_forget_preference(person_id)
+            await self._async_drop_preference(person_id)
         elif (
             presence is not None
             and self._coordinator.is_up_to_date
-            and keeper.changed_in_teams(presence, now)
+            and store.is_overridden(presence, now)
         ):
             _LOGGER.info("A preferred presence was changed in Microsoft Teams: automatic again")
-            await self._async_forget_preference(person_id)
-        if not self._holds and keeper.held_session(person_id):
-            await self._async_let_go(person_id)
-            await self._async_remember()
-        session = keeper.sessions.get(person_id)
+            await self._async_drop_preference(person_id)
+        if not self._hold_enabled and store.hold_of(person_id):
+            await self._async_clear_session(person_id)
+            await self._async_save_and_refresh()
+        session = store.session_of(person_id)
         if session is not None and session.due_at <= now:
-            await self._async_renew_or_end(person_id, session, now)
-        if presence is not None:
-            self._offer_to_hold(presence)
-            if self._holds and (wanted := keeper.hold(presence, now)):
-                await self._async_try(person_id, wanted, now)
-
-    def _offer_to_hold(self, presence: Presence) -> None:
-        """Explain a preference that does not show, with the option that makes it."""
-        if self._holds or not self.keeper.lacks_session(presence):
-            self._withdraw_offer(presence.id)
+            await self._async_renew_or_clear(person_id, session, now)
+        if presence is None:
             return
-        ir.async_create_issue(
-            self._coordinator.hass,
-            DOMAIN,
-            self._coordinator.issue_id(ISSUE_PREFERENCE_NOT_SHOWN, presence.id),
-            data={"entry_id": self._coordinator.config_entry.entry_id},
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=ISSUE_PREFERENCE_NOT_SHOWN,
-        )
+        if not self._hold_enabled and store.lacks_session(presence):
+            create_preference_issue(self._account, person_id)
+        else:
+            delete_preference_issue(self._account, person_id)
+        if self._hold_enabled and (session := store.session_to_set(presence, now)):
+            await self._async_set_or_retry(person_id, session, now)
 
-    def _withdraw_offer(self, person_id: str) -> None:
-        """Delete what explained a preference that did not show."""
-        issue_id = self._coordinator.issue_id(ISSUE_PREFERENCE_NOT_SHOWN, person_id)
-        ir.async_delete_issue(self._coordinator.hass, DOMAIN, issue_id)
-
-    async def _async_renew_or_end(self, person_id: str, session: Session, now: datetime) -> None:
-        """Tell Graph again of a session that goes on, and end one that is over."""
-        if now < session.ends_at:
-            renewed = Session.starting(now, session.activity, session.ends_at, held=session.held)
-            await self._async_try(person_id, renewed, now)
+    async def _async_renew_or_clear(
+        self, person_id: str, session: PresenceSession, now: datetime
+    ) -> None:
+        """Renew a session, or clear it at its end."""
+        if now < session.requested_until:
+            renewed = PresenceSession.create(
+                now, session.activity, session.requested_until, is_hold=session.is_hold
+            )
+            await self._async_set_or_retry(person_id, renewed, now)
             return
-        if session.outlives_its_end:
-            await self._async_let_go(person_id)
-        self.keeper.sessions.pop(person_id, None)
-        await self._async_remember()
+        if session.must_be_cleared:
+            await self._async_clear_session(person_id)
+        self.preferences.drop_session(person_id)
+        await self._async_save_and_refresh()
 
-    async def _async_try(self, person_id: str, session: Session, now: datetime) -> None:
-        """Make or renew a session that nobody waits for; a failure is tried again later."""
+    async def _async_set_or_retry(
+        self, person_id: str, session: PresenceSession, now: datetime
+    ) -> None:
+        """Set a session in the background; on failure schedule a retry."""
         try:
-            await self._async_post(person_id, session)
+            await self._async_set_session(person_id, session)
         except HomeAssistantError as err:
-            _LOGGER.debug("A presence session could not be kept: %s", err.translation_key)
-            self.keeper.postpone(person_id, session, now)
+            _LOGGER.debug("A presence session could not be set: %s", err.translation_key)
+            self.preferences.schedule_retry(person_id, session, now)
             return
-        await self._async_remember()
+        await self._async_save_and_refresh()
 
-    async def _async_post(self, person_id: str, session: Session) -> None:
-        """Tell Graph of a session, and remember it."""
-        await self._coordinator.async_send(
-            lambda: self._client.async_set_presence(
-                person_id, self._session_id, session.activity, session.lasts
+    async def _async_set_session(self, person_id: str, session: PresenceSession) -> None:
+        """Set a session."""
+        await self._account.async_send(
+            lambda: self._account.client.async_set_presence(
+                person_id, self._session_id, session.activity, session.duration
             )
         )
-        self.keeper.sessions[person_id] = session
+        self.preferences.set_session(person_id, session)
 
-    async def _async_let_go(self, person_id: str) -> None:
-        """End a session that nobody waits for; Graph forgets it by itself where that fails."""
+    async def _async_clear_session(self, person_id: str) -> None:
+        """Clear a session; on failure Graph lets it expire."""
         try:
-            await self._coordinator.async_send(
-                lambda: self._client.async_clear_presence(person_id, self._session_id)
+            await self._account.async_send(
+                lambda: self._account.client.async_clear_presence(person_id, self._session_id)
             )
         except HomeAssistantError as err:
-            _LOGGER.debug("A presence session could not be ended: %s", err.translation_key)
-        self.keeper.sessions.pop(person_id, None)
+            _LOGGER.debug("A presence session could not be cleared: %s", err.translation_key)
+        self.preferences.drop_session(person_id)
 
-    async def _async_forget_preference(self, person_id: str) -> None:
-        """Go back to automatic, and end the session that made the preference show."""
-        self.keeper.prefer(person_id, None)
-        self._withdraw_offer(person_id)
-        if self.keeper.held_session(person_id):
-            await self._async_let_go(person_id)
-        await self._async_remember()
+    async def _async_drop_preference(self, person_id: str) -> None:
+        """Return to automatic, and clear the hold of the preference."""
+        self.preferences.set_preference(person_id, None)
+        delete_preference_issue(self._account, person_id)
+        if self.preferences.hold_of(person_id):
+            await self._async_clear_session(person_id)
+        await self._async_save_and_refresh()
 
-    async def _async_remember(self) -> None:
-        """Write down what is set, be there when it next needs something, and see what it does."""
-        await self.keeper.async_save()
-        self._async_wait_for_due()
-        self._coordinator.async_confirm()
+    async def _async_save_and_refresh(self) -> None:
+        """Save, reschedule and refresh."""
+        await self.preferences.async_save()
+        self._async_schedule()
+        self._coordinator.async_refresh_after_write()
 
     @callback
-    def _async_wait_for_due(self) -> None:
-        """Set the one timer to the next moment at which something ends or has to be renewed."""
-        due = self.keeper.next_due()
-        if self._cancel_due is not None and due == self._due_at:
+    def _async_schedule(self) -> None:
+        """Set the timer to the next preference or session that is due."""
+        due_at = self.preferences.next_due()
+        if self._cancel_timer is not None and due_at == self._timer_at:
             return
         self._async_cancel()
-        if not self._stopped and due is not None:
-            self._due_at = due
-            self._cancel_due = async_track_point_in_utc_time(
-                self._coordinator.hass, self._async_on_due, due
+        if not self._stopped and due_at is not None:
+            self._timer_at = due_at
+            self._cancel_timer = async_track_point_in_utc_time(
+                self._account.hass, self._async_timer_fired, due_at
             )
 
     @callback
-    def _async_on_due(self, now: datetime) -> None:
-        """Do what is due without waiting for a poll."""
-        self._cancel_due = None
-        self._coordinator.start(self.async_look_after(), "look after what was set")
+    def _async_timer_fired(self, now: datetime) -> None:
+        """Reconcile without waiting for a poll."""
+        self._cancel_timer = None
+        self._async_reconcile_soon()
 
     @callback
     def _async_cancel(self) -> None:
         """Cancel the timer."""
-        if self._cancel_due is not None:
-            self._cancel_due()
-            self._cancel_due = None
+        if self._cancel_timer is not None:
+            self._cancel_timer()
+            self._cancel_timer = None
 
     @callback
-    def stop(self) -> None:
-        """Begin nothing any more."""
+    def shutdown(self) -> None:
+        """Cancel the timer and refuse new work."""
         self._stopped = True
         self._async_cancel()
 
 
-async def async_end_sessions(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """End the presence sessions of an account that goes away, where that is quick.
-
-    The entry is unloaded and perhaps removed, so nothing is kept in it any more.
-    """
-    keeper = Keeper(hass, entry.entry_id)
-    await keeper.async_load()
+async def async_clear_sessions(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Clear the presence sessions of an unloaded account."""
+    store = PreferenceStore(hass, entry.entry_id)
+    await store.async_load()
     registration = AppRegistration.from_data(entry.data)
     token = InMemoryTokenProvider(
         MicrosoftOAuth2Implementation(hass, registration), entry.data[CONF_TOKEN]
     )
     client = PresenceClient(async_get_clientsession(hass), registration.cloud, token)
 
-    async def end(person_id: str) -> None:
+    async def clear(person_id: str) -> None:
         try:
-            async with asyncio.timeout(_GOODBYE_TIMEOUT):
+            async with asyncio.timeout(_CLEAR_TIMEOUT):
                 await client.async_clear_presence(person_id, registration.client_id)
         except (GraphError, OAuth2TokenRequestBaseError, TimeoutError) as err:
-            _LOGGER.debug("A presence session is left to end by itself: %s", err)
+            _LOGGER.debug("A presence session is left to expire: %s", err)
+        store.drop_session(person_id)
 
-    await asyncio.gather(*(end(person_id) for person_id in keeper.sessions))
-    keeper.sessions.clear()
-    await keeper.async_save()
+    await asyncio.gather(*map(clear, store.session_person_ids))
+    await store.async_save()

@@ -1,4 +1,4 @@
-"""System health: what somebody looks at first when presence does not come."""
+"""System health."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_CLOUD, CONF_SIGN_IN, DOMAIN
-from .coordinator import PresenceConfigEntry
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
+from .runtime import PresenceConfigEntry
 
 
 @callback
 def async_register(hass: HomeAssistant, register: system_health.SystemHealthRegistration) -> None:
-    """Offer the information."""
+    """Register the system health callback."""
     register.async_register_info(_async_info)
 
 
 async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
-    """Return whether Microsoft can be reached, and how the accounts fare."""
+    """Return reachability and account counts."""
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
     keys = {entry.data[CONF_CLOUD] for entry in entries} or {DEFAULT_CLOUD}
@@ -29,22 +29,22 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         ],
         "can_reach_graph": [f"{cloud.graph}/v1.0/$metadata" for cloud in clouds],
     }
-    reachable = {key: _async_reach(hass, urls) for key, urls in addresses.items()}
-    polls = [coordinator.last_poll for coordinator in loaded if coordinator.last_poll]
+    reachable = {key: _async_check_reachable(hass, urls) for key, urls in addresses.items()}
+    polls = [runtime.primary.last_poll for runtime in loaded if runtime.primary.last_poll]
     return reachable | {
         "accounts": len(entries),
         "accounts_loaded": len(loaded),
-        "people": sum(len(coordinator.people) for coordinator in loaded),
+        "people": sum(len(runtime.account.people) for runtime in loaded),
         "last_poll": min(polls, default=None),
         "throttled_until": max(
-            (until for coordinator in loaded if (until := coordinator.throttled_until)),
+            (until for runtime in loaded if (until := runtime.account.throttled_until)),
             default=None,
         ),
         "sign_in_ways": ", ".join(sorted({entry.data[CONF_SIGN_IN] for entry in entries})),
     }
 
 
-async def _async_reach(hass: HomeAssistant, urls: list[str]) -> str | dict[str, str]:
-    """Return whether all addresses can be reached, or what is wrong with the first that can't."""
+async def _async_check_reachable(hass: HomeAssistant, urls: list[str]) -> str | dict[str, str]:
+    """Return "ok", or the error of the first address that can't be reached."""
     answers = [await system_health.async_check_can_reach_url(hass, url) for url in urls]
     return next((answer for answer in answers if answer != "ok"), "ok")

@@ -1,4 +1,4 @@
-"""Text: type to set the status message, empty it to clear."""
+"""Text platform."""
 
 from typing import Final, override
 
@@ -7,9 +7,9 @@ from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import PresenceConfigEntry
-from .entity import PresenceEntity, add_entities
+from .entity import PresenceEntity, async_add_person_entities
 from .graph.models import StatusMessage
+from .runtime import PresenceConfigEntry
 
 PARALLEL_UPDATES: Final = 1
 
@@ -22,26 +22,26 @@ async def async_setup_entry(
     entry: PresenceConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the text of everybody whom the account may write."""
-    coordinator = entry.runtime_data
-    add_entities(
-        async_add_entities, StatusMessageText, coordinator, coordinator.writable_ids, TEXTS
+    """Add the text of every writable person."""
+    runtime = entry.runtime_data
+    async_add_person_entities(
+        async_add_entities, StatusMessageText, runtime, runtime.account.writable_ids, TEXTS
     )
 
 
 class StatusMessageText(PresenceEntity, TextEntity):
-    """The status message as something to type into."""
+    """Status message as a text."""
 
     @property
     @override
     def native_value(self) -> str:
-        """Return the message as far as it fits."""
+        """Return the message, cut to the length of a state."""
         message = self.presence.status_message
         return message.text[:MAX_LENGTH_STATE_STATE] if message else ""
 
     @override
     async def async_set_value(self, value: str) -> None:
-        """Set a message without an end, or clear it."""
-        await self.coordinator.async_set_status_message(
+        """Set a message without an expiry; an empty text clears it."""
+        await self.runtime.async_set_status_message(
             self.person_id, StatusMessage(text=value.strip())
         )

@@ -1,4 +1,4 @@
-"""Triggers of the automation editor: somebody joined a call, became available."""
+"""Trigger platform."""
 
 from typing import Final, override
 
@@ -11,16 +11,14 @@ from .entity import entities_with_key
 from .graph.models import Availability
 
 
-def _turns(domain: str, key: str, *states: str) -> type[Trigger]:
-    """Return the trigger that fires when one entity of a person turns to one of some states.
-
-    Home Assistant's base leaves out what was unavailable or unknown before: after a restart or a
-    hole in the network nobody can say whether the call has just begun.
-    """
+def _make_trigger(domain: str, key: str, *states: str) -> type[Trigger]:
+    """Return a trigger for one entity of a person turning to some states."""
+    # Home Assistant's base leaves out a change from unavailable or unknown: after a restart or an
+    # outage it can't be known whether the call has just begun.
     specs, to_states = {domain: DomainSpec()}, set(states)
 
     class PresenceTrigger(EntityTargetStateTriggerBase):
-        """A change of the entity whose translation key says what it is about."""
+        """Trigger for the entity with a translation key."""
 
         _domain_specs = specs
         _to_states = to_states
@@ -33,17 +31,17 @@ def _turns(domain: str, key: str, *states: str) -> type[Trigger]:
 
 
 TRIGGERS: Final = {
-    "became_available": _turns(Platform.SENSOR, "availability", Availability.AVAILABLE),
-    "became_busy": _turns(
+    "became_available": _make_trigger(Platform.SENSOR, "availability", Availability.AVAILABLE),
+    "became_busy": _make_trigger(
         Platform.SENSOR, "availability", Availability.BUSY, Availability.DO_NOT_DISTURB
     ),
-    "joined_call": _turns(Platform.BINARY_SENSOR, "in_call", STATE_ON),
-    "left_call": _turns(Platform.BINARY_SENSOR, "in_call", STATE_OFF),
-    "started_presenting": _turns(Platform.BINARY_SENSOR, "presenting", STATE_ON),
-    "stopped_presenting": _turns(Platform.BINARY_SENSOR, "presenting", STATE_OFF),
+    "joined_call": _make_trigger(Platform.BINARY_SENSOR, "in_call", STATE_ON),
+    "left_call": _make_trigger(Platform.BINARY_SENSOR, "in_call", STATE_OFF),
+    "started_presenting": _make_trigger(Platform.BINARY_SENSOR, "presenting", STATE_ON),
+    "stopped_presenting": _make_trigger(Platform.BINARY_SENSOR, "presenting", STATE_OFF),
 }
 
 
 async def async_get_triggers(hass: HomeAssistant) -> dict[str, type[Trigger]]:
-    """Return every trigger by its name."""
+    """Return the triggers."""
     return TRIGGERS

@@ -114,7 +114,7 @@ async def test_a_presence_is_read_whole(client: PresenceClient, robin: Person) -
         id=robin.id,
         availability=Availability.BUSY,
         activity=Activity.IN_A_CALL,
-        said=frozenset({Activity.BUSY, Activity.IN_A_CALL}),
+        activities=frozenset({Activity.BUSY, Activity.IN_A_CALL}),
         out_of_office=False,
         status_message=StatusMessage(
             text="Out for lunch", expires_at=NOON, published_at=published.published, pinned=True

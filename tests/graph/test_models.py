@@ -192,7 +192,7 @@ def test_an_unknown_word_is_an_unknown_state(word: str) -> None:
 @pytest.fixture
 def _nothing_was_logged() -> None:
     """Forget which unknown words were logged already."""
-    models._unknown_words.clear()  # noqa: SLF001
+    models._unknown_values.clear()  # noqa: SLF001
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
@@ -217,14 +217,14 @@ def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFi
 @pytest.mark.usefixtures("_nothing_was_logged")
 def test_unknown_words_are_kept_for_the_diagnostics_as_far_as_there_is_room() -> None:
     read(availability="Daydreaming", activity="Bus\ud83d")
-    assert models.unknown_words() == [
+    assert models.unknown_values() == [
         "activity 'Bus\\ud83d'",
         "availability 'Daydreaming'",
     ]
 
     for number in range(100):
         read(availability=f"Dream{number}")
-    assert len(models.unknown_words()) == 64
+    assert len(models.unknown_values()) == 64
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
@@ -331,7 +331,7 @@ def test_out_of_office_is_said_by_the_setting_or_the_activity(
                 id="fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
                 availability=Availability.AVAILABLE,
                 activity=Activity.AVAILABLE,
-                said=frozenset({Activity.AVAILABLE}),
+                activities=frozenset({Activity.AVAILABLE}),
                 out_of_office=False,
             ),
         ),
@@ -347,7 +347,7 @@ def test_out_of_office_is_said_by_the_setting_or_the_activity(
                 id="66825e03-7ef5-42da-9069-724602c31f6b",
                 availability=Availability.DO_NOT_DISTURB,
                 activity=Activity.PRESENTING,
-                said=frozenset({Activity.DO_NOT_DISTURB, Activity.PRESENTING}),
+                activities=frozenset({Activity.DO_NOT_DISTURB, Activity.PRESENTING}),
                 out_of_office=False,
             ),
         ),
@@ -363,7 +363,7 @@ def test_out_of_office_is_said_by_the_setting_or_the_activity(
                 id="dc74d9bb-6afe-433d-8eaa-e39d80d3a647",
                 availability=Availability.AWAY,
                 activity=Activity.BE_RIGHT_BACK,
-                said=frozenset({Activity.AWAY, Activity.BE_RIGHT_BACK}),
+                activities=frozenset({Activity.AWAY, Activity.BE_RIGHT_BACK}),
                 out_of_office=False,
             ),
         ),
@@ -381,7 +381,7 @@ def test_out_of_office_is_said_by_the_setting_or_the_activity(
                 id="fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
                 availability=Availability.AVAILABLE,
                 activity=Activity.AVAILABLE,
-                said=frozenset({Activity.AVAILABLE}),
+                activities=frozenset({Activity.AVAILABLE}),
                 out_of_office=False,
                 status_message=StatusMessage(text="Hey I am available now"),
             ),

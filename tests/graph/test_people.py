@@ -108,7 +108,7 @@ async def test_presences_are_read_whole(
             id=alex.id,
             availability=Availability.BUSY,
             activity=Activity.IN_A_CALL,
-            said=frozenset({Activity.BUSY, Activity.IN_A_CALL}),
+            activities=frozenset({Activity.BUSY, Activity.IN_A_CALL}),
             out_of_office=False,
             status_message=StatusMessage(text="Out for lunch"),
         ),
@@ -116,7 +116,7 @@ async def test_presences_are_read_whole(
             id=robin.id,
             availability=Availability.AWAY,
             activity=Activity.AWAY,
-            said=frozenset({Activity.AWAY}),
+            activities=frozenset({Activity.AWAY}),
             out_of_office=False,
         ),
     }

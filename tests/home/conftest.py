@@ -8,9 +8,9 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.ms_teams_presence import coordinator
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence import account as account_module
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
@@ -74,7 +74,7 @@ def alex(simulator: Simulator) -> Person:
 @pytest.fixture(autouse=True)
 def _no_pause_before_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send a failed write again at once."""
-    monkeypatch.setattr(coordinator, "_RETRY_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr(account_module, "_RETRY_DELAYS", (0.0, 0.0))
 
 
 @pytest.fixture

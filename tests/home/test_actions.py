@@ -14,7 +14,7 @@ import voluptuous as vol
 
 from custom_components.ms_teams_presence import services
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
@@ -336,7 +336,7 @@ async def test_an_account_that_is_being_set_up_is_waited_for(
     patience: float,
     text: str | None,
 ) -> None:
-    monkeypatch.setattr(services, "_LONGEST_SET_UP", patience)
+    monkeypatch.setattr(services, "_SETUP_TIMEOUT", patience)
     begun = asyncio.Event()
 
     def note() -> None:

@@ -14,7 +14,7 @@ from homeassistant.exceptions import ServiceValidationError
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.tenant import (
     DAEMON_CLIENT_ID,
@@ -88,7 +88,7 @@ async def test_the_app_signs_in_with_its_secret(entry: PresenceConfigEntry) -> N
     assert entry.title == TENANT_ID
     assert entry.data["sign_in"] == "application"
     assert "refresh_token" not in entry.data["token"]
-    assert not entry.runtime_data.people
+    assert not entry.runtime_data.account.people
 
 
 async def test_the_app_signs_in_with_its_certificate(account: Account) -> None:
@@ -353,10 +353,8 @@ async def test_of_somebody_removed_nothing_is_kept_up(
     hass.config_entries.async_remove_subentry(entry, subentry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
 
-    keeper = entry.runtime_data.sessions.keeper
     assert not alex.sessions
-    assert alex.id not in keeper.sessions
-    assert alex.id not in keeper.preferences
+    assert alex.id not in entry.runtime_data.sessions.preferences.person_ids
 
 
 async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
@@ -378,7 +376,7 @@ async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
     for _ in range(25):
         await clock.async_advance(31)
 
-    assert not entry.runtime_data.sessions.keeper.preferences
+    assert not entry.runtime_data.sessions.preferences.person_ids
 
 
 async def test_several_writes_at_once_are_confirmed_together(
@@ -388,7 +386,7 @@ async def test_several_writes_at_once_are_confirmed_together(
     simulator.requests.clear()
     # A poll is under way, so that the reads that confirm have to wait for it.
     simulator.faults.add("POST *getPresencesByUserId", times=1, latency=0.5)
-    poll = hass.async_create_task(entry.runtime_data.async_request_refresh())
+    poll = hass.async_create_task(entry.runtime_data.primary.async_request_refresh())
     await hass.services.async_call(
         DOMAIN,
         "set_status_message",

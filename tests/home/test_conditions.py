@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.ms_teams_presence.condition import CONDITIONS
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.automations import (

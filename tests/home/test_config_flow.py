@@ -12,8 +12,8 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Simulator
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
@@ -692,7 +692,7 @@ async def test_the_poll_interval_is_an_option(
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert entry.options == {"poll_interval": stored, "hold_session": False}
-    assert entry.runtime_data.update_interval == timedelta(seconds=stored)
+    assert entry.runtime_data.primary.update_interval == timedelta(seconds=stored)
 
 
 async def test_with_read_access_there_is_no_option_about_preferences(

@@ -13,8 +13,8 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.engine import Vocabulary
 from tests.home.account import Account
@@ -327,7 +327,7 @@ async def test_the_first_poll_writes_nothing_that_setting_up_wrote(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
 ) -> None:
     before = {state.entity_id: state.last_reported for state in hass.states.async_all()}
-    entry.runtime_data.async_update_listeners()
+    entry.runtime_data.primary.async_update_listeners()
     await clock.async_advance(16)
 
     assert {state.entity_id: state.last_reported for state in hass.states.async_all()} == before

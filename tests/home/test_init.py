@@ -10,7 +10,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Simulator
 from tests.home.clock import HomeClock
 
@@ -75,7 +75,7 @@ async def test_the_actions_are_there_without_an_account(hass: HomeAssistant) -> 
 
 
 def test_msal_is_not_imported_before_a_token_is_needed() -> None:
-    modules = ("__init__", "config_flow", "coordinator", "people_flow", "repairs", "services")
+    modules = ("__init__", "config_flow", "coordinator", "subentry_flow", "repairs", "services")
     imports = "; ".join(f"import custom_components.{DOMAIN}.{module}" for module in modules)
     program = f"import homeassistant, sys; {imports}; sys.exit('msal' in sys.modules)"
 

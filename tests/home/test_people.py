@@ -15,9 +15,9 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.ms_teams_presence import people_flow
+from custom_components.ms_teams_presence import subentry_flow
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home import repairs
 from tests.home.account import Account
@@ -155,7 +155,7 @@ async def test_more_people_than_home_assistant_takes_are_refused(
     alex: Person,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(people_flow, "_MAX_PEOPLE", 0)
+    monkeypatch.setattr(subentry_flow, "_MAX_PEOPLE", 0)
     flow = await async_search(hass, entry, "alex")
     flow = await hass.config_entries.subentries.async_configure(
         flow["flow_id"], {"people": [alex.id]}

@@ -11,7 +11,7 @@ from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.clock import HomeClock
@@ -94,7 +94,7 @@ async def test_a_poll_that_begins_just_before_graph_may_be_asked_again_waits_for
     simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
     await clock.async_advance(16)
     seen = polls(simulator)
-    assert entry.runtime_data.failures == 1
+    assert entry.runtime_data.primary.failures == 1
 
     await clock.async_advance(60.5)
     assert polls(simulator) == seen
@@ -269,7 +269,7 @@ async def test_a_poll_that_began_before_a_write_does_not_undo_it(
 ) -> None:
     slow = simulator.faults.add("GET /v1.0/me/presence", times=1, latency=0.3, json=None)
     slow.options["json"] = {"id": entry.data["object_id"], "availability": "Available"}
-    poll = hass.async_create_task(entry.runtime_data.async_request_refresh())
+    poll = hass.async_create_task(entry.runtime_data.primary.async_request_refresh())
     while not slow.hits:  # noqa: ASYNC110  # until the poll is under way
         await asyncio.sleep(0.01)
     await async_set_message(hass, "Newer than the poll")

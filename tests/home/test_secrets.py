@@ -25,7 +25,7 @@ from pytest_homeassistant_custom_component.components.diagnostics import (
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.identity import _challenge
 from simulator.tenant import (

@@ -13,7 +13,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.tenant import PUBLIC_CLIENT_ID
 from tests.home import repairs

@@ -21,12 +21,12 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.entra.errors import (
     SIGN_IN_ERRORS,
     Resolution,
     SignInErrorKind,
 )
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Simulator
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
@@ -541,7 +541,7 @@ async def test_a_claims_challenge_is_answered_with_a_token_that_has_the_claims(
 
     asked = [request.json for request in simulator.requests if request.path.endswith("/token")]
     assert [form["claims"] for form in asked if isinstance(form, dict)] == [CLAIMS]
-    assert entry.runtime_data.failures == 0
+    assert entry.runtime_data.primary.failures == 0
 
     # Once is enough: the next renewal is as ever.
     simulator.requests.clear()

@@ -12,8 +12,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
 
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.entra import http as entra_http
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import server as simulator_server
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,

@@ -17,8 +17,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from syrupy.assertion import SnapshotAssertion
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from custom_components.ms_teams_presence.graph import models
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home import test_application as application
 from tests.home.account import Account
@@ -38,7 +38,7 @@ async def _support(hass: HomeAssistant) -> None:
 @pytest.fixture
 def _no_unknown_words() -> None:
     """Forget which unknown words were seen already."""
-    models._unknown_words.clear()  # noqa: SLF001
+    models._unknown_values.clear()  # noqa: SLF001
 
 
 async def async_download(
@@ -94,7 +94,7 @@ async def test_diagnostics_tell_of_words_that_nobody_knows(
     )
     diagnostics = await async_download(hass, hass_client, await account.async_sign_in())
 
-    assert diagnostics["unknown_words"] == ["availability 'Daydreaming'"]
+    assert diagnostics["unknown_values"] == ["availability 'Daydreaming'"]
 
 
 @pytest.mark.freeze_time(MONDAY)
@@ -204,7 +204,7 @@ async def test_system_health_of_a_home_that_is_well(hass: HomeAssistant, account
         "accounts": 1,
         "accounts_loaded": 1,
         "people": 1,
-        "last_poll": entry.runtime_data.last_poll,
+        "last_poll": entry.runtime_data.primary.last_poll,
         "throttled_until": None,
         "sign_in_ways": "browser",
     }

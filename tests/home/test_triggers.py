@@ -10,7 +10,7 @@ import pytest
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from custom_components.ms_teams_presence.trigger import TRIGGERS
 from simulator import Person, Simulator
 from tests.home.account import Account

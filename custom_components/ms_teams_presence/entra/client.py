@@ -1,12 +1,7 @@
-"""Every exchange with Microsoft Entra; the only module that imports MSAL.
+"""Every exchange with Microsoft Entra; the only module that imports MSAL."""
 
-MSAL has no asynchronous interface, reads the network in its constructor and takes a while to import,
-so all of it happens in the executor.
-
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
-"""
+# MSAL has no asynchronous interface, reads the network in its constructor and takes a while to
+# import, so all of it happens in the executor.
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -140,10 +135,8 @@ class EntraClient:
         )
 
     async def async_poll_device_flow(self, flow: DeviceFlow) -> tuple[Identity, Token]:
-        """Poll the token endpoint until the user has entered the code.
-
-        Every poll is a short job, so that no thread waits for the lifetime of a code.
-        """
+        """Poll the token endpoint until the user has entered the code."""
+        # Every poll is a short job: no thread waits for the lifetime of a code.
         application = self._application()
         interval = flow.interval
         while True:

@@ -1,8 +1,5 @@
 """What Entra's errors mean and how to resolve them: one table.
 
-The keys are those of the sentences under `config.error` in the translations. Microsoft reserves the
-right to change its AADSTS codes: an unlisted code is looked up by the OAuth error that came with it.
-
 https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 """
 
@@ -41,6 +38,8 @@ class SignInErrorKind:
     """Whether the browser may succeed if the device code is rejected."""
 
 
+# The keys are those of the sentences under `config.error` in the translations. Microsoft reserves the
+# right to change its AADSTS codes: an unlisted one is looked up by the OAuth error that came with it.
 SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
     "account_disabled": SignInErrorKind(
         aadsts_codes=(50034, 50055, 50057), resolution=Resolution.REAUTH

@@ -34,11 +34,10 @@ class Response:
 
 
 class MsalHttpClient:
-    """HTTP client for MSAL: sends from the event loop, waits in MSAL's thread.
+    """HTTP client for MSAL: sends from the event loop, waits in MSAL's thread."""
 
-    Raises `SignInError` for everything but a JSON object of Entra, because MSAL logs other token
-    responses and answers later requests from memory.
-    """
+    # Everything but a JSON object raises `SignInError`: MSAL would log other token responses and
+    # answer later requests from memory.
 
     def __init__(self, session: ClientSession, cloud: Cloud) -> None:
         """Initialize in the event loop that sends the requests."""

@@ -1,4 +1,4 @@
-"""The national clouds that have a presence API: where to sign in, where Graph is, what it offers.
+"""National clouds that have a presence API.
 
 https://learn.microsoft.com/graph/deployments
 """
@@ -23,7 +23,7 @@ _PLAIN_URL: Final = re.compile(r"https?://[\w.:\[\]-]+([/?][\w/?#%&=.,+:~$!;-]*)
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """One deployment of Microsoft's cloud; an app and its tokens belong to exactly one."""
+    """A national cloud."""
 
     key: str
     """Name in a config entry; never renamed."""
@@ -39,7 +39,7 @@ class Cloud:
     """Whether presence carries a work location."""
 
     def authority(self, tenant: str) -> str:
-        """Return the authority of a tenant: a directory id, a domain or `organizations`."""
+        """Return the authority of a tenant."""
         return f"{self.login}/{tenant}"
 
     def is_login_url(self, url: str) -> bool:

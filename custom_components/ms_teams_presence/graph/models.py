@@ -1,11 +1,11 @@
-"""Presence as this project speaks of it, read from Graph's JSON and written back to it.
+"""Models of the Graph presence API; reading them never fails.
 
 https://learn.microsoft.com/graph/api/resources/presence
-
-Graph renamed its values once: what used to be the activity `InACall` beside the availability
-`Busy` became the availability `inACall`. Every word is accepted in either member, in any case, and
-means the same. Reading never fails: what is missing, null, of another type or unknown is None.
 """
+
+# Graph renamed its values once: what used to be the activity `InACall` beside the availability
+# `Busy` became the availability `inACall`. Both are read in either member, in any case. What is
+# missing, null, of another type or unknown is None.
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ type Json = dict[str, object]
 
 
 class Availability(StrEnum):
-    """How a person can be reached, in six words."""
+    """Availability."""
 
     AVAILABLE = "available"
     BUSY = "busy"
@@ -35,7 +35,7 @@ class Availability(StrEnum):
 
 
 class Activity(StrEnum):
-    """What a person is doing: every documented word, old and new."""
+    """Activity, both documented vocabularies."""
 
     AVAILABLE = "available"
     AWAY = "away"
@@ -55,7 +55,7 @@ class Activity(StrEnum):
 
 
 class WorkLocation(StrEnum):
-    """Where a person works today; https://learn.microsoft.com/graph/api/resources/userworklocation."""
+    """Work location; https://learn.microsoft.com/graph/api/resources/userworklocation."""
 
     OFFICE = "office"
     REMOTE = "remote"
@@ -68,9 +68,8 @@ _WORK_LOCATIONS: Final = {
     "timeoff": WorkLocation.TIME_OFF,
 }
 
-# Every word Graph has documented, in lower case: what it says of the availability where it stands
-# there, and of the activity.
-_WORDS: Final[dict[str, tuple[Availability | None, Activity]]] = {
+# Availability and activity of every value that Graph has documented, in lower case.
+_VALUES: Final[dict[str, tuple[Availability | None, Activity]]] = {
     "available": (Availability.AVAILABLE, Activity.AVAILABLE),
     "availableidle": (Availability.AVAILABLE, Activity.INACTIVE),
     "availableinactive": (Availability.AVAILABLE, Activity.INACTIVE),
@@ -94,9 +93,9 @@ _WORDS: Final[dict[str, tuple[Availability | None, Activity]]] = {
     ),
 }
 
-# Activities that only repeat an availability, and those that say what a person is busy with.
-_PLAIN: Final = frozenset(Activity(availability.value) for availability in Availability)
-_DOING: Final = frozenset(
+# Activities that only repeat an availability, and those that tell more.
+_GENERIC: Final = frozenset(Activity(availability.value) for availability in Availability)
+_SPECIFIC: Final = frozenset(
     {
         Activity.FOCUSING,
         Activity.IN_A_CALL,
@@ -106,23 +105,23 @@ _DOING: Final = frozenset(
         Activity.URGENT_INTERRUPTIONS_ONLY,
     }
 )
-# Somebody who presents is in a call: no lamp may go out when the sharing starts.
+# Presenting is part of a call: no lamp may go out when the sharing starts.
 _CALLS: Final = frozenset({Activity.IN_A_CALL, Activity.IN_A_CONFERENCE_CALL, Activity.PRESENTING})
 
-# What Teams appends to a message that is to be shown to whoever writes to the person.
+# Teams appends it to a message that is shown to people who write to the person.
 _PIN: Final = "<pinnednote></pinnednote>"
 _PIN_PATTERN: Final = re.compile(r"<pinnednote>\s*</pinnednote>", re.IGNORECASE)
-# Words of Graph's that nobody here knows, each with its member: so many at most, of that length.
-_unknown_words: Final[set[tuple[str, str]]] = set()
-_MAX_UNKNOWN_WORDS: Final = 64
-_MAX_WORD: Final = 40
+# Unknown values with their member, bounded in number and length.
+_unknown_values: Final[set[tuple[str, str]]] = set()
+_MAX_UNKNOWN_VALUES: Final = 64
+_MAX_VALUE: Final = 40
 # Teams writes "never" as the last days of this year.
 _NEVER: Final = 9999
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody whose presence is watched."""
+    """A person in the directory."""
 
     id: str
     """Object id in the directory, a GUID in lower case."""
@@ -132,12 +131,12 @@ class Person:
 
     @classmethod
     def from_graph(cls, data: object) -> Self | None:
-        """Read a `user`; None where the answer names nobody.
+        """Read a `user`; None without an id.
 
         https://learn.microsoft.com/graph/api/resources/user
         """
-        user = _object(data)
-        if not (person_id := _text(user.get("id")).lower()):
+        user = _as_object(data)
+        if not (person_id := _as_text(user.get("id")).lower()):
             return None
         address = plain_text(user.get("mail")) or plain_text(user.get("userPrincipalName"))
         return cls(person_id, plain_text(user.get("displayName")) or address or person_id, address)
@@ -145,7 +144,7 @@ class Person:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatusMessage:
-    """The text a person shows beside their presence.
+    """Status message.
 
     https://learn.microsoft.com/graph/api/resources/presencestatusmessage
     """
@@ -160,21 +159,21 @@ class StatusMessage:
 
     @classmethod
     def from_graph(cls, data: object) -> Self | None:
-        """Read a `presenceStatusMessage`; None where there is no text."""
-        status = _object(data)
-        content = _text(_object(status.get("message")).get("content"))
+        """Read a `presenceStatusMessage`; None without text."""
+        status = _as_object(data)
+        content = _as_text(_as_object(status.get("message")).get("content"))
         text = _PIN_PATTERN.sub("", content).strip()
         if not text:
             return None
         return cls(
             text=text,
             expires_at=_date_time_time_zone(status.get("expiryDateTime")),
-            published_at=_date_time(_text(status.get("publishedDateTime")), "UTC"),
+            published_at=_date_time(_as_text(status.get("publishedDateTime")), "UTC"),
             pinned=_PIN_PATTERN.search(content) is not None,
         )
 
     def to_graph(self) -> Json:
-        """Return the `presenceStatusMessage` that sets this message; an empty text clears it."""
+        """Return the `presenceStatusMessage` for Graph; an empty text clears it."""
         content = self.text + _PIN if self.pinned and self.text else self.text
         status: Json = {"message": {"content": content, "contentType": "text"}}
         if self.expires_at is not None:
@@ -188,7 +187,7 @@ class StatusMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Presence:
-    """What Graph knows about one person at one moment.
+    """Presence of one person.
 
     https://learn.microsoft.com/graph/api/presence-get
     """
@@ -197,8 +196,8 @@ class Presence:
     """Object id of the person in lower case."""
     availability: Availability | None = None
     activity: Activity | None = None
-    said: frozenset[Activity] = frozenset()
-    """What the two members say between them, where `activity` has room for one word only."""
+    activities: frozenset[Activity] = frozenset()
+    """Activities of both members; `activity` is the more specific one."""
     out_of_office: bool | None = None
     """Whether an absence is set in Outlook, Teams or the calendar; None where the cloud is silent."""
     status_message: StatusMessage | None = None
@@ -209,116 +208,111 @@ class Presence:
     @property
     def in_call(self) -> bool | None:
         """Return whether the person is in a call, a conference call or presenting."""
-        return self._says(_CALLS)
+        return self._has_activity(_CALLS)
 
     @property
     def in_meeting(self) -> bool | None:
         """Return whether the person is in a meeting of their calendar."""
-        return self._says({Activity.IN_A_MEETING})
+        return self._has_activity({Activity.IN_A_MEETING})
 
     @property
     def presenting(self) -> bool | None:
         """Return whether the person is sharing a screen."""
-        return self._says({Activity.PRESENTING})
+        return self._has_activity({Activity.PRESENTING})
 
     @property
     def is_out_of_office(self) -> bool | None:
-        """Return whether the person is out of office, by either way Graph has to say so."""
-        if self.out_of_office or (said := self._says({Activity.OUT_OF_OFFICE})):
+        """Return whether the person is out of office, by settings or activity."""
+        if self.out_of_office or (found := self._has_activity({Activity.OUT_OF_OFFICE})):
             return True
-        return self.out_of_office if said is None else said
+        return self.out_of_office if found is None else found
 
-    def _says(self, activities: Set[Activity]) -> bool | None:
-        """Return whether one of the activities is said; None where no word is understood."""
-        return not self.said.isdisjoint(activities) if self.said else None
+    def _has_activity(self, activities: Set[Activity]) -> bool | None:
+        """Return whether one of the activities applies; None if unknown."""
+        return not self.activities.isdisjoint(activities) if self.activities else None
 
     @classmethod
     def from_graph(cls, data: object) -> Self | None:
-        """Read a `presence`; None where the answer names no person."""
-        presence = _object(data)
-        if not (person_id := _text(presence.get("id")).lower()):
+        """Read a `presence`; None without an id."""
+        presence = _as_object(data)
+        if not (person_id := _as_text(presence.get("id")).lower()):
             return None
-        availability, implied = _word(presence.get("availability"), "availability")
-        _, activity = _word(presence.get("activity"), "activity")
-        out_of_office = _object(presence.get("outOfOfficeSettings")).get("isOutOfOffice")
+        availability, implied = _parse_value(presence.get("availability"), "availability")
+        _, activity = _parse_value(presence.get("activity"), "activity")
+        out_of_office = _as_object(presence.get("outOfOfficeSettings")).get("isOutOfOffice")
         return cls(
             id=person_id,
             availability=availability,
-            activity=_more_telling(activity, implied),
-            said=frozenset(word for word in (activity, implied) if word is not None),
+            activity=_more_specific(activity, implied),
+            activities=frozenset(value for value in (activity, implied) if value),
             out_of_office=out_of_office if isinstance(out_of_office, bool) else None,
             status_message=StatusMessage.from_graph(presence.get("statusMessage")),
             work_location=_WORK_LOCATIONS.get(
-                _text(_object(presence.get("workLocation")).get("workLocationType")).lower()
+                _as_text(_as_object(presence.get("workLocation")).get("workLocationType")).lower()
             ),
-            sequence_number=_text(presence.get("sequenceNumber")),
+            sequence_number=_as_text(presence.get("sequenceNumber")),
         )
 
 
 def time_zone_names(data: object) -> list[str]:
-    """Return the time zones that a `presence` names, to load them outside an event loop."""
-    expiry = _object(_object(_object(data).get("statusMessage")).get("expiryDateTime"))
-    name = _text(expiry.get("timeZone"))
+    """Return the time zones in a `presence`, to load them in a thread."""
+    expiry = _as_object(_as_object(_as_object(data).get("statusMessage")).get("expiryDateTime"))
+    name = _as_text(expiry.get("timeZone"))
     return [name] if name else []
 
 
-def _object(value: object) -> Json:
-    """Return a JSON object as it is and anything else as an empty one."""
+def _as_object(value: object) -> Json:
+    """Return a JSON object; empty for anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str:
-    """Return a JSON string as it is and anything else as an empty one."""
+def _as_text(value: object) -> str:
+    """Return a JSON string; empty for anything else."""
     return value if isinstance(value, str) else ""
 
 
-def _word(value: object, member: str) -> tuple[Availability | None, Activity | None]:
-    """Look up one of Graph's words; an unknown one is None, and said once in the debug log."""
-    word = _text(value).lower()
-    if word in _WORDS:
-        return _WORDS[word]
-    if word and word != "presenceunknown":
-        # In ASCII and on one line, whatever it is: it goes into the log and the diagnostics.
-        _report_unknown(member, ascii(_text(value)[:_MAX_WORD]))
+def _parse_value(value: object, member: str) -> tuple[Availability | None, Activity | None]:
+    """Look up a value; None and one debug line if unknown."""
+    text = _as_text(value).lower()
+    if text in _VALUES:
+        return _VALUES[text]
+    if text and text != "presenceunknown":
+        # In ASCII and on one line, because it goes into the log and the diagnostics.
+        _report_unknown(member, ascii(_as_text(value)[:_MAX_VALUE]))
     return None, None
 
 
-def unknown_words() -> list[str]:
-    """Return the words of Graph's that are in no table, each after its member."""
-    return sorted(f"{member} {word}" for member, word in _unknown_words)
+def unknown_values() -> list[str]:
+    """Return the unknown values of Graph so far, each after its member."""
+    return sorted(f"{member} {value}" for member, value in _unknown_values)
 
 
-def _report_unknown(member: str, word: str) -> None:
-    """Say once that Graph has a word that is not in the table."""
-    if (member, word) not in _unknown_words and len(_unknown_words) < _MAX_UNKNOWN_WORDS:
-        _unknown_words.add((member, word))
-        _LOGGER.debug("Graph's %s %s is not known here and shown as unknown", member, word)
+def _report_unknown(member: str, value: str) -> None:
+    if (member, value) not in _unknown_values and len(_unknown_values) < _MAX_UNKNOWN_VALUES:
+        _unknown_values.add((member, value))
+        _LOGGER.debug("Graph's %s %s is not known here and shown as unknown", member, value)
 
 
-def _more_telling(activity: Activity | None, implied: Activity | None) -> Activity | None:
-    """Choose between the activity and what the availability implies about it.
-
-    `BusyIdle` with `InAMeeting` is a meeting; `inACall` with `outOfOffice` is a call, as the older
-    pair `Busy` with `InACall` was; a plain word never hides a telling one.
-    """
-    if activity in _DOING or implied is None or implied in _PLAIN:
+def _more_specific(activity: Activity | None, implied: Activity | None) -> Activity | None:
+    """Return the activity or what the availability implies, whichever tells more."""
+    # `BusyIdle` with `InAMeeting` is a meeting; `inACall` with `outOfOffice` is a call, as the older
+    # pair `Busy` with `InACall` was.
+    if activity in _SPECIFIC or implied is None or implied in _GENERIC:
         return activity
-    if implied in _DOING or activity is None or activity in _PLAIN:
+    if implied in _SPECIFIC or activity is None or activity in _GENERIC:
         return implied
     return activity
 
 
 def _date_time_time_zone(value: object) -> datetime | None:
-    """Read a `dateTimeTimeZone`; None for never and for what cannot be read."""
-    data = _object(value)
-    return _date_time(_text(data.get("dateTime")), _text(data.get("timeZone")))
+    """Read a `dateTimeTimeZone`; None for never and for anything unreadable."""
+    data = _as_object(value)
+    return _date_time(_as_text(data.get("dateTime")), _as_text(data.get("timeZone")))
 
 
 def _date_time(text: str, zone_name: str) -> datetime | None:
-    """Read a date and time, in the named zone where it has no offset of its own.
-
-    Without a known zone the time is taken as UTC, which is what Graph was seen to send.
-    """
+    """Read a date and time, in the named zone if it has no offset."""
+    # Without a known zone it is read as UTC, which is what Graph was seen to send.
     try:
         moment = datetime.fromisoformat(text)
         if moment.year >= _NEVER:

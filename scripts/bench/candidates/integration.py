@@ -92,12 +92,12 @@ class Integration(Candidate):
 
     @override
     async def poll(self) -> str:
-        coordinator = self._entry.runtime_data
-        # It is everybody's turn, as it is when the time has come.
-        coordinator._me_due = coordinator._colleagues_due = 0.0  # noqa: SLF001
-        await coordinator.async_refresh()
+        coordinators = self._entry.runtime_data.coordinators
+        for coordinator in coordinators:
+            await coordinator.async_refresh()
         state = self._hass.states.get(AVAILABILITY)
-        return state.state if state is not None and coordinator.last_update_success else ""
+        is_up_to_date = all(coordinator.last_update_success for coordinator in coordinators)
+        return state.state if state is not None and is_up_to_date else ""
 
     async def async_add(self, kept: Json, people: Iterable[Json] = ()) -> None:
         """Add the account that was signed in before, as if Home Assistant had restarted."""
@@ -169,7 +169,10 @@ class Integration(Candidate):
                         "what": longest.what,
                         "collecting": longest.collecting,
                         "without_collecting": longest.without_collecting,
-                        "read": len(self._entry.runtime_data.data),
+                        "read": sum(
+                            len(coordinator.data)
+                            for coordinator in self._entry.runtime_data.coordinators
+                        ),
                         "writes": list(writes),
                     }
                 )

@@ -14,7 +14,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.ms_teams_presence.const import DOMAIN
-from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.control import perform
 from simulator.engine import PREFERENCES, SESSION_STATES

@@ -20,10 +20,10 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 
 from .const import CONF_ADDRESS, CONF_OBJECT_ID, SUBENTRY_PERSON
-from .coordinator import PresenceConfigEntry
 from .entity import ENABLED_FOR_COLLEAGUES
 from .graph.client import SEARCH_LIMIT
 from .graph.models import Person
+from .runtime import PresenceConfigEntry
 
 _CONF_SEARCH: Final = "search"
 _CONF_PEOPLE: Final = "people"
@@ -34,29 +34,29 @@ _MAX_PEOPLE: Final = (_MAX_ENTITIES - 20) // len(ENABLED_FOR_COLLEAGUES)
 
 
 class PersonSubentryFlow(ConfigSubentryFlow):
-    """Find people by name, address or object id, and choose among them."""
+    """Flow that adds colleagues."""
 
     _found: dict[str, Person]
-    _more: bool
+    _truncated: bool
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Ask whom to look for."""
+        """Search for people."""
         entry: PresenceConfigEntry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="account_not_loaded")
-        if not entry.runtime_data.can_read_others:
+        if not entry.runtime_data.account.can_read_others:
             return self.async_abort(reason="colleagues_not_included")
         errors = {}
         if user_input is not None:
             text = user_input[_CONF_SEARCH].strip()
             try:
-                people = await entry.runtime_data.async_find_people(text)
+                people = await entry.runtime_data.account.async_find_people(text)
             except HomeAssistantError as err:
                 errors["base"] = str(err.translation_key)
             else:
-                watched = entry.runtime_data.people
+                watched = entry.runtime_data.account.people
                 self._found = {person.id: person for person in people if person.id not in watched}
-                self._more = len(people) > SEARCH_LIMIT
+                self._truncated = len(people) > SEARCH_LIMIT
                 if self._found:
                     return await self.async_step_choose()
                 errors["base"] = "already_watched" if people else "nobody_found"
@@ -71,7 +71,7 @@ class PersonSubentryFlow(ConfigSubentryFlow):
     async def async_step_choose(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Let the person choose among who was found, and add them."""
+        """Let the user choose among the people found."""
         entry: PresenceConfigEntry = self._get_entry()
         errors = {}
         if user_input is not None:
@@ -86,34 +86,35 @@ class PersonSubentryFlow(ConfigSubentryFlow):
                     self.hass.config_entries.async_add_subentry(
                         entry,
                         ConfigSubentry(
-                            data=MappingProxyType(_data(person)),
+                            data=MappingProxyType(_subentry_data(person)),
                             subentry_type=SUBENTRY_PERSON,
                             title=person.name,
                             unique_id=person.id,
                         ),
                     )
-                return self.async_create_entry(title=last.name, data=_data(last), unique_id=last.id)
-        people = list(self._found.values())[:SEARCH_LIMIT]
-        options = [
-            SelectOptionDict(value=person.id, label=f"{person.name} ({person.address})")
-            for person in people
-        ]
-        default = [person.id for person in people] if len(people) == 1 else []
+                return self.async_create_entry(
+                    title=last.name, data=_subentry_data(last), unique_id=last.id
+                )
         return self.async_show_form(
             step_id="choose",
-            data_schema=vol.Schema(
-                {
-                    vol.Required(_CONF_PEOPLE, default=default): SelectSelector(
-                        SelectSelectorConfig(
-                            options=options, multiple=True, mode=SelectSelectorMode.LIST
-                        )
-                    )
-                }
-            ),
-            errors=errors or ({"base": "more_found"} if self._more else {}),
+            data_schema=_choose_schema(list(self._found.values())[:SEARCH_LIMIT]),
+            errors=errors or ({"base": "more_found"} if self._truncated else {}),
         )
 
 
-def _data(person: Person) -> dict[str, str]:
-    """Return what a subentry keeps of a person."""
+def _choose_schema(people: list[Person]) -> vol.Schema:
+    """Return the form to choose among people; one alone is chosen."""
+    options = [
+        SelectOptionDict(value=person.id, label=f"{person.name} ({person.address})")
+        for person in people
+    ]
+    default = [person.id for person in people] if len(people) == 1 else []
+    selector = SelectSelector(
+        SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
+    )
+    return vol.Schema({vol.Required(_CONF_PEOPLE, default=default): selector})
+
+
+def _subentry_data(person: Person) -> dict[str, str]:
+    """Return the data of a person's subentry."""
     return {CONF_OBJECT_ID: person.id, CONF_ADDRESS: person.address}

@@ -1,0 +1,138 @@
+"""The parts of a loaded account; the one door for writes."""
+
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+)
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+
+from .account import Account
+from .coordinator import ColleaguesCoordinator, MyPresenceCoordinator, PresenceCoordinator
+from .graph.models import Activity, Availability, StatusMessage, WorkLocation
+from .issues import delete_issues, sign_in_issue_id
+from .sessions import PresenceSessionManager
+
+type PresenceConfigEntry = ConfigEntry[PresenceRuntime]
+
+_NO_MESSAGE: Final = StatusMessage(text="")
+
+
+class PresenceRuntime:
+    """Runtime data of a config entry.
+
+    Writes raise `HomeAssistantError`.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
+        """Initialize."""
+        self.account = Account(hass, entry)
+        mine = (
+            MyPresenceCoordinator(hass, self.account, self.account.me) if self.account.me else None
+        )
+        colleagues = (
+            ColleaguesCoordinator(hass, self.account)
+            if self.account.subentry_ids or mine is None
+            else None
+        )
+        self.coordinators: list[PresenceCoordinator] = [
+            coordinator for coordinator in (mine, colleagues) if coordinator is not None
+        ]
+        """The first one reads the people who may be written."""
+        self.sessions = PresenceSessionManager(self.account, self.primary)
+        self._entry = entry
+        self._reloading = False
+
+    @property
+    def primary(self) -> PresenceCoordinator:
+        """Return the coordinator of the people who may be written."""
+        return self.coordinators[0]
+
+    def coordinator_of(self, person_id: str) -> PresenceCoordinator:
+        """Return the coordinator that reads a person."""
+        is_colleague = person_id in self.account.subentry_ids
+        return self.coordinators[-1] if is_colleague else self.primary
+
+    async def async_setup(self) -> None:
+        """Load what is stored and poll once; raises as the primary coordinator's first poll."""
+        hass, entry = self.account.hass, self._entry
+        keep = sign_in_issue_id(entry.entry_id)
+        entry.async_on_unload(partial(delete_issues, hass, entry, keep=keep))
+        entry.async_on_unload(self.sessions.shutdown)
+        entry.async_on_unload(
+            async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
+        )
+        await self.sessions.preferences.async_load()
+        await self.primary.async_config_entry_first_refresh()
+        for coordinator in self.coordinators[1:]:
+            await coordinator.async_refresh()
+
+    async def async_shutdown(self) -> None:
+        """Start no more work, and wait for pending writes."""
+        self.sessions.shutdown()
+        await self.account.async_wait_for_writes()
+
+    # Writes
+
+    async def async_set_status_message(self, person_id: str, message: StatusMessage) -> None:
+        """Set the status message of a person; an empty text clears it."""
+        client = self.account.client
+        async with self.account.lock(person_id):
+            await self.account.async_send(
+                lambda: client.async_set_status_message(person_id, message)
+            )
+            self.primary.async_show_written(
+                person_id, status_message=message if message.text else None
+            )
+
+    async def async_clear_status_message(self, person_id: str) -> None:
+        """Clear the status message of a person."""
+        await self.async_set_status_message(person_id, _NO_MESSAGE)
+
+    async def async_set_preferred_presence(
+        self, person_id: str, availability: Availability, duration: timedelta | None = None
+    ) -> None:
+        """Set the preferred presence of a person."""
+        await self.sessions.async_set_preferred_presence(person_id, availability, duration)
+
+    async def async_clear_preferred_presence(self, person_id: str) -> None:
+        """Clear the preferred presence of a person."""
+        await self.sessions.async_clear_preferred_presence(person_id)
+
+    async def async_set_presence(
+        self, person_id: str, activity: Activity, duration: timedelta
+    ) -> None:
+        """Set the app's presence session of a person."""
+        await self.sessions.async_set_presence(person_id, activity, duration)
+
+    async def async_clear_presence(self, person_id: str) -> None:
+        """Clear the app's presence session of a person."""
+        await self.sessions.async_clear_presence(person_id)
+
+    async def async_set_work_location(self, person_id: str, location: WorkLocation) -> None:
+        """Set the signed-in person's work location for today."""
+        client = self.account.client
+        async with self.account.lock(person_id):
+            await self.account.async_send(lambda: client.async_set_my_work_location(location))
+            self.primary.async_show_written(person_id, work_location=location)
+
+    async def async_clear_work_location(self, person_id: str) -> None:
+        """Clear the signed-in person's work location; their schedule applies again."""
+        async with self.account.lock(person_id):
+            await self.account.async_send(self.account.client.async_clear_my_work_location)
+            self.primary.async_discard_written(person_id)
+
+    @callback
+    def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        """Reload when people were added or removed."""
+        # A renewed token changes the entry, too.
+        if entry is not self._entry or self._reloading:
+            return
+        if set(self.account.subentry_ids.values()) != entry.subentries.keys():
+            self._reloading = True
+            self.account.hass.config_entries.async_schedule_reload(entry.entry_id)
