@@ -1,6 +1,6 @@
 """A Microsoft tenant on loopback: sign-in, Graph presence, and a page that plays the Teams client."""
 
-from .refusals import SignInError
+from .entra.errors import SignInError
 from .server import Request, Simulator
 from .tenant import Person, Tenant
 from .tls import Certificate

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
+from .entra.errors import SignInError
 from .graph import presence_json
 from .identity import Decision
-from .refusals import SignInError
 from .tenant import Person
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Final, Literal, TypedDict, Unpack
 
 from aiohttp import web
 
+from .entra.errors import SignInError
 from .graph import JSON_TYPE, Graph, GraphError
-from .refusals import SignInError
 
 type Body = Literal[
     "error", "empty", "html", "truncated", "wrong_type", "null", "deep", "not_unicode", "huge"

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import jwt
 
 from .engine import Clock
-from .refusals import SignInError
+from .entra.errors import SignInError
 from .tenant import (
     ADMIN_ONLY,
     CLOUDS,

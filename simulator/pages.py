@@ -17,9 +17,9 @@ import jinja2
 
 from .control import perform
 from .engine import PINNED, State
+from .entra.errors import SignInError
 from .faults import Fault, Handler, Options
 from .identity import AskAccount, AskConsent, Decision, Go
-from .refusals import SignInError
 from .tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,

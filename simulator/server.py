@@ -15,11 +15,11 @@ from aiohttp import web
 
 from . import control, faults, graph, identity, pages
 from .engine import Clock, Vocabulary
+from .entra.errors import SignInError
 from .faults import Faults, Handler
 from .graph import Graph
 from .identity import Decision, Go, Identity
 from .outages import OUTAGES, Outage
-from .refusals import SignInError
 from .tenant import Addresses, CloudName, Tenant
 from .tls import Certificate
 

@@ -10,8 +10,8 @@ import jwt
 import pytest
 
 from simulator import Simulator
+from simulator.entra.errors import SignInError
 from simulator.identity import ASSERTION_TYPE, DEVICE_GRANT
-from simulator.refusals import SignInError
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
