@@ -194,7 +194,7 @@ def respond(options: Options, graph: Graph) -> web.Response:
         error = SignInError(
             options["aadsts"], error=options.get("error", ""), suberror=options.get("suberror", "")
         )
-        status = options.get("status", error.refusal.status)
+        status = options.get("status", error.kind.status)
         return web.json_response(error.body(graph.clock.now()), status=status, headers=headers)
     if "claims" in options:
         headers["WWW-Authenticate"] = (

@@ -287,7 +287,7 @@ class Identity:
         """Return where the browser goes with a refusal."""
         body = error.body(self.clock.now())
         return request.location(
-            error=error.refusal.error, error_description=str(body["error_description"])
+            error=error.kind.error, error_description=str(body["error_description"])
         )
 
     def step(
@@ -814,7 +814,7 @@ def routes(identity: Identity) -> list[web.RouteDef]:
         try:
             return web.json_response(decide(), headers={"Cache-Control": "no-store"})
         except SignInError as error:
-            return web.json_response(error.body(identity.clock.now()), status=error.refusal.status)
+            return web.json_response(error.body(identity.clock.now()), status=error.kind.status)
 
     async def form(request: web.Request) -> dict[str, str]:
         return {key: str(value) for key, value in (await request.post()).items()}
