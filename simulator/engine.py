@@ -8,9 +8,21 @@ state using the Microsoft Graph API"; where it is silent, the method concerned s
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-type Vocabulary = Literal["classic", "modern"]
+from .clock import Clock
+from .states import (
+    AVAILABLE,
+    AWAY,
+    IN_A_MEETING,
+    INACTIVE,
+    OFFLINE,
+    PREFERENCES,
+    State,
+    Vocabulary,
+    spoken,
+)
+
 type LocationSource = Literal["manual", "automatic", "scheduled"]
 
 PINNED: Final = "<pinnednote></pinnednote>"
@@ -20,100 +32,7 @@ INACTIVE_AFTER: Final = timedelta(minutes=5)
 AWAY_AFTER: Final = timedelta(minutes=10)
 LOCATION_TYPES: Final = ("office", "remote", "timeOff")
 
-
-class State(NamedTuple):
-    """Availability and activity, in the classic words."""
-
-    availability: str
-    activity: str
-
-
-OFFLINE: Final = State("Offline", "Offline")
-AVAILABLE: Final = State("Available", "Available")
-INACTIVE: Final = State("Available", "AvailableInactive")
-AWAY: Final = State("Away", "Away")
-IN_A_MEETING: Final = State("Busy", "InAMeeting")
-
-# Graph accepts these pairs and no others in setPresence.
-SESSION_STATES: Final = frozenset(
-    {
-        AVAILABLE,
-        State("Busy", "InACall"),
-        State("Busy", "InAConferenceCall"),
-        AWAY,
-        State("DoNotDisturb", "Presenting"),
-    }
-)
-
-# Availability that a person may prefer: its activity, and how long it holds unless said otherwise.
-PREFERENCES: Final[dict[str, tuple[str, timedelta]]] = {
-    "Available": ("Available", timedelta(days=7)),
-    "Busy": ("Busy", timedelta(days=1)),
-    "DoNotDisturb": ("DoNotDisturb", timedelta(days=1)),
-    "BeRightBack": ("BeRightBack", timedelta(days=7)),
-    "Away": ("Away", timedelta(days=7)),
-    "Offline": ("OffWork", timedelta(days=7)),
-}
-
 _RANK: Final = {"Away": 0, "Available": 1, "Busy": 2, "DoNotDisturb": 3}
-
-# Since September 2025 Microsoft documents these activities as availability.
-_MODERN_AVAILABILITY: Final = {
-    "InACall": "inACall",
-    "InAConferenceCall": "inACall",
-    "InAMeeting": "inAMeeting",
-    "Presenting": "presenting",
-    "Focusing": "focusing",
-}
-# Activities that the modern list no longer has are told by the availability.
-_MODERN_ACTIVITY: Final = {
-    "Available": "available",
-    "Away": "away",
-    "BeRightBack": "beRightBack",
-    "Busy": "busy",
-    "DoNotDisturb": "doNotDisturb",
-    "Offline": "offline",
-    "OutOfOffice": "outOfOffice",
-}
-
-
-def spoken(state: State, vocabulary: Vocabulary) -> State:
-    """Say a classic state in a vocabulary."""
-    if vocabulary == "classic":
-        return state
-    base = _MODERN_ACTIVITY[state.availability]
-    return State(
-        _MODERN_AVAILABILITY.get(state.activity, base),
-        _MODERN_ACTIVITY.get(state.activity, base),
-    )
-
-
-class Clock:
-    """The simulator's time: a source that tests may freeze, plus what was advanced by hand."""
-
-    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
-        """Read the time from `now` (aware), or from the system when None."""
-        self._now = now
-        self._offset = timedelta()
-        self._apart = timedelta()
-
-    def source(self) -> datetime:
-        """Return the time without what was advanced: the time that clients live in."""
-        # Looked up at each call, so that freezegun can move it.
-        now = datetime.now(UTC) if self._now is None else self._now().astimezone(UTC)
-        return now + self._apart
-
-    def now(self) -> datetime:
-        """Return the simulator's time, in UTC."""
-        return self.source() + self._offset
-
-    def advance(self, seconds: float) -> None:
-        """Move the simulator's time; a negative number moves it back."""
-        self._offset += timedelta(seconds=seconds)
-
-    def disagree(self, seconds: float) -> None:
-        """Set the clock apart from the one of its clients, as where one of the two is wrong."""
-        self._apart += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,10 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from .engine import (
-    LOCATION_TYPES,
-    PINNED,
-    PREFERENCES,
-    SESSION_STATES,
-    Clock,
-    LocationSource,
-    State,
-    StatusMessage,
-)
+from .clock import Clock
+from .engine import LOCATION_TYPES, PINNED, LocationSource, StatusMessage
 from .identity import Caller, Identity
+from .states import PREFERENCES, SESSION_STATES, State
 from .tenant import CLOUDS, Addresses, CloudName, Person, Tenant
 from .zones import find_zone
 

@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 import jwt
 
-from .engine import Clock
+from .clock import Clock
 from .entra.errors import SignInError
 from .tenant import (
     ADMIN_ONLY,

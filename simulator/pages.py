@@ -16,10 +16,11 @@ from aiohttp import web
 import jinja2
 
 from .control import perform
-from .engine import PINNED, State
+from .engine import PINNED
 from .entra.errors import SignInError
 from .faults import Fault, Handler, Options
 from .identity import AskAccount, AskConsent, Decision, Go
+from .states import State
 from .tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,

@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 from aiohttp import web
 
 from . import control, faults, graph, identity, pages
-from .engine import Clock, Vocabulary
+from .clock import Clock
 from .entra.errors import SignInError
 from .faults import Faults, Handler
 from .graph import Graph
 from .identity import Decision, Go, Identity
 from .outages import OUTAGES, Outage
+from .states import Vocabulary
 from .tenant import Addresses, CloudName, Tenant
 from .tls import Certificate
 

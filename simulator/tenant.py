@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from .engine import Clock, Presence, Vocabulary
+from .clock import Clock
+from .engine import Presence
+from .states import Vocabulary
 
 type Platform = Literal["web", "public", "spa"]
 type UserConsent = Literal["allowed", "blocked"]

@@ -6,17 +6,9 @@ import string
 from hypothesis import given, strategies as st
 import pytest
 
-from simulator.engine import (
-    AVAILABLE,
-    AWAY,
-    PREFERENCES,
-    SESSION_STATES,
-    Clock,
-    Presence,
-    State,
-    Vocabulary,
-    spoken,
-)
+from simulator.clock import Clock
+from simulator.engine import Presence
+from simulator.states import AVAILABLE, AWAY, PREFERENCES, SESSION_STATES, State, Vocabulary, spoken
 
 HOUR = timedelta(hours=1)
 CALL = State("Busy", "InACall")

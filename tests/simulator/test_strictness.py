@@ -7,8 +7,8 @@ from hypothesis import given, strategies as st
 import pytest
 
 from simulator import Certificate, Simulator
-from simulator.engine import PREFERENCES, SESSION_STATES
 from simulator.graph import ACTIONS, Call, Graph, GraphError, read_expiry, stamp
+from simulator.states import PREFERENCES, SESSION_STATES
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     DAEMON_CLIENT_ID,

@@ -17,8 +17,8 @@ from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.control import perform
-from simulator.engine import PREFERENCES, SESSION_STATES
 from simulator.faults import Fault
+from simulator.states import PREFERENCES, SESSION_STATES
 from tests.home.account import Account
 
 from .clock import PatientClock
