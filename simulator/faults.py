@@ -198,7 +198,7 @@ def respond(options: Options, graph: Graph) -> web.Response:
         return web.json_response(error.body(graph.clock.now()), status=status, headers=headers)
     if "claims" in options:
         headers["WWW-Authenticate"] = (
-            f'Bearer realm="", authorization_uri="{graph.addresses.url}/common/oauth2/v2.0/authorize", '
+            f'Bearer realm="", authorization_uri="{graph.deployment.url}/common/oauth2/v2.0/authorize", '
             f'error="insufficient_claims", claims="{options["claims"]}"'
         )
     status = options.get("status", 401 if "claims" in options else 200)

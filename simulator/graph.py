@@ -19,10 +19,11 @@ from uuid import UUID, uuid4
 from aiohttp import web
 
 from .clock import Clock
+from .clouds import Deployment
 from .engine import LOCATION_TYPES, PINNED, LocationSource, StatusMessage
 from .identity import Caller, Identity
 from .states import PREFERENCES, SESSION_STATES, State
-from .tenant import CLOUDS, Addresses, CloudName, Person, Tenant
+from .tenant import Person, Tenant
 from .zones import find_zone
 
 type Json = dict[str, object]
@@ -438,8 +439,7 @@ class Graph:
 
     tenant: Tenant
     clock: Clock
-    cloud: CloudName
-    addresses: Addresses
+    deployment: Deployment
     identity: Identity
     throttle: Throttle = field(default_factory=Throttle)
     presences_as_collection: bool = False
@@ -498,7 +498,7 @@ class Graph:
         if caller:
             return caller
         challenge = (
-            f'Bearer realm="", authorization_uri="{self.addresses.url}/common/oauth2/v2.0/authorize", '
+            f'Bearer realm="", authorization_uri="{self.deployment.url}/common/oauth2/v2.0/authorize", '
             f'client_id="00000003-0000-0000-c000-000000000000"'
         )
         raise GraphError(
@@ -541,7 +541,7 @@ class Graph:
 
     @property
     def _complete(self) -> bool:
-        return CLOUDS[self.cloud].complete
+        return self.deployment.complete
 
     def _presence(
         self, caller: Caller, person: Person | None, version: str, *, collection: bool
@@ -591,7 +591,7 @@ class Graph:
             body["@odata.count"] = len(people)
         if start + size < len(people):
             more = urlencode(query | {"$skiptoken": str(start + size)})
-            body["@odata.nextLink"] = f"{self.addresses.tls_url}/{version}/users?{more}"
+            body["@odata.nextLink"] = f"{self.deployment.tls_url}/{version}/users?{more}"
         members = [name for name in query.get("$select", "").split(",") if name]
         value = people[start : start + size]
         if members:
@@ -632,7 +632,7 @@ class Graph:
         return self.answer(Call(str(request["method"]).upper(), url, headers, body))
 
     def _context(self, version: str, what: str) -> Json:
-        return {"@odata.context": f"{self.addresses.tls_url}/{version}/$metadata#{what}"}
+        return {"@odata.context": f"{self.deployment.tls_url}/{version}/$metadata#{what}"}
 
 
 def _method(call: Call, allowed: str) -> None:

@@ -23,18 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 import jwt
 
 from .clock import Clock
+from .clouds import Deployment
 from .entra.errors import SignInError
-from .tenant import (
-    ADMIN_ONLY,
-    CLOUDS,
-    DELEGATED,
-    Addresses,
-    App,
-    CloudName,
-    Person,
-    Platform,
-    Tenant,
-)
+from .tenant import ADMIN_ONLY, DELEGATED, App, Person, Platform, Tenant
 
 type Decision = Literal["accept", "deny", "cancel"]
 type Form = Mapping[str, str]
@@ -171,8 +162,7 @@ class Identity:
 
     tenant: Tenant
     clock: Clock
-    cloud: CloudName
-    addresses: Addresses
+    deployment: Deployment
     device_code_interval: int = 5
     """What the device endpoint tells clients to wait between polls, in seconds; not enforced."""
     codes: dict[str, Code] = field(default_factory=dict)
@@ -192,7 +182,7 @@ class Identity:
         self.check_tenant(segment)
         shared = segment.lower() in SHARED_AUTHORITIES
         name = segment.lower() if shared else self.tenant.id
-        base = f"{self.addresses.tls_url}/{name}"
+        base = f"{self.deployment.tls_url}/{name}"
         return {
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "token_endpoint_auth_methods_supported": [
@@ -208,12 +198,12 @@ class Identity:
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
             "issuer": self.issuer("{tenantid}" if shared else self.tenant.id),
             "request_uri_parameter_supported": False,
-            "userinfo_endpoint": f"{CLOUDS[self.cloud].resource}/oidc/userinfo",
-            "authorization_endpoint": f"{self.addresses.url}/{name}/oauth2/v2.0/authorize",
+            "userinfo_endpoint": f"{self.deployment.resource}/oidc/userinfo",
+            "authorization_endpoint": f"{self.deployment.url}/{name}/oauth2/v2.0/authorize",
             "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
             "http_logout_supported": True,
             "frontchannel_logout_supported": True,
-            "end_session_endpoint": f"{self.addresses.url}/{name}/oauth2/v2.0/logout",
+            "end_session_endpoint": f"{self.deployment.url}/{name}/oauth2/v2.0/logout",
             "claims_supported": [
                 "sub",
                 "iss",
@@ -227,13 +217,13 @@ class Identity:
                 "ver",
             ],
             "tenant_region_scope": None,
-            "cloud_instance_name": urlsplit(self.addresses.tls_url).netloc,
-            "msgraph_host": urlsplit(CLOUDS[self.cloud].resource).netloc,
+            "cloud_instance_name": urlsplit(self.deployment.tls_url).netloc,
+            "msgraph_host": urlsplit(self.deployment.resource).netloc,
         }
 
     def issuer(self, tenant_id: str) -> str:
         """Return the issuer of a tenant's tokens."""
-        return f"{self.addresses.tls_url}/{tenant_id}/v2.0"
+        return f"{self.deployment.tls_url}/{tenant_id}/v2.0"
 
     def keys(self) -> Json:
         """Return the public signing key."""
@@ -391,7 +381,7 @@ class Identity:
         self.device_codes[device_code] = DeviceCode(
             app, segment, scopes, user_code, self.clock.now() + DEVICE_CODE_LIFETIME
         )
-        page = f"{self.addresses.url}/device"
+        page = f"{self.deployment.url}/device"
         return {
             "user_code": user_code,
             "device_code": device_code,
@@ -594,7 +584,7 @@ class Identity:
         )
         if certificate is None:
             raise SignInError(700027)
-        base = self.addresses.tls_url
+        base = self.deployment.tls_url
         audiences = [
             f"{base}/{name}/{end}"
             for name in (self.tenant.id, self.tenant.domain)
@@ -624,7 +614,7 @@ class Identity:
 
     def read_scopes(self, app: App, text: str) -> Scopes:
         """Parse a `scope` field; permissions of Graph only, by short or full name."""
-        resources = (CLOUDS[self.cloud].resource, self.addresses.tls_url, GRAPH_APP_ID)
+        resources = (self.deployment.resource, self.deployment.tls_url, GRAPH_APP_ID)
         known = {name.lower(): name for name in DELEGATED}
         graph: set[str] = set()
         openid: set[str] = set()
@@ -710,7 +700,7 @@ class Identity:
 
     def _access_token(self, app: App, person: Person | None, permissions: set[str]) -> str:
         claims: Json = {
-            "aud": CLOUDS[self.cloud].resource,
+            "aud": self.deployment.resource,
             "appid": app.id,
             "generation": self._generation,
         }
@@ -727,7 +717,7 @@ class Identity:
                 token,
                 _signing_key().public_key(),
                 algorithms=["RS256"],
-                audience=CLOUDS[self.cloud].resource,
+                audience=self.deployment.resource,
                 options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError:
@@ -835,8 +825,8 @@ def routes(identity: Identity) -> list[web.RouteDef]:
         return answer(lambda: identity.token(request.match_info["tenant"], fields, origin))
 
     async def instance(request: web.Request) -> web.Response:
-        host = urlsplit(identity.addresses.tls_url).netloc
-        endpoint = f"{identity.addresses.tls_url}/common/v2.0/.well-known/openid-configuration"
+        host = urlsplit(identity.deployment.tls_url).netloc
+        endpoint = f"{identity.deployment.tls_url}/common/v2.0/.well-known/openid-configuration"
         metadata = [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}]
         return web.json_response(
             {"tenant_discovery_endpoint": endpoint, "api-version": "1.1", "metadata": metadata}

@@ -15,13 +15,14 @@ from aiohttp import web
 
 from . import control, faults, graph, identity, pages
 from .clock import Clock
+from .clouds import CloudName, Deployment
 from .entra.errors import SignInError
 from .faults import Faults, Handler
 from .graph import Graph
 from .identity import Decision, Go, Identity
 from .outages import OUTAGES, Outage
 from .states import Vocabulary
-from .tenant import Addresses, CloudName, Tenant
+from .tenant import Tenant
 from .tls import Certificate
 
 LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "claims")
@@ -59,9 +60,9 @@ class Simulator:
         self.tenant = Tenant(self.clock, vocabulary)
         self.requests: list[Request] = []
         self.faults = Faults()
-        self._addresses = Addresses()
-        self.identity = Identity(self.tenant, self.clock, cloud, self._addresses)
-        self.graph = Graph(self.tenant, self.clock, cloud, self._addresses, self.identity)
+        self.deployment = Deployment(cloud)
+        self.identity = Identity(self.tenant, self.clock, self.deployment)
+        self.graph = Graph(self.tenant, self.clock, self.deployment, self.identity)
         self._certificate = certificate
         self._host = host
         self._ports = (port, tls_port)
@@ -72,12 +73,12 @@ class Simulator:
     @property
     def url(self) -> str:
         """The address for browsers, plain http."""
-        return self._addresses.url
+        return self.deployment.url
 
     @property
     def tls_url(self) -> str:
         """The address for servers: login host and Graph root alike."""
-        return self._addresses.tls_url
+        return self.deployment.tls_url
 
     async def start(self) -> None:
         """Listen."""
@@ -85,8 +86,8 @@ class Simulator:
         port, tls_port = self._ports
         tls_port = await self._listen(self._https_app(), tls_port, secure=True)
         port = await self._listen(self._http_app(), port, secure=False)
-        self._addresses.tls_url = f"https://{self._host}:{tls_port}"
-        self._addresses.url = f"http://{self._host}:{port}"
+        self.deployment.tls_url = f"https://{self._host}:{tls_port}"
+        self.deployment.url = f"http://{self._host}:{port}"
         # After a stop it comes back where it was, like a service after an outage.
         self._ports = (port, tls_port)
 

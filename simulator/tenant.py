@@ -19,7 +19,6 @@ from .states import Vocabulary
 
 type Platform = Literal["web", "public", "spa"]
 type UserConsent = Literal["allowed", "blocked"]
-type CloudName = Literal["global", "us_gov_l4", "us_gov_l5"]
 
 TENANT_ID: Final = "5b1f7a52-2c1e-4c55-9b6b-6c2f6d0f3a10"
 DOMAIN: Final = "contoso.example"
@@ -53,29 +52,6 @@ ADMIN_ONLY: Final = frozenset({"User.Read.All"})
 APPLICATION: Final = frozenset(
     {"Presence.Read.All", "Presence.ReadWrite.All", "User.ReadBasic.All"}
 )
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A national cloud: whom its tokens are for, and whether presence has all of its members."""
-
-    resource: str
-    complete: bool
-
-
-CLOUDS: Final[dict[CloudName, Cloud]] = {
-    "global": Cloud("https://graph.microsoft.com", complete=True),
-    "us_gov_l4": Cloud("https://graph.microsoft.us", complete=False),
-    "us_gov_l5": Cloud("https://dod-graph.microsoft.us", complete=False),
-}
-
-
-@dataclass
-class Addresses:
-    """Where the simulator listens, known once it has started."""
-
-    url: str = ""
-    tls_url: str = ""
 
 
 @dataclass(frozen=True)

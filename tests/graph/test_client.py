@@ -29,8 +29,9 @@ from custom_components.ms_teams_presence.graph.models import (
     WorkLocation,
 )
 from simulator import Person, Simulator
+from simulator.clouds import CloudName
 from simulator.faults import Body, Loss
-from simulator.tenant import DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID, CloudName
+from simulator.tenant import DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID
 from tests.plugin import CERTIFICATE
 
 from .conftest import cloud_of, error_of, sent
