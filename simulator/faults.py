@@ -1,7 +1,7 @@
 """Trouble on demand: slow, broken, refused and lost answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -13,12 +13,12 @@ from aiohttp import web
 
 from .entra.errors import SignInError
 from .graph import JSON_TYPE, Graph, GraphError
+from .wire import Handler
 
 type Body = Literal[
     "error", "empty", "html", "truncated", "wrong_type", "null", "deep", "not_unicode", "huge"
 ]
 type Loss = Literal["close", "reset", "hang", "stall"]
-type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SHORT_NAMES: Final = {
     "authorize": "* /*/oauth2/v2.0/authorize",

@@ -24,9 +24,8 @@ from .engine import LOCATION_TYPES, PINNED, LocationSource, StatusMessage
 from .identity import Caller, Identity
 from .states import PREFERENCES, SESSION_STATES, State
 from .tenant import Person, Tenant
+from .wire import Json
 from .zones import find_zone
-
-type Json = dict[str, object]
 
 MESSAGE_LIMIT: Final = 280
 """Teams lets people type so many characters, what pins them aside; Graph's own limit is not documented."""

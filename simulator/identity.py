@@ -6,7 +6,7 @@ codes". This module decides; `pages` shows what people see of it.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -26,10 +26,9 @@ from .clock import Clock
 from .clouds import Deployment
 from .entra.errors import SignInError
 from .tenant import ADMIN_ONLY, DELEGATED, App, Person, Platform, Tenant
+from .wire import Form, Json, base64url, read_form
 
 type Decision = Literal["accept", "deny", "cancel"]
-type Form = Mapping[str, str]
-type Json = dict[str, object]
 
 ACCESS_TOKEN_LIFETIME: Final = timedelta(seconds=4200)
 CODE_LIFETIME: Final = timedelta(minutes=10)
@@ -451,7 +450,7 @@ class Identity:
             raise SignInError(700005)
         if request.challenge is not None:
             verifier = form.get("code_verifier", "")
-            if _challenge(verifier) != request.challenge:
+            if code_challenge(verifier) != request.challenge:
                 raise SignInError(501481)
         asked = self.read_scopes(app, form.get("scope", ""))
         if asked.graph - self.tenant.granted(app, code.person):
@@ -666,7 +665,7 @@ class Identity:
             answer["id_token"] = self._id_token(app, person, nonce)
         if form.get("client_info") == "1":
             info = json.dumps({"uid": person.id, "utid": self.tenant.id}).encode()
-            answer["client_info"] = base64.urlsafe_b64encode(info).rstrip(b"=").decode()
+            answer["client_info"] = base64url(info)
         return answer
 
     def _bearer(self) -> Json:
@@ -764,9 +763,9 @@ class Identity:
         return names.get(one.lower(), "shared") == names.get(other.lower(), "shared")
 
 
-def _challenge(verifier: str) -> str:
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+def code_challenge(verifier: str) -> str:
+    """Hash a code verifier (PKCE, S256)."""
+    return base64url(hashlib.sha256(verifier.encode()).digest())
 
 
 def _platform(app: App, redirect_uri: str) -> Platform | None:
@@ -806,9 +805,6 @@ def routes(identity: Identity) -> list[web.RouteDef]:
         except SignInError as error:
             return web.json_response(error.body(identity.clock.now()), status=error.kind.status)
 
-    async def form(request: web.Request) -> dict[str, str]:
-        return {key: str(value) for key, value in (await request.post()).items()}
-
     async def discovery(request: web.Request) -> web.Response:
         return answer(lambda: identity.discovery(request.match_info["tenant"]))
 
@@ -816,11 +812,11 @@ def routes(identity: Identity) -> list[web.RouteDef]:
         return answer(identity.keys)
 
     async def device_code(request: web.Request) -> web.Response:
-        fields = await form(request)
+        fields = await read_form(request)
         return answer(lambda: identity.start_device_flow(request.match_info["tenant"], fields))
 
     async def token(request: web.Request) -> web.Response:
-        fields = _basic(request.headers.get("Authorization", "")) | await form(request)
+        fields = _basic(request.headers.get("Authorization", "")) | await read_form(request)
         origin = request.headers.get("Origin")
         return answer(lambda: identity.token(request.match_info["tenant"], fields, origin))
 

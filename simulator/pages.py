@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from aiohttp import web
 import jinja2
 
-from .control import perform
 from .engine import PINNED
 from .entra.errors import SignInError
-from .faults import Fault, Handler, Options
+from .faults import Fault, Options
+from .gestures import perform
 from .identity import AskAccount, AskConsent, Decision, Go
 from .states import State
 from .tenant import (
@@ -31,6 +31,7 @@ from .tenant import (
     App,
     Person,
 )
+from .wire import Handler, read_form
 
 if TYPE_CHECKING:
     from .server import Simulator
@@ -177,7 +178,7 @@ class SignIn:
     async def authorize(self, request: web.Request) -> web.Response:
         """Ask for account and consent, then go back to the app."""
         identity = self.simulator.identity
-        form = await _form(request)
+        form = await read_form(request)
         try:
             wanted = identity.read_authorization(request.match_info["tenant"], request.query)
             step = identity.step(wanted, form.get("account"), _decision(form))
@@ -199,7 +200,7 @@ class SignIn:
         """Ask an administrator, then go back to the app."""
         identity = self.simulator.identity
         segment = request.match_info["tenant"]
-        form = await _form(request)
+        form = await read_form(request)
         try:
             app, redirect_uri = identity.read_admin_consent(segment, request.query)
             if form.get("decision") == "accept":
@@ -219,7 +220,7 @@ class SignIn:
 
     async def device(self, request: web.Request) -> web.Response:
         """Take the code of another device, then account and consent."""
-        form = await _form(request)
+        form = await read_form(request)
         code = form.get("user_code", "")
         if not code:
             return render("device.html", problem="")
@@ -269,10 +270,6 @@ def _close(text: str) -> web.Response:
 
 def _go(location: str) -> web.Response:
     return web.Response(status=302, headers={"Location": location} | _HEADERS)
-
-
-async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (await request.post()).items()}
 
 
 def _decision(form: dict[str, str]) -> Decision | None:
@@ -436,7 +433,7 @@ class Home:
     async def command(self, request: web.Request) -> web.Response:
         """Carry out a person's button."""
         person = self.simulator.tenant.people.get(request.match_info["key"])
-        form = await _form(request)
+        form = await read_form(request)
         if person is None:
             raise web.HTTPNotFound
         if "message" in form:
@@ -455,7 +452,7 @@ class Home:
     async def panel(self, request: web.Request) -> web.Response:
         """Carry out a button of the panel."""
         simulator = self.simulator
-        match await _form(request):
+        match await read_form(request):
             case {"advance": seconds} if seconds.isdecimal():
                 simulator.advance(int(seconds))
             case {"vocabulary": "classic" | "modern" as vocabulary}:

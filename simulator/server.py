@@ -17,13 +17,14 @@ from . import control, faults, graph, identity, pages
 from .clock import Clock
 from .clouds import CloudName, Deployment
 from .entra.errors import SignInError
-from .faults import Faults, Handler
+from .faults import Faults
 from .graph import Graph
 from .identity import Decision, Go, Identity
 from .outages import OUTAGES, Outage
 from .states import Vocabulary
 from .tenant import Tenant
 from .tls import Certificate
+from .wire import Handler
 
 LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "claims")
 """What the log keeps of a sign-in form: nothing that could be used again."""

@@ -1,6 +1,5 @@
 """The directory: the tenant, its people, its app registrations and what they may do."""
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from .clock import Clock
 from .engine import Presence
 from .states import Vocabulary
+from .wire import base64url
 
 type Platform = Literal["web", "public", "spa"]
 type UserConsent = Literal["allowed", "blocked"]
@@ -102,8 +102,8 @@ class ClientCertificate:
     def key_ids(self) -> dict[str, str]:
         """Return what a client assertion's header may name the certificate by."""
         return {
-            "x5t": _base64url(self.parsed.fingerprint(hashes.SHA1())),  # noqa: S303
-            "x5t#S256": _base64url(self.parsed.fingerprint(hashes.SHA256())),
+            "x5t": base64url(self.parsed.fingerprint(hashes.SHA1())),  # noqa: S303
+            "x5t#S256": base64url(self.parsed.fingerprint(hashes.SHA256())),
         }
 
 
@@ -281,7 +281,3 @@ def _apps() -> list[App]:
             application=set(APPLICATION),
         ),
     ]
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

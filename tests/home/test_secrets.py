@@ -27,7 +27,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
-from simulator.identity import _challenge
+from simulator.identity import code_challenge
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -492,7 +492,7 @@ async def test_tokens_are_watched_for_in_both_directions(
         text for text in needles.by_kind["proof"] if text not in simulator.identity.codes
     ]
     (code,) = simulator.identity.codes.values()
-    assert _challenge(verifier) == code.request.challenge
+    assert code_challenge(verifier) == code.request.challenge
 
 
 @pytest.mark.parametrize(

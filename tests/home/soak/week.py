@@ -16,8 +16,8 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.coordinator import PresenceConfigEntry
 from simulator import Person, Simulator
-from simulator.control import perform
 from simulator.faults import Fault
+from simulator.gestures import perform
 from simulator.states import PREFERENCES, SESSION_STATES
 from tests.home.account import Account
 
