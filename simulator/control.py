@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 import json
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aiohttp import web
 
@@ -10,14 +10,12 @@ from .entra.errors import SignInError
 from .gestures import perform
 from .graph import presence_json
 from .identity import Decision
+from .state import SimulatorState
 from .tenant import Person
 from .wire import Json
 
-if TYPE_CHECKING:
-    from .server import Simulator
 
-
-def state(simulator: Simulator) -> Json:
+def state(simulator: SimulatorState) -> Json:
     """Describe the whole tenant."""
     tenant = simulator.tenant
     return {
@@ -61,7 +59,7 @@ def _person(person: Person) -> Json:
 class Control:
     """The endpoints below /simulator."""
 
-    simulator: Simulator
+    simulator: SimulatorState
 
     async def read_state(self, request: web.Request) -> web.Response:
         """Describe the tenant."""
@@ -169,7 +167,7 @@ class Control:
         return web.json_response(state(self.simulator)["tenant"])
 
 
-def routes(simulator: Simulator) -> list[web.RouteDef]:
+def routes(simulator: SimulatorState) -> list[web.RouteDef]:
     """Return the control API."""
     control = Control(simulator)
     return [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from .entra.errors import SignInError
 from .faults import Fault, Options
 from .gestures import perform
 from .identity import AskAccount, AskConsent, Decision, Go
+from .state import SimulatorState
 from .states import State
 from .tenant import (
     CONFIDENTIAL_CLIENT_ID,
@@ -32,9 +33,6 @@ from .tenant import (
     Person,
 )
 from .wire import Handler, read_form
-
-if TYPE_CHECKING:
-    from .server import Simulator
 
 _HERE: Final = Path(__file__).parent
 _TEMPLATES: Final = jinja2.Environment(
@@ -173,7 +171,7 @@ async def same_origin(request: web.Request, handler: Handler) -> web.StreamRespo
 class SignIn:
     """Authorize, admin consent, and the page where a device's code is typed."""
 
-    simulator: Simulator
+    simulator: SimulatorState
 
     async def authorize(self, request: web.Request) -> web.Response:
         """Ask for account and consent, then go back to the app."""
@@ -250,7 +248,7 @@ class SignIn:
         return render("account.html", people=people, app=app, user_code=user_code)
 
 
-def sign_in_routes(simulator: Simulator) -> list[web.AbstractRouteDef]:
+def sign_in_routes(simulator: SimulatorState) -> list[web.AbstractRouteDef]:
     """Return the pages that a sign-in shows."""
     pages = SignIn(simulator)
     return [
@@ -374,7 +372,7 @@ def _buttons(person: Person) -> list[tuple[str, bool]]:
 class Home:
     """The page that plays Teams, and what its buttons send."""
 
-    simulator: Simulator
+    simulator: SimulatorState
     troubles: dict[str, Fault] = field(default_factory=dict)
 
     async def show(self, request: web.Request) -> web.Response:
@@ -481,7 +479,7 @@ class Home:
         return web.Response(status=303, headers={"Location": "/"})
 
 
-def routes(simulator: Simulator) -> list[web.RouteDef]:
+def routes(simulator: SimulatorState) -> list[web.RouteDef]:
     """Return the page that plays Teams."""
     home = Home(simulator)
 

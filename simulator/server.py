@@ -1,48 +1,26 @@
-"""The simulator as a whole: what listens where, from start to stop."""
+"""The simulator's sockets, apps and middlewares."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-import json
 from types import TracebackType
-from typing import Final, Self, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import Self
 
 from aiohttp import web
 
 from . import control, faults, graph, identity, pages
-from .clock import Clock
-from .clouds import CloudName, Deployment
+from .clouds import CloudName
 from .entra.errors import SignInError
-from .faults import Faults
-from .graph import Graph
-from .identity import Decision, Go, Identity
 from .outages import OUTAGES, Outage
+from .request_log import Request
+from .state import SimulatorState
 from .states import Vocabulary
-from .tenant import Tenant
 from .tls import Certificate
 from .wire import Handler
 
-LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "claims")
-"""What the log keeps of a sign-in form: nothing that could be used again."""
 
-
-@dataclass
-class Request:
-    """One https request; `status` is None while, or because, nothing was answered."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    json: object
-    at: datetime
-    status: int | None = None
-
-
-class Simulator:
+class Simulator(SimulatorState):
     """A Microsoft tenant on loopback; `async with` starts and stops it."""
 
     def __init__(  # noqa: PLR0917
@@ -57,29 +35,11 @@ class Simulator:
         vocabulary: Vocabulary = "classic",
     ) -> None:
         """Prepare a tenant; port 0 takes a free one, `now` replaces the system's clock."""
-        self.clock = Clock(now)
-        self.tenant = Tenant(self.clock, vocabulary)
-        self.requests: list[Request] = []
-        self.faults = Faults()
-        self.deployment = Deployment(cloud)
-        self.identity = Identity(self.tenant, self.clock, self.deployment)
-        self.graph = Graph(self.tenant, self.clock, self.deployment, self.identity)
+        super().__init__(cloud, now, vocabulary)
         self._certificate = certificate
         self._host = host
         self._ports = (port, tls_port)
         self._runners: list[web.AppRunner] = []
-        self.stopping = asyncio.Event()
-        """Set when the simulator stops, for answers that would otherwise never end."""
-
-    @property
-    def url(self) -> str:
-        """The address for browsers, plain http."""
-        return self.deployment.url
-
-    @property
-    def tls_url(self) -> str:
-        """The address for servers: login host and Graph root alike."""
-        return self.deployment.tls_url
 
     async def start(self) -> None:
         """Listen."""
@@ -165,13 +125,7 @@ class Simulator:
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        entry = Request(
-            request.method,
-            request.path,
-            dict(request.query),
-            await _logged_body(request),
-            self.clock.now(),
-        )
+        entry = await Request.create(request, self.clock)
         self.requests.append(entry)
         try:
             answer = await handler(request)
@@ -204,64 +158,3 @@ class Simulator:
         if code := fault.options.get("aadsts"):
             return pages.refusal(SignInError(code))
         return await faults.suffer(fault, request, handler, self.graph, self.stopping)
-
-    def advance(self, seconds: float) -> None:
-        """Move the simulator's clock; access tokens keep to the time their clients live in."""
-        self.clock.advance(seconds)
-
-    def disagree(self, seconds: float) -> None:
-        """Put the simulator's clock ahead of its clients'; tokens are judged by it, too."""
-        self.clock.disagree(seconds)
-
-    async def authorize(
-        self, url: str, account: str = "robin", decision: Decision = "accept"
-    ) -> str:
-        """Play the browser at an authorize URL and return where it is sent.
-
-        Accounts are the keys of `tenant.people`, "stranger" and "personal". Raises SignInError, with the text of
-        the page, where Microsoft's page would stop.
-        """
-        parts = urlsplit(url)
-        fault = self.faults.find("GET", parts.path)
-        if fault and (code := fault.options.get("aadsts")):
-            raise SignInError(code)
-        segment = parts.path.split("/")[1]
-        params = dict(parse_qsl(parts.query, keep_blank_values=True))
-        try:
-            request = self.identity.read_authorization(segment, params)
-            step = self.identity.step(request, account, decision)
-        except SignInError as error:
-            if error.location is None:
-                raise
-            return error.location
-        return cast("Go", step).location
-
-    def enter_device_code(
-        self, user_code: str, account: str = "robin", decision: Decision = "accept"
-    ) -> None:
-        """Play the second device: type the code, choose the account, answer. Raises SignInError."""
-        self.identity.enter_device_code(user_code, account, decision)
-
-    def revoke(self, person_key: str) -> None:
-        """Refuse the refresh tokens that somebody has so far (AADSTS50173)."""
-        self.identity.revoke(person_key)
-
-    def change_password(self, person_key: str) -> None:
-        """Let somebody choose a new password, which ends what public clients have of the old one."""
-        self.identity.change_password(person_key)
-
-    def expire_access_tokens(self) -> None:
-        """Let Graph answer 401 to every access token issued so far."""
-        self.identity.expire_access_tokens()
-
-
-async def _logged_body(request: web.Request) -> object:
-    if request.content_type == "application/json":
-        try:
-            return cast("object", json.loads(await request.read()))
-        except ValueError:
-            return None
-    if request.content_type == "application/x-www-form-urlencoded":
-        form = await request.post()
-        return {name: str(form[name]) for name in LOGGED_FIELDS if name in form}
-    return None

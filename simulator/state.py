@@ -1,0 +1,94 @@
+"""What the simulator plays: a tenant, its clock, its faults and its services."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import cast
+from urllib.parse import parse_qsl, urlsplit
+
+from .clock import Clock
+from .clouds import CloudName, Deployment
+from .entra.errors import SignInError
+from .faults import Faults
+from .graph import Graph
+from .identity import Decision, Go, Identity
+from .request_log import Request
+from .states import Vocabulary
+from .tenant import Tenant
+
+
+class SimulatorState:
+    """A tenant with its sign-in and Graph, served by `Simulator`."""
+
+    def __init__(
+        self, cloud: CloudName, now: Callable[[], datetime] | None, vocabulary: Vocabulary
+    ) -> None:
+        """Create the tenant; `now` replaces the system's clock."""
+        self.clock = Clock(now)
+        self.tenant = Tenant(self.clock, vocabulary)
+        self.requests: list[Request] = []
+        self.faults = Faults()
+        self.deployment = Deployment(cloud)
+        self.identity = Identity(self.tenant, self.clock, self.deployment)
+        self.graph = Graph(self.tenant, self.clock, self.deployment, self.identity)
+        self.stopping = asyncio.Event()
+        """Set when the simulator stops, to end responses that would never end."""
+
+    @property
+    def url(self) -> str:
+        """The address for browsers, plain http."""
+        return self.deployment.url
+
+    @property
+    def tls_url(self) -> str:
+        """The address for clients: login host and Graph root alike."""
+        return self.deployment.tls_url
+
+    def advance(self, seconds: float) -> None:
+        """Move the simulator's clock; access tokens keep to the time their clients live in."""
+        self.clock.advance(seconds)
+
+    def disagree(self, seconds: float) -> None:
+        """Put the simulator's clock ahead of its clients'; tokens are judged by it, too."""
+        self.clock.disagree(seconds)
+
+    async def authorize(
+        self, url: str, account: str = "robin", decision: Decision = "accept"
+    ) -> str:
+        """Play the browser at an authorize URL and return where it is sent.
+
+        Accounts are the keys of `tenant.people`, "stranger" and "personal". Raises SignInError, with the text of
+        the page, where Microsoft's page would stop.
+        """
+        parts = urlsplit(url)
+        fault = self.faults.find("GET", parts.path)
+        if fault and (code := fault.options.get("aadsts")):
+            raise SignInError(code)
+        segment = parts.path.split("/")[1]
+        params = dict(parse_qsl(parts.query, keep_blank_values=True))
+        try:
+            request = self.identity.read_authorization(segment, params)
+            step = self.identity.step(request, account, decision)
+        except SignInError as error:
+            if error.location is None:
+                raise
+            return error.location
+        return cast("Go", step).location
+
+    def enter_device_code(
+        self, user_code: str, account: str = "robin", decision: Decision = "accept"
+    ) -> None:
+        """Play the second device: type the code, choose the account, answer. Raises SignInError."""
+        self.identity.enter_device_code(user_code, account, decision)
+
+    def revoke(self, person_key: str) -> None:
+        """Refuse the refresh tokens that somebody has so far (AADSTS50173)."""
+        self.identity.revoke(person_key)
+
+    def change_password(self, person_key: str) -> None:
+        """Let somebody choose a new password, which ends what public clients have of the old one."""
+        self.identity.change_password(person_key)
+
+    def expire_access_tokens(self) -> None:
+        """Let Graph answer 401 to every access token issued so far."""
+        self.identity.expire_access_tokens()
