@@ -11,6 +11,7 @@ from aiohttp import web
 
 from . import control, faults, graph, identity, page
 from .clouds import CloudName
+from .entra import pages
 from .entra.errors import SignInError
 from .outages import OUTAGES, Outage
 from .request_log import Request
@@ -112,7 +113,7 @@ class Simulator(SimulatorState):
         app.add_routes(graph.routes(self.graph))
         app.add_routes(identity.routes(self.identity))
         # The page is for browsers, but a client may build its address from the login host.
-        app.add_routes(page.sign_in_routes(self))
+        app.add_routes(pages.sign_in_routes(self))
         app.add_routes([graph.fallback(self.graph)])
         return app
 
@@ -120,7 +121,7 @@ class Simulator(SimulatorState):
         app = web.Application(middlewares=[page.same_origin, self._page_trouble])
         app.add_routes(control.routes(self))
         app.add_routes(page.routes(self))
-        app.add_routes(page.sign_in_routes(self))
+        app.add_routes(pages.sign_in_routes(self))
         return app
 
     @web.middleware
@@ -156,5 +157,5 @@ class Simulator(SimulatorState):
         if fault is None:
             return await handler(request)
         if code := fault.options.get("aadsts"):
-            return page.refusal(SignInError(code))
+            return pages.refusal(SignInError(code))
         return await faults.suffer(fault, request, handler, self.graph, self.stopping)
