@@ -12,7 +12,7 @@ from typing import Final, Literal, TypedDict, Unpack
 from aiohttp import web
 
 from .entra.errors import SignInError
-from .graph import JSON_TYPE, Graph, GraphError
+from .graph.service import JSON_TYPE, Graph, GraphError
 from .wire import Handler
 
 type Body = Literal[

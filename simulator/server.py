@@ -9,10 +9,11 @@ from typing import Self
 
 from aiohttp import web
 
-from . import control, faults, graph, identity, page
+from . import control, faults, identity, page
 from .clouds import CloudName
 from .entra import pages
 from .entra.errors import SignInError
+from .graph import service as graph
 from .outages import OUTAGES, Outage
 from .request_log import Request
 from .state import SimulatorState

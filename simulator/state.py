@@ -10,7 +10,7 @@ from .clock import Clock
 from .clouds import CloudName, Deployment
 from .entra.errors import SignInError
 from .faults import Faults
-from .graph import Graph
+from .graph.service import Graph
 from .identity import Decision, Go, Identity
 from .request_log import Request
 from .states import Vocabulary

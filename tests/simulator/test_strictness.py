@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 import pytest
 
 from simulator import Certificate, Simulator
-from simulator.graph import ACTIONS, Call, Graph, GraphError, read_expiry, stamp
+from simulator.graph.service import ACTIONS, Call, Graph, GraphError, read_expiry, stamp
 from simulator.states import PREFERENCES, SESSION_STATES
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,

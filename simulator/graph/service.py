@@ -18,14 +18,14 @@ from uuid import UUID, uuid4
 
 from aiohttp import web
 
-from .clock import Clock
-from .clouds import Deployment
-from .engine import LOCATION_TYPES, PINNED, LocationSource, StatusMessage
-from .identity import Caller, Identity
-from .states import PREFERENCES, SESSION_STATES, State
-from .tenant import Person, Tenant
-from .wire import Json
-from .zones import find_zone
+from simulator.clock import Clock
+from simulator.clouds import Deployment
+from simulator.engine import LOCATION_TYPES, PINNED, LocationSource, StatusMessage
+from simulator.identity import Caller, Identity
+from simulator.states import PREFERENCES, SESSION_STATES, State
+from simulator.tenant import Person, Tenant
+from simulator.wire import Json
+from simulator.zones import find_zone
 
 MESSAGE_LIMIT: Final = 280
 """Teams lets people type so many characters, what pins them aside; Graph's own limit is not documented."""
