@@ -8,7 +8,7 @@ from aiohttp import web
 
 from .entra.errors import SignInError
 from .gestures import perform
-from .graph.service import presence_json
+from .graph.presence import presence_json
 from .identity import Decision
 from .state import SimulatorState
 from .tenant import Person

@@ -12,7 +12,9 @@ from typing import Final, Literal, TypedDict, Unpack
 from aiohttp import web
 
 from .entra.errors import SignInError
-from .graph.service import JSON_TYPE, Graph, GraphError
+from .graph.errors import GraphError, error_body
+from .graph.messages import JSON_TYPE
+from .graph.service import Graph
 from .wire import Handler
 
 type Body = Literal[
@@ -221,7 +223,7 @@ def _error(options: Options, status: int, graph: Graph) -> bytes:
     code = options.get("code", _CODES.get(status, "UnknownError"))
     error = GraphError(status, code, options.get("message", "A fault was asked for."))
     ids = dict.fromkeys(("request-id", "client-request-id"), "00000000-0000-0000-0000-000000000000")
-    return jsonlib.dumps(graph.error_json(error, ids)).encode()
+    return jsonlib.dumps(error_body(error, graph.clock.now(), ids)).encode()
 
 
 async def _lose(

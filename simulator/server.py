@@ -13,7 +13,7 @@ from . import control, faults, identity, page
 from .clouds import CloudName
 from .entra import pages
 from .entra.errors import SignInError
-from .graph import service as graph
+from .graph import routes as graph_routes
 from .outages import OUTAGES, Outage
 from .request_log import Request
 from .state import SimulatorState
@@ -111,11 +111,11 @@ class Simulator(SimulatorState):
 
     def _https_app(self) -> web.Application:
         app = web.Application(middlewares=[self._record, self._trouble])
-        app.add_routes(graph.routes(self.graph))
+        app.add_routes(graph_routes.routes(self.graph))
         app.add_routes(identity.routes(self.identity))
         # The page is for browsers, but a client may build its address from the login host.
         app.add_routes(pages.sign_in_routes(self))
-        app.add_routes([graph.fallback(self.graph)])
+        app.add_routes([graph_routes.fallback(self.graph)])
         return app
 
     def _http_app(self) -> web.Application:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from simulator.clouds import CloudName
-from simulator.graph.service import JSON_TYPE
+from simulator.graph.messages import JSON_TYPE
 from simulator.tenant import PUBLIC_CLIENT_ID
 
 from .conftest import Client
