@@ -7,9 +7,9 @@ from typing import cast
 from aiohttp import web
 
 from .entra.errors import SignInError
+from .entra.service import Decision
 from .gestures import perform
 from .graph.presence import presence_json
-from .identity import Decision
 from .state import SimulatorState
 from .tenant import Person
 from .wire import Json

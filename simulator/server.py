@@ -9,9 +9,9 @@ from typing import Self
 
 from aiohttp import web
 
-from . import control, faults, identity, page
+from . import control, faults, page
 from .clouds import CloudName
-from .entra import pages
+from .entra import pages, service as identity
 from .entra.errors import SignInError
 from .graph import routes as graph_routes
 from .outages import OUTAGES, Outage

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 from .clock import Clock
 from .clouds import CloudName, Deployment
 from .entra.errors import SignInError
+from .entra.service import Decision, Go, Identity
 from .faults import Faults
 from .graph.service import Graph
-from .identity import Decision, Go, Identity
 from .request_log import Request
 from .states import Vocabulary
 from .tenant import Tenant

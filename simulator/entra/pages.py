@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
-from simulator.identity import AskAccount, AskConsent, Decision, Go
+from simulator.entra.service import AskAccount, AskConsent, Decision, Go
 from simulator.rendering import HEADERS, STATIC, render
 from simulator.state import SimulatorState
 from simulator.tenant import DELEGATED

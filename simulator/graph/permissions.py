@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from simulator.identity import Caller
+from simulator.entra.service import Caller
 from simulator.tenant import Person
 
 from .errors import GraphError

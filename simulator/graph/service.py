@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from simulator.clock import Clock
 from simulator.clouds import Deployment
-from simulator.identity import GRAPH_APP_ID, Caller, Identity
+from simulator.entra.service import GRAPH_APP_ID, Caller, Identity
 from simulator.tenant import Person, Tenant
 from simulator.wire import Json
 

@@ -11,7 +11,7 @@ import pytest
 
 from simulator import Simulator
 from simulator.entra.errors import SignInError
-from simulator.identity import ASSERTION_TYPE, DEVICE_GRANT
+from simulator.entra.service import ASSERTION_TYPE, DEVICE_GRANT
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,

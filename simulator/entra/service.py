@@ -22,11 +22,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 import jwt
 
-from .clock import Clock
-from .clouds import Deployment
-from .entra.errors import SignInError
-from .tenant import ADMIN_ONLY, DELEGATED, App, Person, Platform, Tenant
-from .wire import Form, Json, base64url, read_form
+from simulator.clock import Clock
+from simulator.clouds import Deployment
+from simulator.tenant import ADMIN_ONLY, DELEGATED, App, Person, Platform, Tenant
+from simulator.wire import Form, Json, base64url, read_form
+
+from .errors import SignInError
 
 type Decision = Literal["accept", "deny", "cancel"]
 
