@@ -40,3 +40,7 @@ class Deployment:
     def complete(self) -> bool:
         """Whether presences have all of their properties."""
         return CLOUDS[self.cloud].complete
+
+    def issuer(self, tenant_id: str) -> str:
+        """Return the issuer of a tenant's tokens."""
+        return f"{self.tls_url}/{tenant_id}/v2.0"

@@ -6,8 +6,8 @@ from typing import cast
 
 from aiohttp import web
 
+from .entra.consent import Decision
 from .entra.errors import SignInError
-from .entra.service import Decision
 from .gestures import perform
 from .graph.presence import presence_json
 from .state import SimulatorState

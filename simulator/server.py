@@ -11,7 +11,7 @@ from aiohttp import web
 
 from . import control, faults, page
 from .clouds import CloudName
-from .entra import pages, service as identity
+from .entra import pages, routes as entra_routes
 from .entra.errors import SignInError
 from .graph import routes as graph_routes
 from .outages import OUTAGES, Outage
@@ -112,9 +112,9 @@ class Simulator(SimulatorState):
     def _https_app(self) -> web.Application:
         app = web.Application(middlewares=[self._record, self._trouble])
         app.add_routes(graph_routes.routes(self.graph))
-        app.add_routes(identity.routes(self.identity))
+        app.add_routes(entra_routes.routes(self.entra))
         # The page is for browsers, but a client may build its address from the login host.
-        app.add_routes(pages.sign_in_routes(self))
+        app.add_routes(pages.routes(self.entra))
         app.add_routes([graph_routes.fallback(self.graph)])
         return app
 
@@ -122,7 +122,7 @@ class Simulator(SimulatorState):
         app = web.Application(middlewares=[page.same_origin, self._page_trouble])
         app.add_routes(control.routes(self))
         app.add_routes(page.routes(self))
-        app.add_routes(pages.sign_in_routes(self))
+        app.add_routes(pages.routes(self.entra))
         return app
 
     @web.middleware
@@ -158,5 +158,5 @@ class Simulator(SimulatorState):
         if fault is None:
             return await handler(request)
         if code := fault.options.get("aadsts"):
-            return pages.refusal(SignInError(code))
+            return pages.error_page(SignInError(code))
         return await faults.suffer(fault, request, handler, self.graph, self.stopping)

@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .clock import Clock
 from .clouds import CloudName, Deployment
+from .entra.authorize import Redirect
+from .entra.consent import Decision
 from .entra.errors import SignInError
-from .entra.service import Decision, Go, Identity
+from .entra.service import Entra
 from .faults import Faults
 from .graph.service import Graph
 from .request_log import Request
@@ -29,8 +31,8 @@ class SimulatorState:
         self.requests: list[Request] = []
         self.faults = Faults()
         self.deployment = Deployment(cloud)
-        self.identity = Identity(self.tenant, self.clock, self.deployment)
-        self.graph = Graph(self.tenant, self.clock, self.deployment, self.identity)
+        self.entra = Entra(self.tenant, self.clock, self.deployment)
+        self.graph = Graph(self.tenant, self.clock, self.deployment, self.entra.tokens)
         self.stopping = asyncio.Event()
         """Set when the simulator stops, to end responses that would never end."""
 
@@ -64,31 +66,31 @@ class SimulatorState:
         fault = self.faults.find("GET", parts.path)
         if fault and (code := fault.options.get("aadsts")):
             raise SignInError(code)
-        segment = parts.path.split("/")[1]
+        authority = parts.path.split("/")[1]
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
         try:
-            request = self.identity.read_authorization(segment, params)
-            step = self.identity.step(request, account, decision)
+            request = self.entra.authorize_endpoint.read(authority, params)
+            step = self.entra.authorize_endpoint.step(request, account, decision)
         except SignInError as error:
             if error.location is None:
                 raise
             return error.location
-        return cast("Go", step).location
+        return cast("Redirect", step).location
 
     def enter_device_code(
         self, user_code: str, account: str = "robin", decision: Decision = "accept"
     ) -> None:
         """Play the second device: type the code, choose the account, answer. Raises SignInError."""
-        self.identity.enter_device_code(user_code, account, decision)
+        self.entra.device_code_endpoint.enter(user_code, account, decision)
 
     def revoke(self, person_key: str) -> None:
         """Refuse the refresh tokens that somebody has so far (AADSTS50173)."""
-        self.identity.revoke(person_key)
+        self.entra.tokens.revoke(person_key)
 
     def change_password(self, person_key: str) -> None:
         """Let somebody choose a new password, which ends what public clients have of the old one."""
-        self.identity.change_password(person_key)
+        self.entra.tokens.change_password(person_key)
 
     def expire_access_tokens(self) -> None:
         """Let Graph answer 401 to every access token issued so far."""
-        self.identity.expire_access_tokens()
+        self.entra.tokens.expire_access_tokens()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, Literal
+from urllib.parse import urlsplit
 from uuid import NAMESPACE_DNS, uuid5
 
 from cryptography import x509
@@ -142,6 +143,21 @@ class App:
     assignment_required: bool = False
     assigned: set[str] = field(default_factory=set)
     """Keys of the people who may use an app that requires assignment."""
+
+    def find_platform(self, redirect_uri: str) -> Platform | None:
+        """Find the platform of a redirect URI; on a loopback host the port is ignored."""
+        wanted = _without_loopback_port(redirect_uri)
+        for platform, registered in self.redirect_uris.items():
+            if any(_without_loopback_port(uri) == wanted for uri in registered):
+                return platform
+        return None
+
+
+def _without_loopback_port(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}:
+        return parts._replace(netloc=parts.hostname).geturl()
+    return uri
 
 
 class Person(Presence):

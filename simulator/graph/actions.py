@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from simulator.engine import LOCATION_TYPES, PINNED, LocationSource
-from simulator.entra.service import Caller
+from simulator.entra.tokens import Caller
 from simulator.states import PREFERENCES, SESSION_STATES, State
 from simulator.tenant import Person
 from simulator.wire import Json

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from simulator.entra.service import Caller
+from simulator.entra.tokens import Caller
 from simulator.tenant import Person
 
 from .errors import GraphError

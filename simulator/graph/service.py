@@ -12,7 +12,8 @@ from uuid import uuid4
 
 from simulator.clock import Clock
 from simulator.clouds import Deployment
-from simulator.entra.service import GRAPH_APP_ID, Caller, Identity
+from simulator.entra.scopes import GRAPH_APP_ID
+from simulator.entra.tokens import Caller, Tokens
 from simulator.tenant import Person, Tenant
 from simulator.wire import Json
 
@@ -45,7 +46,7 @@ class Graph:
     tenant: Tenant
     clock: Clock
     deployment: Deployment
-    identity: Identity
+    tokens: Tokens
     throttle: Throttle = field(default_factory=Throttle)
     presences_as_collection: bool = False
     """Send /communications/presences/{id} as in Microsoft's example, `{"value": [...]}`, not as in the metadata."""
@@ -90,7 +91,7 @@ class Graph:
 
     def _caller(self, request: GraphRequest) -> Caller:
         scheme, _, token = request.header("Authorization").partition(" ")
-        caller = self.identity.caller(token) if scheme.lower() == "bearer" else None
+        caller = self.tokens.find_caller(token) if scheme.lower() == "bearer" else None
         if caller:
             return caller
         challenge = (

@@ -12,7 +12,7 @@ from simulator.graph.bodies import parse_expiry
 from simulator.graph.errors import GraphError
 from simulator.graph.messages import GraphRequest
 from simulator.graph.presence import timestamp
-from simulator.graph.service import Graph
+from simulator.state import SimulatorState
 from simulator.states import PREFERENCES, SESSION_STATES
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
@@ -247,22 +247,22 @@ _paths = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def graph(certificate: Certificate) -> Graph:
-    """Return Graph without a network, for many requests in a short time."""
-    return Simulator(certificate).graph
+def state(certificate: Certificate) -> SimulatorState:
+    """Return a tenant without a network, for many requests in a short time."""
+    return Simulator(certificate)
 
 
 @given(path=_paths, body=_bodies)
-def test_no_body_breaks_graph(graph: Graph, path: str, body: object) -> None:
+def test_no_body_breaks_graph(state: SimulatorState, path: str, body: object) -> None:
     form = {
         "grant_type": "client_credentials",
         "client_id": DAEMON_CLIENT_ID,
         "client_secret": DAEMON_CLIENT_SECRET,
         "scope": "https://graph.microsoft.com/.default",
     }
-    token = graph.identity.token(TENANT_ID, form, None)["access_token"]
+    token = state.entra.token_endpoint.respond(TENANT_ID, form, None)["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    answer = graph.respond(
+    answer = state.graph.respond(
         GraphRequest("POST", f"/v1.0/{path}", headers, json.dumps(body).encode())
     )
     assert answer.status in {200, 400, 403, 404, 429}
