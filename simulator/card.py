@@ -9,7 +9,7 @@ from .engine import PINNED
 from .states import State
 from .tenant import App, Person
 
-_WORDS: Final = {
+_LABELS: Final = {
     "Available": "Available",
     "AvailableInactive": "Available, inactive",
     "Away": "Away",
@@ -31,7 +31,7 @@ _SOURCES: Final = {"manual": "set by hand", "automatic": "detected", "scheduled"
 
 @dataclass(frozen=True)
 class Command:
-    """A button of a person's card: its text, and the gesture behind it."""
+    """A button: its label and its gesture."""
 
     label: str
     gesture: str
@@ -61,12 +61,12 @@ COMMANDS: Final = {
     "nowhere": Command("Clear location", "clear_work_location"),
     "clear_message": Command("Clear", "clear_status_message"),
 }
-"""The buttons, by the value they send."""
+"""The buttons, by the value that they send."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A fact on a card, and until when it holds."""
+    """A line of a card, and when it expires."""
 
     name: str
     text: str
@@ -75,11 +75,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Card:
-    """What a card shows."""
+    """The content of a card."""
 
     person: Person
     state: State
-    words: str
+    label: str
     badge: str
     message: str
     pinned: bool
@@ -88,7 +88,7 @@ class Card:
 
 
 def card(person: Person, apps: Mapping[str, App]) -> Card:
-    """Say in words what Graph would say of somebody."""
+    """Describe a person's presence."""
     state = person.state
     message = person.status_message
     content = message.content if message else ""
@@ -96,7 +96,7 @@ def card(person: Person, apps: Mapping[str, App]) -> Card:
     return Card(
         person,
         State(person.availability, person.activity),
-        _WORDS[state.activity],
+        _LABELS[state.activity],
         "outofoffice" if away_from_office else state.availability.lower(),
         content.removesuffix(PINNED),
         content.endswith(PINNED),
@@ -113,24 +113,24 @@ def _lines(person: Person, apps: Mapping[str, App]) -> list[Line]:
             Line("Message", "shown until" if message.expires else "stays", message.expires)
         )
     if preference := person.preference:
-        lines.append(Line("Prefers", _WORDS[preference.state.activity], preference.ends))
+        lines.append(Line("Prefers", _LABELS[preference.state.activity], preference.ends))
     if person.is_out_of_office:
         lines.append(Line("Mailbox", person.out_of_office_message or "Out of office"))
     if place := person.work_location:
         lines.append(Line("Works", f"{_PLACES[place.type]} ({_SOURCES[place.source]})"))
     if person.client:
-        lines.append(Line("Teams", _WORDS[person.client.state.activity]))
+        lines.append(Line("Teams", _LABELS[person.client.state.activity]))
     for session, state in person.sessions:
         app = apps.get(session.app_id)
         name = app.name if app else session.app_id
-        lines.append(Line("App", f"{_WORDS[state.activity]}, by {name}", session.ends))
+        lines.append(Line("App", f"{_LABELS[state.activity]}, by {name}", session.ends))
     if not (person.client or person.sessions):
         lines.append(Line("Sessions", "none, so a preference has no effect"))
     return lines
 
 
 def _buttons(person: Person) -> list[tuple[str, bool]]:
-    """Name the buttons that make sense now, and tell which show something that is on."""
+    """List the buttons that apply now, and whether each is on."""
     client = person.client
     preferred = person.preference.state.availability if person.preference else ""
     place = person.work_location.type if person.work_location else ""

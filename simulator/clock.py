@@ -5,28 +5,28 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """The simulator's time: a source that tests may freeze, plus what was advanced by hand."""
+    """A clock that tests can freeze, advance and set wrong."""
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
-        """Read the time from `now` (aware), or from the system when None."""
+        """Read the time from `now` (aware) or from the system."""
         self._now = now
         self._offset = timedelta()
-        self._apart = timedelta()
+        self._skew = timedelta()
 
     def source(self) -> datetime:
-        """Return the time without what was advanced: the time that clients live in."""
+        """Return the clients' time, which `advance` does not move."""
         # Looked up at each call, so that freezegun can move it.
         now = datetime.now(UTC) if self._now is None else self._now().astimezone(UTC)
-        return now + self._apart
+        return now + self._skew
 
     def now(self) -> datetime:
         """Return the simulator's time, in UTC."""
         return self.source() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move the simulator's time; a negative number moves it back."""
+        """Move the time, forward or back."""
         self._offset += timedelta(seconds=seconds)
 
-    def disagree(self, seconds: float) -> None:
-        """Set the clock apart from the one of its clients, as where one of the two is wrong."""
-        self._apart += timedelta(seconds=seconds)
+    def skew(self, seconds: float) -> None:
+        """Set the clock ahead of or behind its clients'."""
+        self._skew += timedelta(seconds=seconds)

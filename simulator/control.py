@@ -1,4 +1,4 @@
-"""The JSON control API: what tests in other processes do instead of calling the simulator's methods."""
+"""The JSON control API, for programs in other processes."""
 
 from dataclasses import asdict, dataclass
 import json
@@ -69,21 +69,21 @@ class Control:
         """Carry out a gesture."""
         person = self.simulator.tenant.people.get(request.match_info["key"])
         if person is None:
-            raise _refused(404, "There is no such person.")
+            raise _http_error(404, "There is no such person.")
         arguments = await _arguments(request)
         try:
             perform(person, request.match_info["gesture"], arguments)
         except KeyError as error:
-            raise _refused(404, f"There is no gesture {error}.") from error
+            raise _http_error(404, f"There is no gesture {error}.") from error
         except (TypeError, ValueError) as error:
-            raise _refused(400, str(error)) from error
+            raise _http_error(400, str(error)) from error
         return web.json_response(_person(person))
 
     async def add_people(self, request: web.Request) -> web.Response:
-        """Add somebody for each of the `keys`."""
+        """Add a person for each of the `keys`."""
         keys = (await _arguments(request)).get("keys")
         if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
-            raise _refused(400, "keys must be a list of texts.")
+            raise _http_error(400, "keys must be a list of texts.")
         people = [self.simulator.tenant.add_person(key) for key in keys]
         return web.json_response(
             [
@@ -101,7 +101,7 @@ class Control:
         """Move the clock."""
         seconds = (await _arguments(request)).get("advance")
         if not isinstance(seconds, int | float):
-            raise _refused(400, "advance must be a number of seconds.")
+            raise _http_error(400, "advance must be a number of seconds.")
         self.simulator.advance(seconds)
         return web.json_response({"now": self.simulator.clock.now().isoformat()})
 
@@ -111,7 +111,7 @@ class Control:
         try:
             self.simulator.faults.add(**arguments)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
-            raise _refused(400, str(error)) from error
+            raise _http_error(400, str(error)) from error
         return web.json_response(state(self.simulator)["faults"])
 
     async def clear_faults(self, request: web.Request) -> web.Response:
@@ -120,13 +120,13 @@ class Control:
         return web.json_response([])
 
     async def read_requests(self, request: web.Request) -> web.Response:
-        """Return the log."""
+        """Return the log of requests."""
         return web.json_response(
             [asdict(entry) | {"at": entry.at.isoformat()} for entry in self.simulator.requests]
         )
 
     async def clear_requests(self, request: web.Request) -> web.Response:
-        """Empty the log."""
+        """Clear the log of requests."""
         self.simulator.requests.clear()
         return web.json_response([])
 
@@ -140,16 +140,16 @@ class Control:
                 cast("Decision", arguments.get("decision", "accept")),
             )
         except SignInError as error:
-            raise _refused(400, error.text) from error
+            raise _http_error(400, error.text) from error
         return web.json_response({})
 
     async def revoke(self, request: web.Request) -> web.Response:
-        """Refuse somebody's refresh tokens."""
+        """Revoke a person's refresh tokens."""
         self.simulator.revoke(str((await _arguments(request)).get("person")))
         return web.json_response({})
 
     async def expire(self, request: web.Request) -> web.Response:
-        """Let Graph refuse all access tokens issued so far."""
+        """Expire all access tokens issued so far."""
         self.simulator.expire_access_tokens()
         return web.json_response({})
 
@@ -162,13 +162,13 @@ class Control:
         arguments = await _arguments(request)
         for name, value in arguments.items():
             if value not in allowed.get(name, ()):
-                raise _refused(400, f"{name} can't be {value}.")
+                raise _http_error(400, f"{name} can't be {value}.")
             setattr(self.simulator.tenant, name, value)
         return web.json_response(state(self.simulator)["tenant"])
 
 
 def routes(simulator: SimulatorState) -> list[web.RouteDef]:
-    """Return the control API."""
+    """List the endpoints of the control API."""
     control = Control(simulator)
     return [
         web.get("/simulator/state", control.read_state),
@@ -187,22 +187,23 @@ def routes(simulator: SimulatorState) -> list[web.RouteDef]:
 
 
 async def _arguments(request: web.Request) -> Json:
-    """Read a JSON object; the content type keeps forms of other sites out."""
+    """Parse a JSON object."""
     body = await request.read()
     if not body:
         return {}
+    # Forms of other sites can't have this content type.
     if request.content_type != "application/json":
-        raise _refused(415, "The body must be application/json.")
+        raise _http_error(415, "The body must be application/json.")
     try:
         arguments = json.loads(body)
     except ValueError as error:
-        raise _refused(400, str(error)) from error
+        raise _http_error(400, str(error)) from error
     if not isinstance(arguments, dict):
-        raise _refused(400, "The body must be an object.")
+        raise _http_error(400, "The body must be an object.")
     return arguments
 
 
-def _refused(status: int, message: str) -> web.HTTPException:
+def _http_error(status: int, message: str) -> web.HTTPException:
     kinds: dict[int, type[web.HTTPException]] = {
         400: web.HTTPBadRequest,
         404: web.HTTPNotFound,

@@ -1,4 +1,4 @@
-"""Trouble on demand: slow, broken, refused and lost answers."""
+"""Faults on demand: slow, broken, rejected and lost responses."""
 
 import asyncio
 from collections.abc import Iterator
@@ -112,21 +112,21 @@ class Fault:
 
     @property
     def live(self) -> bool:
-        """Whether the fault still works."""
+        """Whether the fault is active."""
         return self.times is None or self.hits < self.times
 
     def remove(self) -> None:
-        """End the fault; harmless when it has ended."""
+        """Remove the fault; harmless if it has ended."""
         self.ended.set()
         if self in self._home:
             self._home.remove(self)
 
     def is_about(self, method: str, path: str) -> bool:
-        """Tell whether a request is of the kind that the fault is about."""
+        """Whether the fault is for such a request, active or not."""
         return fnmatchcase(f"{method} {path}", SHORT_NAMES.get(self.match, self.match))
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request meets this fault."""
+        """Whether the fault applies to a request."""
         return self.live and self.is_about(method, path)
 
 
@@ -134,11 +134,11 @@ class Faults:
     """The faults of a simulator; of several that match, the newest works."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Initialize."""
         self._faults: list[Fault] = []
 
     def __iter__(self) -> Iterator[Fault]:
-        """Iterate over the faults that still work."""
+        """Iterate over the active faults."""
         return iter([fault for fault in self._faults if fault.live])
 
     def add(self, match: str, *, times: int | None = None, **options: Unpack[Options]) -> Fault:
@@ -150,12 +150,12 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         for fault in list(self._faults):
             fault.remove()
 
     def find(self, method: str, path: str) -> Fault | None:
-        """Return the fault that a request meets, counting the hit."""
+        """Find the fault of a request and count the hit."""
         fault = next(
             (known for known in reversed(self._faults) if known.matches(method, path)), None
         )
@@ -164,10 +164,10 @@ class Faults:
         return fault
 
 
-async def suffer(
+async def apply(
     fault: Fault, request: web.Request, handler: Handler, graph: Graph, stopping: asyncio.Event
 ) -> web.StreamResponse:
-    """Answer a request as its fault wants it."""
+    """Respond to a request as its fault defines."""
     options = fault.options
     if options.get("latency"):
         await asyncio.sleep(options["latency"])
@@ -183,7 +183,7 @@ async def suffer(
 
 
 def respond(options: Options, graph: Graph) -> web.Response:
-    """Build the answer of a fault that answers."""
+    """Build the response of a fault."""
     headers = dict(options.get("headers", {}))
     if "retry_after" in options:
         after = options["retry_after"]
@@ -241,7 +241,8 @@ async def _lose(
 
 
 async def _hang(fault: Fault, stopping: asyncio.Event) -> None:
-    """Wait until the fault or the simulator ends; the server cancels this when the client gives up."""
+    """Wait until the fault or the simulator ends."""
+    # The server cancels this when the client gives up.
     ends = [asyncio.ensure_future(event.wait()) for event in (fault.ended, stopping)]
     fault.hanging += 1
     try:

@@ -1,4 +1,4 @@
-"""What people do in Teams, by name."""
+"""Gestures: what people do in Teams, by name."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -34,14 +34,14 @@ GESTURES: Final = frozenset(
         "stop_presenting",
     }
 )
-"""The methods of a person that may be called from outside."""
+"""The methods of a person that the control API may call."""
 
 _MOMENTS: Final = frozenset({"expires", "start", "end"})
 _DURATIONS: Final = frozenset({"expires", "duration"})
 
 
 def perform(person: Person, gesture: str, arguments: Json) -> None:
-    """Carry out a gesture by name; moments are ISO 8601 texts with offset, durations seconds.
+    """Perform a gesture; times are ISO 8601 with offset, durations seconds.
 
     Raises KeyError for an unknown gesture, TypeError or ValueError for wrong arguments.
     """

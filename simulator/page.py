@@ -1,7 +1,4 @@
-"""What people see: the page that plays Teams, and the pages of the sign-in.
-
-Everything is escaped by jinja2; whatever changes something is a POST from the page itself.
-"""
+"""The page that plays Teams. Only a POST from the page itself changes anything."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -26,33 +23,33 @@ from .tenant import (
 from .wire import Handler, read_form
 
 _REFRESH: Final = 0.5
-"""Seconds between two looks at the tenant while somebody watches the page."""
+"""Seconds between two updates of an open page."""
 _SHOWN_REQUESTS: Final = 8
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """A switch of the panel: its text, and the fault behind it."""
+class FaultSwitch:
+    """A switch of the panel: its label and its fault."""
 
     label: str
     match: str
     options: Options
 
 
-TROUBLES: Final = {
-    "unavailable": Trouble("Graph answers 503", "graph", {"status": 503}),
-    "throttle": Trouble("Graph throttles", "graph", {"status": 429, "retry_after": 30}),
-    "slow": Trouble("Graph is slow", "graph", {"latency": 4.0}),
-    "lost": Trouble("Graph hangs up", "graph", {"loss": "close"}),
-    "token": Trouble("Refresh is refused", "token", {"aadsts": 50173}),
-    "blocked": Trouble("Access policy blocks sign-in", "authorize", {"aadsts": 53003}),
+FAULT_SWITCHES: Final = {
+    "unavailable": FaultSwitch("Graph answers 503", "graph", {"status": 503}),
+    "throttle": FaultSwitch("Graph throttles", "graph", {"status": 429, "retry_after": 30}),
+    "slow": FaultSwitch("Graph is slow", "graph", {"latency": 4.0}),
+    "lost": FaultSwitch("Graph hangs up", "graph", {"loss": "close"}),
+    "token": FaultSwitch("Refresh is refused", "token", {"aadsts": 50173}),
+    "blocked": FaultSwitch("Access policy blocks sign-in", "authorize", {"aadsts": 53003}),
 }
-"""What can be switched on, by the value that the switch sends."""
+"""The switches, by the value that they send."""
 
 
 @web.middleware
 async def same_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another site sends to change something."""
+    """Reject changes that another site sends."""
     origin = request.headers.get("Origin")
     if request.method not in {"GET", "HEAD"} and origin and urlsplit(origin).netloc != request.host:
         raise web.HTTPForbidden(text="This page only listens to itself.")
@@ -60,14 +57,14 @@ async def same_origin(request: web.Request, handler: Handler) -> web.StreamRespo
 
 
 @dataclass(frozen=True)
-class Home:
-    """The page that plays Teams, and what its buttons send."""
+class Page:
+    """The page and its buttons."""
 
     simulator: SimulatorState
-    troubles: dict[str, Fault] = field(default_factory=dict)
+    active: dict[str, Fault] = field(default_factory=dict)
 
     async def show(self, request: web.Request) -> web.Response:
-        """Show the whole page."""
+        """Render the whole page."""
         people = self.simulator.tenant.people.values()
         registrations = [
             ("Directory (tenant) id", self.simulator.tenant.id),
@@ -80,7 +77,7 @@ class Home:
         return render("home.html", people=people, live=self.live(), registrations=registrations)
 
     def live(self) -> dict[str, str]:
-        """Render the parts that change by themselves, by their place on the page."""
+        """Render the live parts, by their place on the page."""
         simulator = self.simulator
         people = simulator.tenant.people.items()
         template = TEMPLATES.get_template("card.html")
@@ -89,8 +86,8 @@ class Home:
             for key, person in people
         }
         switches = [
-            (name, trouble.label, name in self.troubles and self.troubles[name] in simulator.faults)
-            for name, trouble in TROUBLES.items()
+            (name, switch.label, name in self.active and self.active[name] in simulator.faults)
+            for name, switch in FAULT_SWITCHES.items()
         ]
         graph = [entry for entry in simulator.requests if entry.path[:2] in {"/v", "/b"}]
         parts["panel"] = TEMPLATES.get_template("panel.html").render(
@@ -102,7 +99,7 @@ class Home:
         return parts
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Send the changed parts for as long as somebody watches."""
+        """Stream the changed parts."""
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"} | HEADERS)
         await answer.prepare(request)
         sent: dict[str, str] = {}
@@ -120,7 +117,7 @@ class Home:
         return answer
 
     async def command(self, request: web.Request) -> web.Response:
-        """Carry out a person's button."""
+        """Perform a person's button."""
         person = self.simulator.tenant.people.get(request.match_info["key"])
         form = await read_form(request)
         if person is None:
@@ -139,7 +136,7 @@ class Home:
         return self._done(request)
 
     async def panel(self, request: web.Request) -> web.Response:
-        """Carry out a button of the panel."""
+        """Perform a button of the panel."""
         simulator = self.simulator
         match await read_form(request):
             case {"advance": seconds} if seconds.isdecimal():
@@ -150,19 +147,19 @@ class Home:
                 simulator.tenant.user_consent = consent
             case {"tokens": "expire"}:
                 simulator.expire_access_tokens()
-            case {"trouble": name} if name in TROUBLES:
+            case {"trouble": name} if name in FAULT_SWITCHES:
                 self._switch(name)
             case _:
                 raise web.HTTPBadRequest(text="This button is not known.")
         return self._done(request)
 
     def _switch(self, name: str) -> None:
-        fault = self.troubles.pop(name, None)
+        fault = self.active.pop(name, None)
         if fault and fault in self.simulator.faults:
             fault.remove()
             return
-        trouble = TROUBLES[name]
-        self.troubles[name] = self.simulator.faults.add(trouble.match, **trouble.options)
+        switch = FAULT_SWITCHES[name]
+        self.active[name] = self.simulator.faults.add(switch.match, **switch.options)
 
     def _done(self, request: web.Request) -> web.Response:
         if "application/json" in request.headers.get("Accept", ""):
@@ -171,8 +168,8 @@ class Home:
 
 
 def routes(simulator: SimulatorState) -> list[web.RouteDef]:
-    """Return the page that plays Teams."""
-    home = Home(simulator)
+    """List the paths of the page."""
+    page = Page(simulator)
 
     async def health(request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -181,10 +178,10 @@ def routes(simulator: SimulatorState) -> list[web.RouteDef]:
         return web.FileResponse(STATIC / "icon.svg")
 
     return [
-        web.get("/", home.show),
-        web.get("/events", home.events),
-        web.post("/people/{key}", home.command),
-        web.post("/panel", home.panel),
+        web.get("/", page.show),
+        web.get("/events", page.events),
+        web.post("/people/{key}", page.command),
+        web.post("/panel", page.panel),
         web.get("/health", health),
         web.get("/favicon.ico", favicon),
     ]

@@ -44,7 +44,7 @@ class Simulator(SimulatorState):
         self._runners: list[web.AppRunner] = []
 
     async def start(self) -> None:
-        """Listen."""
+        """Start listening."""
         self.stopping.clear()
         port, tls_port = self._ports
         tls_port = await self._listen(self._https_app(), tls_port, secure=True)
@@ -76,7 +76,7 @@ class Simulator(SimulatorState):
 
     @asynccontextmanager
     async def outage(self, outage: Outage) -> AsyncIterator[None]:
-        """Be out of reach for a while; what was known is known afterwards."""
+        """Replace the service by an outage; its state survives."""
         await self.stop()
         try:
             async with OUTAGES[outage](self._host, self._ports[1]):
@@ -86,7 +86,7 @@ class Simulator(SimulatorState):
 
     @asynccontextmanager
     async def presenting(self, certificate: Certificate) -> AsyncIterator[None]:
-        """Prove who it is with another certificate for a while."""
+        """Present another certificate."""
         usual = self._certificate
         await self.stop()
         self._certificate = certificate
@@ -110,7 +110,7 @@ class Simulator(SimulatorState):
         return int(runner.addresses[0][1])
 
     def _https_app(self) -> web.Application:
-        app = web.Application(middlewares=[self._record, self._trouble])
+        app = web.Application(middlewares=[self._record, self._apply_fault])
         app.add_routes(graph_routes.routes(self.graph))
         app.add_routes(entra_routes.routes(self.entra))
         # The page is for browsers, but a client may build its address from the login host.
@@ -119,7 +119,7 @@ class Simulator(SimulatorState):
         return app
 
     def _http_app(self) -> web.Application:
-        app = web.Application(middlewares=[page.same_origin, self._page_trouble])
+        app = web.Application(middlewares=[page.same_origin, self._apply_page_fault])
         app.add_routes(control.routes(self))
         app.add_routes(page.routes(self))
         app.add_routes(pages.routes(self.entra))
@@ -143,14 +143,14 @@ class Simulator(SimulatorState):
         return answer
 
     @web.middleware
-    async def _trouble(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _apply_fault(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         fault = self.faults.find(request.method, request.path)
         if fault is None:
             return await handler(request)
-        return await faults.suffer(fault, request, handler, self.graph, self.stopping)
+        return await faults.apply(fault, request, handler, self.graph, self.stopping)
 
     @web.middleware
-    async def _page_trouble(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _apply_page_fault(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         # Only the pages of the sign-in can fail here: the rest of this port is ours, not Microsoft's.
         if not request.path.endswith("/oauth2/v2.0/authorize"):
             return await handler(request)
@@ -159,4 +159,4 @@ class Simulator(SimulatorState):
             return await handler(request)
         if code := fault.options.get("aadsts"):
             return pages.error_page(SignInError(code))
-        return await faults.suffer(fault, request, handler, self.graph, self.stopping)
+        return await faults.apply(fault, request, handler, self.graph, self.stopping)

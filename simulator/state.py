@@ -47,17 +47,17 @@ class SimulatorState:
         return self.deployment.tls_url
 
     def advance(self, seconds: float) -> None:
-        """Move the simulator's clock; access tokens keep to the time their clients live in."""
+        """Advance the clock, but not the clients' time, which tokens use."""
         self.clock.advance(seconds)
 
-    def disagree(self, seconds: float) -> None:
-        """Put the simulator's clock ahead of its clients'; tokens are judged by it, too."""
-        self.clock.disagree(seconds)
+    def skew_clock(self, seconds: float) -> None:
+        """Set the clock ahead of the clients', also for tokens."""
+        self.clock.skew(seconds)
 
     async def authorize(
         self, url: str, account: str = "robin", decision: Decision = "accept"
     ) -> str:
-        """Play the browser at an authorize URL and return where it is sent.
+        """Sign in at an authorize URL and return the redirect.
 
         Accounts are the keys of `tenant.people`, "stranger" and "personal". Raises SignInError, with the text of
         the page, where Microsoft's page would stop.
@@ -80,17 +80,17 @@ class SimulatorState:
     def enter_device_code(
         self, user_code: str, account: str = "robin", decision: Decision = "accept"
     ) -> None:
-        """Play the second device: type the code, choose the account, answer. Raises SignInError."""
+        """Enter a device code, as on a second device; raises SignInError."""
         self.entra.device_code_endpoint.enter(user_code, account, decision)
 
     def revoke(self, person_key: str) -> None:
-        """Refuse the refresh tokens that somebody has so far (AADSTS50173)."""
+        """Revoke a person's refresh tokens (AADSTS50173)."""
         self.entra.tokens.revoke(person_key)
 
     def change_password(self, person_key: str) -> None:
-        """Let somebody choose a new password, which ends what public clients have of the old one."""
+        """Change a password, which revokes public clients' refresh tokens."""
         self.entra.tokens.change_password(person_key)
 
     def expire_access_tokens(self) -> None:
-        """Let Graph answer 401 to every access token issued so far."""
+        """Expire all access tokens issued so far."""
         self.entra.tokens.expire_access_tokens()

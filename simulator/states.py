@@ -7,7 +7,7 @@ type Vocabulary = Literal["classic", "modern"]
 
 
 class State(NamedTuple):
-    """Availability and activity, in the classic words."""
+    """Availability and activity in the classic vocabulary."""
 
     availability: str
     activity: str
@@ -30,7 +30,7 @@ SESSION_STATES: Final = frozenset(
     }
 )
 
-# Availability that a person may prefer: its activity, and how long it holds unless said otherwise.
+# Availability that a person may prefer: its activity and its default expiration.
 PREFERENCES: Final[dict[str, tuple[str, timedelta]]] = {
     "Available": ("Available", timedelta(days=7)),
     "Busy": ("Busy", timedelta(days=1)),
@@ -48,7 +48,7 @@ _MODERN_AVAILABILITY: Final = {
     "Presenting": "presenting",
     "Focusing": "focusing",
 }
-# Activities that the modern list no longer has are told by the availability.
+# The modern list lacks the other activities; the availability stands in for them.
 _MODERN_ACTIVITY: Final = {
     "Available": "available",
     "Away": "away",
@@ -60,8 +60,8 @@ _MODERN_ACTIVITY: Final = {
 }
 
 
-def spoken(state: State, vocabulary: Vocabulary) -> State:
-    """Say a classic state in a vocabulary."""
+def in_vocabulary(state: State, vocabulary: Vocabulary) -> State:
+    """Translate a classic state into a vocabulary."""
     if vocabulary == "classic":
         return state
     base = _MODERN_ACTIVITY[state.availability]

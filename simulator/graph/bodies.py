@@ -1,4 +1,4 @@
-"""Check what a JSON body holds."""
+"""Parse and check JSON bodies."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -12,7 +12,7 @@ class GraphError(Exception):
     def __init__(
         self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Take what Graph's error body says."""
+        """Initialize with the content of Graph's error body."""
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code

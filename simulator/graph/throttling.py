@@ -1,4 +1,4 @@
-"""Throttling of presence times."""
+"""Throttling of presence requests."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -695,7 +695,7 @@ async def test_too_many_requests_says_how_long_to_wait(
 async def test_a_moment_is_seen_by_the_clock_of_who_names_it(
     hours: int, client: PresenceClient, simulator: Simulator
 ) -> None:
-    simulator.disagree(hours * 3600)
+    simulator.skew_clock(hours * 3600)
     simulator.faults.add("graph", status=429, retry_after=timedelta(seconds=40))
     error = await error_of(client.async_get_my_presence())
     assert isinstance(error, GraphThrottledError)
