@@ -1,7 +1,8 @@
-"""A Microsoft tenant on loopback: sign-in, Graph presence, and a page that plays the Teams client."""
+"""A Microsoft tenant on loopback: sign-in, Graph presence, a Teams page."""
 
-from .refusals import SignInError
-from .server import Request, Simulator
+from .entra.errors import SignInError
+from .request_log import Request
+from .server import Simulator
 from .tenant import Person, Tenant
 from .tls import Certificate
 

@@ -9,14 +9,9 @@ import sys
 from tempfile import TemporaryDirectory
 from typing import get_args
 
+from .clouds import CloudName
 from .server import Simulator
-from .tenant import (
-    CONFIDENTIAL_CLIENT_ID,
-    DAEMON_CLIENT_ID,
-    PUBLIC_CLIENT_ID,
-    CloudName,
-    daemon_certificate,
-)
+from .tenant import CONFIDENTIAL_CLIENT_ID, DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, daemon_certificate
 from .tls import Certificate
 
 

@@ -1,81 +1,21 @@
-"""The JSON control API: what tests in other processes do instead of calling the simulator's methods."""
+"""The JSON control API, for programs in other processes."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 import json
-from typing import TYPE_CHECKING, Final, cast
+from typing import cast
 
 from aiohttp import web
 
-from .graph import presence_json
-from .identity import Decision
-from .refusals import SignInError
+from .entra.consent import Decision
+from .entra.errors import SignInError
+from .gestures import perform
+from .graph.presence import presence_json
+from .state import SimulatorState
 from .tenant import Person
-
-if TYPE_CHECKING:
-    from .server import Simulator
-
-type Json = dict[str, object]
-
-GESTURES: Final = frozenset(
-    {
-        "be_right_back",
-        "clear_preference",
-        "clear_status_message",
-        "clear_work_location",
-        "close_teams",
-        "come_back",
-        "focus",
-        "go_away",
-        "go_offline",
-        "join_call",
-        "join_meeting",
-        "leave_call",
-        "leave_meeting",
-        "open_teams",
-        "prefer",
-        "present",
-        "reset_status",
-        "schedule_meeting",
-        "set_out_of_office",
-        "set_status_message",
-        "set_work_location",
-        "stop_focusing",
-        "stop_presenting",
-    }
-)
-"""The methods of a person that may be called from outside."""
-
-_MOMENTS: Final = frozenset({"expires", "start", "end"})
-_DURATIONS: Final = frozenset({"expires", "duration"})
+from .wire import Json
 
 
-def perform(person: Person, gesture: str, arguments: Json) -> None:
-    """Carry out a gesture by name; moments are ISO 8601 texts with offset, durations seconds.
-
-    Raises KeyError for an unknown gesture, TypeError or ValueError for wrong arguments.
-    """
-    if gesture not in GESTURES:
-        raise KeyError(gesture)
-    values = {name: _value(name, value) for name, value in arguments.items()}
-    cast("Callable[..., None]", getattr(person, gesture))(**values)
-
-
-def _value(name: str, value: object) -> object:
-    if name in _MOMENTS and isinstance(value, str):
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
-            raise ValueError(f"{name} has no offset")
-        return moment
-    if name in _DURATIONS and isinstance(value, int | float):
-        return timedelta(seconds=value)
-    if name in _MOMENTS | _DURATIONS and value is not None:
-        raise ValueError(f"{name} can't be {value}")
-    return value
-
-
-def state(simulator: Simulator) -> Json:
+def state(simulator: SimulatorState) -> Json:
     """Describe the whole tenant."""
     tenant = simulator.tenant
     return {
@@ -119,7 +59,7 @@ def _person(person: Person) -> Json:
 class Control:
     """The endpoints below /simulator."""
 
-    simulator: Simulator
+    simulator: SimulatorState
 
     async def read_state(self, request: web.Request) -> web.Response:
         """Describe the tenant."""
@@ -129,21 +69,21 @@ class Control:
         """Carry out a gesture."""
         person = self.simulator.tenant.people.get(request.match_info["key"])
         if person is None:
-            raise _refused(404, "There is no such person.")
+            raise _http_error(404, "There is no such person.")
         arguments = await _arguments(request)
         try:
             perform(person, request.match_info["gesture"], arguments)
         except KeyError as error:
-            raise _refused(404, f"There is no gesture {error}.") from error
+            raise _http_error(404, f"There is no gesture {error}.") from error
         except (TypeError, ValueError) as error:
-            raise _refused(400, str(error)) from error
+            raise _http_error(400, str(error)) from error
         return web.json_response(_person(person))
 
     async def add_people(self, request: web.Request) -> web.Response:
-        """Add somebody for each of the `keys`."""
+        """Add a person for each of the `keys`."""
         keys = (await _arguments(request)).get("keys")
         if not isinstance(keys, list) or not all(isinstance(key, str) and key for key in keys):
-            raise _refused(400, "keys must be a list of texts.")
+            raise _http_error(400, "keys must be a list of texts.")
         people = [self.simulator.tenant.add_person(key) for key in keys]
         return web.json_response(
             [
@@ -161,7 +101,7 @@ class Control:
         """Move the clock."""
         seconds = (await _arguments(request)).get("advance")
         if not isinstance(seconds, int | float):
-            raise _refused(400, "advance must be a number of seconds.")
+            raise _http_error(400, "advance must be a number of seconds.")
         self.simulator.advance(seconds)
         return web.json_response({"now": self.simulator.clock.now().isoformat()})
 
@@ -171,7 +111,7 @@ class Control:
         try:
             self.simulator.faults.add(**arguments)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
-            raise _refused(400, str(error)) from error
+            raise _http_error(400, str(error)) from error
         return web.json_response(state(self.simulator)["faults"])
 
     async def clear_faults(self, request: web.Request) -> web.Response:
@@ -180,13 +120,13 @@ class Control:
         return web.json_response([])
 
     async def read_requests(self, request: web.Request) -> web.Response:
-        """Return the log."""
+        """Return the log of requests."""
         return web.json_response(
             [asdict(entry) | {"at": entry.at.isoformat()} for entry in self.simulator.requests]
         )
 
     async def clear_requests(self, request: web.Request) -> web.Response:
-        """Empty the log."""
+        """Clear the log of requests."""
         self.simulator.requests.clear()
         return web.json_response([])
 
@@ -200,16 +140,16 @@ class Control:
                 cast("Decision", arguments.get("decision", "accept")),
             )
         except SignInError as error:
-            raise _refused(400, error.text) from error
+            raise _http_error(400, error.text) from error
         return web.json_response({})
 
     async def revoke(self, request: web.Request) -> web.Response:
-        """Refuse somebody's refresh tokens."""
+        """Revoke a person's refresh tokens."""
         self.simulator.revoke(str((await _arguments(request)).get("person")))
         return web.json_response({})
 
     async def expire(self, request: web.Request) -> web.Response:
-        """Let Graph refuse all access tokens issued so far."""
+        """Expire all access tokens issued so far."""
         self.simulator.expire_access_tokens()
         return web.json_response({})
 
@@ -222,13 +162,13 @@ class Control:
         arguments = await _arguments(request)
         for name, value in arguments.items():
             if value not in allowed.get(name, ()):
-                raise _refused(400, f"{name} can't be {value}.")
+                raise _http_error(400, f"{name} can't be {value}.")
             setattr(self.simulator.tenant, name, value)
         return web.json_response(state(self.simulator)["tenant"])
 
 
-def routes(simulator: Simulator) -> list[web.RouteDef]:
-    """Return the control API."""
+def routes(simulator: SimulatorState) -> list[web.RouteDef]:
+    """List the endpoints of the control API."""
     control = Control(simulator)
     return [
         web.get("/simulator/state", control.read_state),
@@ -247,22 +187,23 @@ def routes(simulator: Simulator) -> list[web.RouteDef]:
 
 
 async def _arguments(request: web.Request) -> Json:
-    """Read a JSON object; the content type keeps forms of other sites out."""
+    """Parse a JSON object."""
     body = await request.read()
     if not body:
         return {}
+    # Forms of other sites can't have this content type.
     if request.content_type != "application/json":
-        raise _refused(415, "The body must be application/json.")
+        raise _http_error(415, "The body must be application/json.")
     try:
         arguments = json.loads(body)
     except ValueError as error:
-        raise _refused(400, str(error)) from error
+        raise _http_error(400, str(error)) from error
     if not isinstance(arguments, dict):
-        raise _refused(400, "The body must be an object.")
+        raise _http_error(400, "The body must be an object.")
     return arguments
 
 
-def _refused(status: int, message: str) -> web.HTTPException:
+def _http_error(status: int, message: str) -> web.HTTPException:
     kinds: dict[int, type[web.HTTPException]] = {
         400: web.HTTPBadRequest,
         404: web.HTTPNotFound,

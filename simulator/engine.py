@@ -1,124 +1,43 @@
-"""What Graph would say of one person's presence at a moment.
+"""Presence: one person's state, computed from gestures, sessions and the clock.
 
 There are no timers: sessions, preferences, messages and work locations carry the moment they end, and every
 answer is computed from the clock when it is read. The rules are those of Microsoft's page "Manage presence
-state using the Microsoft Graph API"; where it is silent, the method concerned says what was chosen.
+state using the Microsoft Graph API"; where it is silent, the method concerned names the choice.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-type Vocabulary = Literal["classic", "modern"]
+from .clock import Clock
+from .states import (
+    AVAILABLE,
+    AWAY,
+    IN_A_MEETING,
+    INACTIVE,
+    OFFLINE,
+    PREFERENCES,
+    State,
+    Vocabulary,
+    in_vocabulary,
+)
+
 type LocationSource = Literal["manual", "automatic", "scheduled"]
 
 PINNED: Final = "<pinnednote></pinnednote>"
-"""What Teams appends to the content of a message that is shown when people write to you."""
+"""Teams appends this to a message that is shown when people write to you."""
 
 INACTIVE_AFTER: Final = timedelta(minutes=5)
 AWAY_AFTER: Final = timedelta(minutes=10)
 LOCATION_TYPES: Final = ("office", "remote", "timeOff")
 
-
-class State(NamedTuple):
-    """Availability and activity, in the classic words."""
-
-    availability: str
-    activity: str
-
-
-OFFLINE: Final = State("Offline", "Offline")
-AVAILABLE: Final = State("Available", "Available")
-INACTIVE: Final = State("Available", "AvailableInactive")
-AWAY: Final = State("Away", "Away")
-IN_A_MEETING: Final = State("Busy", "InAMeeting")
-
-# Graph accepts these pairs and no others in setPresence.
-SESSION_STATES: Final = frozenset(
-    {
-        AVAILABLE,
-        State("Busy", "InACall"),
-        State("Busy", "InAConferenceCall"),
-        AWAY,
-        State("DoNotDisturb", "Presenting"),
-    }
-)
-
-# Availability that a person may prefer: its activity, and how long it holds unless said otherwise.
-PREFERENCES: Final[dict[str, tuple[str, timedelta]]] = {
-    "Available": ("Available", timedelta(days=7)),
-    "Busy": ("Busy", timedelta(days=1)),
-    "DoNotDisturb": ("DoNotDisturb", timedelta(days=1)),
-    "BeRightBack": ("BeRightBack", timedelta(days=7)),
-    "Away": ("Away", timedelta(days=7)),
-    "Offline": ("OffWork", timedelta(days=7)),
-}
-
 _RANK: Final = {"Away": 0, "Available": 1, "Busy": 2, "DoNotDisturb": 3}
-
-# Since September 2025 Microsoft documents these activities as availability.
-_MODERN_AVAILABILITY: Final = {
-    "InACall": "inACall",
-    "InAConferenceCall": "inACall",
-    "InAMeeting": "inAMeeting",
-    "Presenting": "presenting",
-    "Focusing": "focusing",
-}
-# Activities that the modern list no longer has are told by the availability.
-_MODERN_ACTIVITY: Final = {
-    "Available": "available",
-    "Away": "away",
-    "BeRightBack": "beRightBack",
-    "Busy": "busy",
-    "DoNotDisturb": "doNotDisturb",
-    "Offline": "offline",
-    "OutOfOffice": "outOfOffice",
-}
-
-
-def spoken(state: State, vocabulary: Vocabulary) -> State:
-    """Say a classic state in a vocabulary."""
-    if vocabulary == "classic":
-        return state
-    base = _MODERN_ACTIVITY[state.availability]
-    return State(
-        _MODERN_AVAILABILITY.get(state.activity, base),
-        _MODERN_ACTIVITY.get(state.activity, base),
-    )
-
-
-class Clock:
-    """The simulator's time: a source that tests may freeze, plus what was advanced by hand."""
-
-    def __init__(self, now: Callable[[], datetime] | None = None) -> None:
-        """Read the time from `now` (aware), or from the system when None."""
-        self._now = now
-        self._offset = timedelta()
-        self._apart = timedelta()
-
-    def source(self) -> datetime:
-        """Return the time without what was advanced: the time that clients live in."""
-        # Looked up at each call, so that freezegun can move it.
-        now = datetime.now(UTC) if self._now is None else self._now().astimezone(UTC)
-        return now + self._apart
-
-    def now(self) -> datetime:
-        """Return the simulator's time, in UTC."""
-        return self.source() + self._offset
-
-    def advance(self, seconds: float) -> None:
-        """Move the simulator's time; a negative number moves it back."""
-        self._offset += timedelta(seconds=seconds)
-
-    def disagree(self, seconds: float) -> None:
-        """Set the clock apart from the one of its clients, as where one of the two is wrong."""
-        self._apart += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
 class Session:
-    """What one application says by setPresence."""
+    """A presence session of an application."""
 
     app_id: str
     state: State
@@ -126,10 +45,8 @@ class Session:
     ends: datetime
 
     def at(self, now: datetime) -> State | None:
-        """Return the state at a moment, None once the session has ended.
-
-        Only Available fades, and it does so however long the session was asked to last.
-        """
+        """Return the state at a time, None after the expiration."""
+        # Only Available fades, and it does so however long the session was asked to last.
         if now >= self.ends:
             return None
         age = now - self.since
@@ -140,7 +57,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Preference:
-    """What the person, or an application in their name, wants to be shown."""
+    """A preferred presence and its expiration."""
 
     state: State
     ends: datetime
@@ -148,18 +65,18 @@ class Preference:
 
 @dataclass(frozen=True)
 class StatusMessage:
-    """The person's note."""
+    """A status message."""
 
     content: str
     published: datetime
     expires: datetime | None = None
     ticks: int = 0
-    """The seventh digit of the expiry's fraction (100 ns), which a datetime can't hold."""
+    """The seventh decimal of the expiration, which a datetime can't hold."""
 
 
 @dataclass(frozen=True)
 class WorkLocation:
-    """Where the person works; `day` is None for a schedule, which holds every day."""
+    """A work location; `day` is None if it applies every day."""
 
     type: str
     source: LocationSource
@@ -169,7 +86,7 @@ class WorkLocation:
 
 @dataclass(frozen=True)
 class Client:
-    """What the person does in Teams."""
+    """The activity in the Teams client."""
 
     call: str | None = None
     presenting: bool = False
@@ -179,7 +96,7 @@ class Client:
 
     @property
     def state(self) -> State:
-        """The client's session; the most telling fact wins, as Teams shows it."""
+        """The client's session, by priority."""
         candidates = (
             (self.presenting, State("DoNotDisturb", "Presenting")),
             (self.call is not None, State("Busy", self.call or "")),
@@ -191,13 +108,13 @@ class Client:
 
 
 class Presence:
-    """One person's presence: gestures change it, properties say what Graph would answer now.
+    """One person's presence: gestures change it, properties compute it.
 
-    A gesture is something the person does in Teams; it opens Teams when it needs it.
+    A gesture is something the person does in Teams; it opens Teams if necessary.
     """
 
     def __init__(self, clock: Clock, vocabulary: Callable[[], Vocabulary]) -> None:
-        """Begin with Teams open and nothing going on."""
+        """Start with Teams open and idle."""
         self._clock = clock
         self._vocabulary = vocabulary
         self._client: Client | None = Client()
@@ -211,13 +128,13 @@ class Presence:
         self._sequence = 129311062
         self._seen: object = None
         self.time_zone: tzinfo = UTC
-        """Where the person's day ends, for the work location."""
+        """The person's day, to which a work location applies."""
 
-    # What Graph would answer.
+    # Properties that Graph reports.
 
     @property
     def state(self) -> State:
-        """The effective state in the classic words."""
+        """The effective state in the classic vocabulary."""
         state = self._effective()
         if state == AVAILABLE and self._out_of_office:
             return State("Available", "OutOfOffice")
@@ -226,26 +143,26 @@ class Presence:
     @property
     def availability(self) -> str:
         """The availability in the tenant's vocabulary."""
-        return spoken(self.state, self._vocabulary()).availability
+        return in_vocabulary(self.state, self._vocabulary()).availability
 
     @property
     def activity(self) -> str:
         """The activity in the tenant's vocabulary."""
-        return spoken(self.state, self._vocabulary()).activity
+        return in_vocabulary(self.state, self._vocabulary()).activity
 
     @property
     def is_out_of_office(self) -> bool:
-        """Whether the mailbox says out of office."""
+        """Whether out of office is on."""
         return self._out_of_office
 
     @property
     def out_of_office_message(self) -> str | None:
-        """What the mailbox answers meanwhile."""
+        """The automatic reply while out of office is on."""
         return self._out_of_office_message if self._out_of_office else None
 
     @property
     def status_message(self) -> StatusMessage | None:
-        """The note, until it expires."""
+        """The status message until it expires."""
         message = self._message
         if message and message.expires and message.expires <= self._clock.now():
             return None
@@ -253,7 +170,7 @@ class Presence:
 
     @property
     def work_location(self) -> WorkLocation | None:
-        """Today's place: set by hand before detected before planned."""
+        """Today's work location: manual, then automatic, then scheduled."""
         order: tuple[LocationSource, ...] = ("manual", "automatic", "scheduled")
         for source in order:
             location = self._locations.get(source)
@@ -263,7 +180,7 @@ class Presence:
 
     @property
     def sequence_number(self) -> str:
-        """A stamp that sorts as text and rises whenever something readable has changed since the last read."""
+        """A number that rises with each change between two reads."""
         seen = (
             self.state,
             self._out_of_office,
@@ -278,21 +195,21 @@ class Presence:
 
     @property
     def preference(self) -> Preference | None:
-        """The preferred presence until it ends, in effect or not."""
+        """The preferred presence until it expires, in effect or not."""
         if self._preference and self._preference.ends > self._clock.now():
             return self._preference
         return None
 
     @property
     def sessions(self) -> list[tuple[Session, State]]:
-        """The applications' sessions that have not ended, each with its state now."""
+        """The applications' sessions and their current states."""
         now = self._clock.now()
         alive = ((session, session.at(now)) for session in self._sessions.values())
         return [(session, state) for session, state in alive if state]
 
     @property
     def client(self) -> Client | None:
-        """What the person does in Teams, None while it is closed."""
+        """The Teams client, None while it is closed."""
         return self._client
 
     def _effective(self) -> State:
@@ -317,21 +234,21 @@ class Presence:
     # Gestures in Teams.
 
     def open_teams(self) -> None:
-        """Open Teams, or come back to it."""
+        """Open Teams or come back to it."""
         self._act()
 
     def close_teams(self) -> None:
-        """Close Teams everywhere: calls end; other applications' sessions stay."""
+        """Close Teams everywhere; applications' sessions stay."""
         self._client = None
 
     go_offline = close_teams
 
     def come_back(self) -> None:
-        """Touch the keyboard again."""
+        """Use the keyboard again."""
         self._act()
 
     def go_away(self) -> None:
-        """Leave the keyboard alone until Teams shows Away; without effect while Teams is closed."""
+        """Leave the keyboard until Teams shows Away; needs an open Teams."""
         if self._client:
             self._client = replace(self._client, away=True)
 
@@ -352,7 +269,7 @@ class Presence:
         self._act(meeting=False, presenting=False)
 
     def present(self) -> None:
-        """Share the screen; outside a call or meeting this joins a call first."""
+        """Share the screen, in a new call if necessary."""
         client = self._client or Client()
         if not (client.call or client.meeting):
             self._act(call="InACall")
@@ -371,16 +288,16 @@ class Presence:
         self._act(focusing=False)
 
     def be_right_back(self) -> None:
-        """Choose "Be right back" in Teams' menu, which is a preference."""
+        """Choose "Be right back", a preference, in Teams' menu."""
         self.prefer("BeRightBack")
 
     def reset_status(self) -> None:
-        """Choose "Reset status" in Teams' menu: the preference goes, and who clicks is not away."""
+        """Choose "Reset status" in Teams' menu, which also ends being away."""
         self.clear_preference()
         self._act()
 
     def prefer(self, availability: str, duration: timedelta | None = None) -> None:
-        """Prefer an availability (a key of PREFERENCES, in any case) for a while, by default 1 or 7 days."""
+        """Prefer an availability of PREFERENCES, by default for 1 or 7 days."""
         wanted = availability.replace("_", "").lower()
         name = next((name for name in PREFERENCES if name.lower() == wanted), None)
         if name is None:
@@ -390,61 +307,61 @@ class Presence:
         self._preference = Preference(State(name, activity), ends)
 
     def clear_preference(self) -> None:
-        """Forget the preferred presence."""
+        """Clear the preferred presence."""
         self._preference = None
 
     def schedule_meeting(self, start: datetime, end: datetime) -> None:
-        """Put a meeting into the calendar; it counts while the person has a session."""
+        """Add a meeting to the calendar; it needs a session to show."""
         self._meetings.append((start, end))
 
     def set_out_of_office(self, on: bool = True, message: str | None = None) -> None:  # noqa: FBT001, FBT002
-        """Switch the mailbox's out of office, which Graph reports at once here."""
+        """Turn out of office on or off, without Graph's delay."""
         self._out_of_office = on
         self._out_of_office_message = message if on else None
 
     def set_status_message(
         self, text: str, expires: datetime | timedelta | None = None, *, pinned: bool = False
     ) -> None:
-        """Write the note, until a moment (aware) or for a while; an empty text takes it away."""
+        """Set the status message until a time (aware) or for a duration."""
         if isinstance(expires, timedelta):
             expires = self._clock.now() + expires
         self.publish(f"{text}{PINNED}" if pinned and text else text, expires)
 
     def clear_status_message(self) -> None:
-        """Take the note away."""
+        """Clear the status message."""
         self._message = None
 
     def set_work_location(
         self, location: str, source: LocationSource = "manual", place_id: str | None = None
     ) -> None:
-        """Say where one works (office, remote, timeOff): for today, or every day when scheduled."""
+        """Set the work location for today, or daily if scheduled."""
         if location not in LOCATION_TYPES:
             raise ValueError(f"{location} is none of {', '.join(LOCATION_TYPES)}")
         day = None if source == "scheduled" else self._today()
         self._locations[source] = WorkLocation(location, source, place_id, day)
 
     def clear_work_location(self, *sources: LocationSource) -> None:
-        """Forget where one works; by default what was set by hand or detected, as clearLocation does."""
+        """Clear work locations, by default as clearLocation does."""
         for source in sources or ("manual", "automatic"):
             self._locations.pop(source, None)
 
     def _act(self, **changes: bool | str | None) -> None:
-        """Do something in Teams: it is open and the person is not away."""
+        """Update the client: Teams is open and the person not away."""
         self._client = replace(self._client or Client(), away=False, **changes)  # type: ignore[arg-type]
 
-    # What applications do through Graph.
+    # Requests of applications through Graph.
 
     def set_session(self, app_id: str, state: State, duration: timedelta) -> None:
-        """Open or renew an application's session; `state` is one of SESSION_STATES."""
+        """Set an application's session to one of SESSION_STATES."""
         now = self._clock.now()
         self._sessions[app_id] = Session(app_id, state, now, now + duration)
 
     def clear_session(self, app_id: str) -> bool:
-        """Close an application's session; False when there was none."""
+        """Clear an application's session; False if there was none."""
         session = self._sessions.pop(app_id, None)
         return session is not None and session.at(self._clock.now()) is not None
 
     def publish(self, content: str, expires: datetime | None = None, ticks: int = 0) -> None:
-        """Show a message; one without content takes it away."""
+        """Set or, without content, clear the status message."""
         now = self._clock.now()
         self._message = StatusMessage(content, now, expires, ticks) if content else None

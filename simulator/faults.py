@@ -1,7 +1,7 @@
-"""Trouble on demand: slow, broken, refused and lost answers."""
+"""Faults on demand: slow, broken, rejected and lost responses."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,14 +12,16 @@ from typing import Final, Literal, TypedDict, Unpack
 
 from aiohttp import web
 
-from .graph import JSON_TYPE, Graph, GraphError
-from .refusals import SignInError
+from .entra.errors import SignInError
+from .graph.errors import GraphError, error_body
+from .graph.messages import JSON_TYPE
+from .graph.service import Graph
+from .wire import Handler
 
 type Body = Literal[
     "error", "empty", "html", "truncated", "wrong_type", "null", "deep", "not_unicode", "huge"
 ]
 type Loss = Literal["close", "reset", "hang", "stall", "drip"]
-type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SHORT_NAMES: Final = {
     "authorize": "* /*/oauth2/v2.0/authorize",
@@ -114,21 +116,21 @@ class Fault:
 
     @property
     def live(self) -> bool:
-        """Whether the fault still works."""
+        """Whether the fault is active."""
         return self.times is None or self.hits < self.times
 
     def remove(self) -> None:
-        """End the fault; harmless when it has ended."""
+        """Remove the fault; harmless if it has ended."""
         self.ended.set()
         if self in self._home:
             self._home.remove(self)
 
     def is_about(self, method: str, path: str) -> bool:
-        """Tell whether a request is of the kind that the fault is about."""
+        """Whether the fault is for such a request, active or not."""
         return fnmatchcase(f"{method} {path}", SHORT_NAMES.get(self.match, self.match))
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request meets this fault."""
+        """Whether the fault applies to a request."""
         return self.live and self.is_about(method, path)
 
 
@@ -136,11 +138,11 @@ class Faults:
     """The faults of a simulator; of several that match, the newest works."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Initialize."""
         self._faults: list[Fault] = []
 
     def __iter__(self) -> Iterator[Fault]:
-        """Iterate over the faults that still work."""
+        """Iterate over the active faults."""
         return iter([fault for fault in self._faults if fault.live])
 
     def add(self, match: str, *, times: int | None = None, **options: Unpack[Options]) -> Fault:
@@ -152,12 +154,12 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """End all faults."""
+        """Remove all faults."""
         for fault in list(self._faults):
             fault.remove()
 
     def find(self, method: str, path: str) -> Fault | None:
-        """Return the fault that a request meets, counting the hit."""
+        """Find the fault of a request and count the hit."""
         fault = next(
             (known for known in reversed(self._faults) if known.matches(method, path)), None
         )
@@ -166,10 +168,10 @@ class Faults:
         return fault
 
 
-async def suffer(
+async def apply(
     fault: Fault, request: web.Request, handler: Handler, graph: Graph, stopping: asyncio.Event
 ) -> web.StreamResponse:
-    """Answer a request as its fault wants it."""
+    """Respond to a request as its fault defines."""
     options = fault.options
     if options.get("latency"):
         await asyncio.sleep(options["latency"])
@@ -185,7 +187,7 @@ async def suffer(
 
 
 def respond(options: Options, graph: Graph) -> web.Response:
-    """Build the answer of a fault that answers."""
+    """Build the response of a fault."""
     headers = dict(options.get("headers", {}))
     if "retry_after" in options:
         after = options["retry_after"]
@@ -198,11 +200,11 @@ def respond(options: Options, graph: Graph) -> web.Response:
         error = SignInError(
             options["aadsts"], error=options.get("error", ""), suberror=options.get("suberror", "")
         )
-        status = options.get("status", error.refusal.status)
+        status = options.get("status", error.kind.status)
         return web.json_response(error.body(graph.clock.now()), status=status, headers=headers)
     if "claims" in options:
         headers["WWW-Authenticate"] = (
-            f'Bearer realm="", authorization_uri="{graph.addresses.url}/common/oauth2/v2.0/authorize", '
+            f'Bearer realm="", authorization_uri="{graph.deployment.url}/common/oauth2/v2.0/authorize", '
             f'error="insufficient_claims", claims="{options["claims"]}"'
         )
     status = options.get("status", 401 if "claims" in options else 200)
@@ -225,7 +227,7 @@ def _error(options: Options, status: int, graph: Graph) -> bytes:
     code = options.get("code", _CODES.get(status, "UnknownError"))
     error = GraphError(status, code, options.get("message", "A fault was asked for."))
     ids = dict.fromkeys(("request-id", "client-request-id"), "00000000-0000-0000-0000-000000000000")
-    return jsonlib.dumps(graph.error_json(error, ids)).encode()
+    return jsonlib.dumps(error_body(error, graph.clock.now(), ids)).encode()
 
 
 async def _lose(
@@ -254,7 +256,8 @@ async def _lose(
 
 
 async def _hang(fault: Fault, stopping: asyncio.Event) -> None:
-    """Wait until the fault or the simulator ends; the server cancels this when the client gives up."""
+    """Wait until the fault or the simulator ends."""
+    # The server cancels this when the client gives up.
     ends = [asyncio.ensure_future(event.wait()) for event in (fault.ended, stopping)]
     fault.hanging += 1
     try:

@@ -1,4 +1,4 @@
-"""Outages of the whole service: what a network puts in its place, on the port that it had."""
+"""Outages of the whole service, on the port that it had."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,14 +15,15 @@ _PORTAL: Final = (
 
 @asynccontextmanager
 async def _refused(host: str, port: int) -> AsyncIterator[None]:
-    """Let nobody listen."""
+    """Close the port."""
     del host, port
     yield
 
 
 @asynccontextmanager
 async def _unanswered(host: str, port: int) -> AsyncIterator[None]:
-    """Let packets go nowhere: a queue of one that is full takes no connection and refuses none."""
+    """Drop packets."""
+    # A full queue of one neither accepts nor rejects a connection.
     with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -36,7 +37,7 @@ async def _unanswered(host: str, port: int) -> AsyncIterator[None]:
 def _accepting(
     answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
 ) -> Callable[[str, int], AbstractAsyncContextManager[None]]:
-    """Return what takes connections and does something else than TLS with them."""
+    """Accept connections without TLS."""
 
     @asynccontextmanager
     async def accepting(host: str, port: int) -> AsyncIterator[None]:
@@ -59,7 +60,7 @@ def _accepting(
 
 
 def _portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer as the sign-in page of a hotel does, without TLS."""
+    """Redirect to a captive portal."""
     del reader
     writer.write(_PORTAL)
     writer.close()
@@ -72,4 +73,4 @@ OUTAGES: Final[dict[Outage, Callable[[str, int], AbstractAsyncContextManager[Non
     "cut": _accepting(lambda reader, writer: writer.transport.abort()),
     "portal": _accepting(_portal),
 }
-"""No server; connections that do not come about; a server that says nothing, hangs up, or is somebody else."""
+"""A closed port, dropped packets, no response, a closed connection, a captive portal."""

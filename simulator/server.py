@@ -1,49 +1,32 @@
-"""The simulator as a whole: what listens where, from start to stop."""
+"""The simulator's sockets, apps and middlewares."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-import json
 import re
 from types import TracebackType
-from typing import Final, Self, cast
-from urllib.parse import parse_qsl, urlsplit
+from typing import Final, Self
 
 from aiohttp import web
 
-from . import control, faults, graph, identity, pages
-from .engine import Clock, Vocabulary
-from .faults import Faults, Handler
-from .graph import Graph
-from .identity import Decision, Go, Identity
+from . import control, faults, page
+from .clouds import CloudName
+from .entra import pages, routes as entra_routes
+from .entra.errors import SignInError
+from .graph import routes as graph_routes
 from .outages import OUTAGES, Outage
-from .refusals import SignInError
-from .tenant import Addresses, CloudName, Tenant
+from .request_log import Request
+from .state import SimulatorState
+from .states import Vocabulary
 from .tls import Certificate
+from .wire import Handler
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "[::1]", "localhost")
 """Names that no other site can take, as it can with DNS rebinding."""
 
-LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "claims")
-"""What the log keeps of a sign-in form: nothing that could be used again."""
 
-
-@dataclass
-class Request:
-    """One https request; `status` is None while, or because, nothing was answered."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    json: object
-    at: datetime
-    status: int | None = None
-
-
-class Simulator:
+class Simulator(SimulatorState):
     """A Microsoft tenant on loopback; `async with` starts and stops it."""
 
     def __init__(  # noqa: PLR0917
@@ -63,40 +46,22 @@ class Simulator:
         It calls itself by its address, or by a name that its certificate and the resolver know.
         Requests are answered only if their `Host` is that name or the loopback's.
         """
-        self.clock = Clock(now)
-        self.tenant = Tenant(self.clock, vocabulary)
-        self.requests: list[Request] = []
-        self.faults = Faults()
-        self._addresses = Addresses()
-        self.identity = Identity(self.tenant, self.clock, cloud, self._addresses)
-        self.graph = Graph(self.tenant, self.clock, cloud, self._addresses, self.identity)
+        super().__init__(cloud, now, vocabulary)
         self._certificate = certificate
         self._host = host
         self._name = name or host
         self._hosts = {*LOOPBACK_HOSTS, name} - {""}
         self._ports = (port, tls_port)
         self._runners: list[web.AppRunner] = []
-        self.stopping = asyncio.Event()
-        """Set when the simulator stops, for answers that would otherwise never end."""
-
-    @property
-    def url(self) -> str:
-        """The address for browsers, plain http."""
-        return self._addresses.url
-
-    @property
-    def tls_url(self) -> str:
-        """The address for servers: login host and Graph root alike."""
-        return self._addresses.tls_url
 
     async def start(self) -> None:
-        """Listen."""
+        """Start listening."""
         self.stopping.clear()
         port, tls_port = self._ports
         tls_port = await self._listen(self._https_app(), tls_port, secure=True)
         port = await self._listen(self._http_app(), port, secure=False)
-        self._addresses.tls_url = f"https://{self._name}:{tls_port}"
-        self._addresses.url = f"http://{self._name}:{port}"
+        self.deployment.tls_url = f"https://{self._name}:{tls_port}"
+        self.deployment.url = f"http://{self._name}:{port}"
         # After a stop it comes back where it was, like a service after an outage.
         self._ports = (port, tls_port)
 
@@ -122,7 +87,7 @@ class Simulator:
 
     @asynccontextmanager
     async def outage(self, outage: Outage) -> AsyncIterator[None]:
-        """Be out of reach for a while; what was known is known afterwards."""
+        """Replace the service by an outage; its state survives."""
         await self.stop()
         try:
             async with OUTAGES[outage](self._host, self._ports[1]):
@@ -132,7 +97,7 @@ class Simulator:
 
     @asynccontextmanager
     async def presenting(self, certificate: Certificate) -> AsyncIterator[None]:
-        """Prove who it is with another certificate for a while."""
+        """Present another certificate."""
         usual = self._certificate
         await self.stop()
         self._certificate = certificate
@@ -156,19 +121,21 @@ class Simulator:
         return int(runner.addresses[0][1])
 
     def _https_app(self) -> web.Application:
-        app = web.Application(middlewares=[self._check_host, self._record, self._trouble])
-        app.add_routes(graph.routes(self.graph))
-        app.add_routes(identity.routes(self.identity))
+        app = web.Application(middlewares=[self._check_host, self._record, self._apply_fault])
+        app.add_routes(graph_routes.routes(self.graph))
+        app.add_routes(entra_routes.routes(self.entra))
         # The page is for browsers, but a client may build its address from the login host.
-        app.add_routes(pages.sign_in_routes(self))
-        app.add_routes([graph.fallback(self.graph)])
+        app.add_routes(pages.routes(self.entra))
+        app.add_routes([graph_routes.fallback(self.graph)])
         return app
 
     def _http_app(self) -> web.Application:
-        app = web.Application(middlewares=[self._check_host, pages.same_origin, self._page_trouble])
+        app = web.Application(
+            middlewares=[self._check_host, page.same_origin, self._apply_page_fault]
+        )
         app.add_routes(control.routes(self))
-        app.add_routes(pages.routes(self))
-        app.add_routes(pages.sign_in_routes(self))
+        app.add_routes(page.routes(self))
+        app.add_routes(pages.routes(self.entra))
         return app
 
     @web.middleware
@@ -181,13 +148,7 @@ class Simulator:
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        entry = Request(
-            request.method,
-            request.path,
-            dict(request.query),
-            await _logged_body(request),
-            self.clock.now(),
-        )
+        entry = await Request.create(request, self.clock)
         self.requests.append(entry)
         try:
             answer = await handler(request)
@@ -203,14 +164,14 @@ class Simulator:
         return answer
 
     @web.middleware
-    async def _trouble(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _apply_fault(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         fault = self.faults.find(request.method, request.path)
         if fault is None:
             return await handler(request)
-        return await faults.suffer(fault, request, handler, self.graph, self.stopping)
+        return await faults.apply(fault, request, handler, self.graph, self.stopping)
 
     @web.middleware
-    async def _page_trouble(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _apply_page_fault(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         # Only the pages of the sign-in can fail here: the rest of this port is ours, not Microsoft's.
         if not request.path.endswith("/oauth2/v2.0/authorize"):
             return await handler(request)
@@ -218,66 +179,5 @@ class Simulator:
         if fault is None:
             return await handler(request)
         if code := fault.options.get("aadsts"):
-            return pages.refusal(SignInError(code))
-        return await faults.suffer(fault, request, handler, self.graph, self.stopping)
-
-    def advance(self, seconds: float) -> None:
-        """Move the simulator's clock; access tokens keep to the time their clients live in."""
-        self.clock.advance(seconds)
-
-    def disagree(self, seconds: float) -> None:
-        """Put the simulator's clock ahead of its clients'; tokens are judged by it, too."""
-        self.clock.disagree(seconds)
-
-    async def authorize(
-        self, url: str, account: str = "robin", decision: Decision = "accept"
-    ) -> str:
-        """Play the browser at an authorize URL and return where it is sent.
-
-        Accounts are the keys of `tenant.people`, "stranger" and "personal". Raises SignInError, with the text of
-        the page, where Microsoft's page would stop.
-        """
-        parts = urlsplit(url)
-        fault = self.faults.find("GET", parts.path)
-        if fault and (code := fault.options.get("aadsts")):
-            raise SignInError(code)
-        segment = parts.path.split("/")[1]
-        params = dict(parse_qsl(parts.query, keep_blank_values=True))
-        try:
-            request = self.identity.read_authorization(segment, params)
-            step = self.identity.step(request, account, decision)
-        except SignInError as error:
-            if error.location is None:
-                raise
-            return error.location
-        return cast("Go", step).location
-
-    def enter_device_code(
-        self, user_code: str, account: str = "robin", decision: Decision = "accept"
-    ) -> None:
-        """Play the second device: type the code, choose the account, answer. Raises SignInError."""
-        self.identity.enter_device_code(user_code, account, decision)
-
-    def revoke(self, person_key: str) -> None:
-        """Refuse the refresh tokens that somebody has so far (AADSTS50173)."""
-        self.identity.revoke(person_key)
-
-    def change_password(self, person_key: str) -> None:
-        """Let somebody choose a new password, which ends what public clients have of the old one."""
-        self.identity.change_password(person_key)
-
-    def expire_access_tokens(self) -> None:
-        """Let Graph answer 401 to every access token issued so far."""
-        self.identity.expire_access_tokens()
-
-
-async def _logged_body(request: web.Request) -> object:
-    if request.content_type == "application/json":
-        try:
-            return cast("object", json.loads(await request.read()))
-        except ValueError:
-            return None
-    if request.content_type == "application/x-www-form-urlencoded":
-        form = await request.post()
-        return {name: str(form[name]) for name in LOGGED_FIELDS if name in form}
-    return None
+            return pages.error_page(SignInError(code))
+        return await faults.apply(fault, request, handler, self.graph, self.stopping)

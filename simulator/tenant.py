@@ -1,11 +1,11 @@
-"""The directory: the tenant, its people, its app registrations and what they may do."""
+"""The tenant's directory: people, app registrations, consent."""
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final, Literal
+from urllib.parse import urlsplit
 from uuid import NAMESPACE_DNS, uuid5
 
 from cryptography import x509
@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from .engine import Clock, Presence, Vocabulary
+from .clock import Clock
+from .engine import Presence
+from .states import Vocabulary
+from .wire import base64url
 
 type Platform = Literal["web", "public", "spa"]
 type UserConsent = Literal["allowed", "blocked"]
-type CloudName = Literal["global", "us_gov_l4", "us_gov_l5"]
 
 TENANT_ID: Final = "5b1f7a52-2c1e-4c55-9b6b-6c2f6d0f3a10"
 DOMAIN: Final = "contoso.example"
@@ -43,10 +45,10 @@ DELEGATED: Final = {
     "User.ReadBasic.All": "Read everybody's basic profile",
     "User.Read.All": "Read everybody's full profile",
 }
-"""Graph's delegated permissions known here, in the words of the consent page."""
+"""Delegated permissions of Graph, as the consent page describes them."""
 
 ADMIN_ONLY: Final = frozenset({"User.Read.All"})
-"""Delegated permissions that only an administrator may grant, whatever the tenant's policy."""
+"""Delegated permissions that only an administrator may grant."""
 
 APPLICATION: Final = frozenset(
     {"Presence.Read.All", "Presence.ReadWrite.All", "User.ReadBasic.All"}
@@ -54,38 +56,15 @@ APPLICATION: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Cloud:
-    """A national cloud: whom its tokens are for, and whether presence has all of its members."""
-
-    resource: str
-    complete: bool
-
-
-CLOUDS: Final[dict[CloudName, Cloud]] = {
-    "global": Cloud("https://graph.microsoft.com", complete=True),
-    "us_gov_l4": Cloud("https://graph.microsoft.us", complete=False),
-    "us_gov_l5": Cloud("https://dod-graph.microsoft.us", complete=False),
-}
-
-
-@dataclass
-class Addresses:
-    """Where the simulator listens, known once it has started."""
-
-    url: str = ""
-    tls_url: str = ""
-
-
-@dataclass(frozen=True)
 class ClientCertificate:
-    """A key pair that an application may prove itself with, PEM."""
+    """A client certificate and its private key, PEM."""
 
     private_key: str
     certificate: str
 
     @classmethod
     def create(cls, name: str) -> ClientCertificate:
-        """Make a self-signed certificate, valid from 2000 to 2100."""
+        """Create a self-signed certificate, valid from 2000 to 2100."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
@@ -122,22 +101,22 @@ class ClientCertificate:
         return self.parsed.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
 
     def key_ids(self) -> dict[str, str]:
-        """Return what a client assertion's header may name the certificate by."""
+        """Return the thumbprints that a client assertion's header may have."""
         return {
-            "x5t": _base64url(self.parsed.fingerprint(hashes.SHA1())),  # noqa: S303
-            "x5t#S256": _base64url(self.parsed.fingerprint(hashes.SHA256())),
+            "x5t": base64url(self.parsed.fingerprint(hashes.SHA1())),  # noqa: S303
+            "x5t#S256": base64url(self.parsed.fingerprint(hashes.SHA256())),
         }
 
 
 @cache
 def daemon_certificate() -> ClientCertificate:
-    """Return the certificate of the daemon's registration, made once per process."""
+    """Return the daemon's certificate, created once per process."""
     return ClientCertificate.create("Simulated daemon")
 
 
 @dataclass
 class Secret:
-    """A client secret, and when it expires (None: never)."""
+    """A client secret and its expiration."""
 
     value: str
     expires: datetime | None = None
@@ -153,11 +132,11 @@ class App:
     secrets: list[Secret] = field(default_factory=list)
     certificates: list[ClientCertificate] = field(default_factory=list)
     delegated: set[str] = field(default_factory=set)
-    """What `/.default` stands for; other delegated permissions can still be asked for by name."""
+    """The permissions of `/.default`; others can be requested by name."""
     application: set[str] = field(default_factory=set)
     """Application permissions, consented by an administrator."""
     admin_consented: set[str] = field(default_factory=set)
-    """Delegated permissions that an administrator granted for everybody."""
+    """Delegated permissions that an administrator granted tenant-wide."""
     enabled: bool = True
     multi_tenant: bool = False
     public_client_flows: bool = False
@@ -165,9 +144,24 @@ class App:
     assigned: set[str] = field(default_factory=set)
     """Keys of the people who may use an app that requires assignment."""
 
+    def find_platform(self, redirect_uri: str) -> Platform | None:
+        """Find the platform of a redirect URI; on a loopback host the port is ignored."""
+        wanted = _without_loopback_port(redirect_uri)
+        for platform, registered in self.redirect_uris.items():
+            if any(_without_loopback_port(uri) == wanted for uri in registered):
+                return platform
+        return None
+
+
+def _without_loopback_port(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}:
+        return parts._replace(netloc=parts.hostname).geturl()
+    return uri
+
 
 class Person(Presence):
-    """Somebody in the directory. `presence` and the person are one object, so either takes gestures."""
+    """A person in the directory and their presence, one object."""
 
     def __init__(
         self,
@@ -180,7 +174,7 @@ class Person(Presence):
         person_id: str | None = None,
         guest: bool = False,
     ) -> None:
-        """Make a person with Teams open; an id is derived from the key unless given."""
+        """Create a person with Teams open; the key determines the default id."""
         super().__init__(clock, lambda: tenant.vocabulary)
         self.key = key
         self.id = person_id or str(uuid5(NAMESPACE_DNS, f"{key}.{DOMAIN}"))
@@ -190,20 +184,20 @@ class Person(Presence):
         self.principal_name = (
             f"{address.replace('@', '_')}#EXT#@{tenant.domain}" if guest else address
         )
-        """The name in this directory; what a guest signs in with is their own address."""
+        """The name in this directory; a guest signs in with their own address."""
         self.enabled = True
 
     @property
     def presence(self) -> Presence:
-        """What Graph would answer now."""
+        """The person as a presence."""
         return self
 
 
 class Tenant:
-    """The directory that everybody signs in to."""
+    """The directory of the organization."""
 
     def __init__(self, clock: Clock, vocabulary: Vocabulary = "classic") -> None:
-        """Fill it with three members, a guest and three app registrations."""
+        """Create three members, a guest and three app registrations."""
         self.id = TENANT_ID
         self.domain = DOMAIN
         self.vocabulary: Vocabulary = vocabulary
@@ -213,7 +207,7 @@ class Tenant:
         self.people: dict[str, Person] = {}
         self.apps: dict[str, App] = {}
         self.consents: dict[tuple[str, str], set[str]] = {}
-        """What (app id, person's key) has consented to."""
+        """Permissions by app id and person's key."""
         self._clock = clock
         # The ids of Microsoft's example requests, so that those work to the letter.
         self.add_person("robin", "Robin Example", person_id="fa8bf3dc-eca7-46b7-bad1-db199b62afc3")
@@ -232,7 +226,7 @@ class Tenant:
         person_id: str | None = None,
         guest: bool = False,
     ) -> Person:
-        """Add somebody with Teams open; a key that exists already is replaced."""
+        """Add or replace a person, with Teams open."""
         person = Person(
             key,
             name or f"{key.title()} Example",
@@ -246,34 +240,34 @@ class Tenant:
         return person
 
     def remove_person(self, key: str) -> None:
-        """Delete somebody; Graph then answers 404, sign-in refuses."""
+        """Delete a person; Graph then responds 404, the sign-in AADSTS50034."""
         del self.people[key]
 
     def find(self, person_id: str) -> Person | None:
-        """Find somebody by object id, in any case."""
+        """Find a person by object id, in any case."""
         wanted = person_id.lower()
         return next((person for person in self.people.values() if person.id == wanted), None)
 
     def find_all(self, person_ids: Iterable[str]) -> list[Person]:
-        """Find those who exist of many, by object id in any case."""
+        """Find people by object id, in any case; skip unknown ones."""
         known = {person.id: person for person in self.people.values()}
         wanted = (person_id.lower() for person_id in person_ids)
         return [known[person_id] for person_id in wanted if person_id in known]
 
     def find_by_name(self, principal_name: str) -> Person | None:
-        """Find somebody by user principal name, in any case."""
+        """Find a person by user principal name, in any case."""
         wanted = principal_name.lower()
         people = self.people.values()
         return next((person for person in people if person.principal_name.lower() == wanted), None)
 
     def find_by_address(self, address: str) -> Person | None:
-        """Find somebody by e-mail address, in any case."""
+        """Find a person by e-mail address, in any case."""
         wanted = address.lower()
         people = self.people.values()
         return next((person for person in people if person.address.lower() == wanted), None)
 
     def granted(self, app: App, person: Person) -> set[str]:
-        """Return the delegated permissions that an app has for somebody."""
+        """Return an app's delegated permissions for a person."""
         return app.admin_consented | self.consents.get((app.id, person.key), set())
 
 
@@ -303,7 +297,3 @@ def _apps() -> list[App]:
             application=set(APPLICATION),
         ),
     ]
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""A certificate authority that lives as long as a test or a demo, because MSAL refuses plain http."""
+"""A temporary certificate authority, because MSAL rejects plain http."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ NAMES: Final = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Certificate:
-    """A server certificate for 127.0.0.1, ::1 and localhost, and the bundle that trusts it."""
+    """A server certificate and the CA bundle that trusts it."""
 
     bundle: Path
     """certifi's authorities plus ours: the value for REQUESTS_CA_BUNDLE."""
@@ -44,7 +44,7 @@ class Certificate:
         return cls(bundle=bundle, chain=chain)
 
     def server_context(self) -> ssl.SSLContext:
-        """Return what the server speaks TLS with."""
+        """Create the server's TLS context."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.chain)
         return context

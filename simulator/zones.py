@@ -1,4 +1,4 @@
-"""Windows time zone names, which Graph speaks beside the IANA ones."""
+"""Windows time zone names, which Graph accepts besides IANA's."""
 
 from datetime import UTC, tzinfo
 from typing import Final
@@ -148,7 +148,7 @@ WINDOWS: Final = {
 
 
 def find_zone(name: str) -> tzinfo | None:
-    """Return the time zone of a Windows or IANA name, None when it is neither."""
+    """Find the time zone of a Windows or IANA name."""
     if name == "UTC":
         return UTC
     try:

@@ -8,7 +8,7 @@ import pytest
 # that name too, and the first one imported wins.
 from custom_components import ms_teams_presence  # noqa: F401
 from simulator import Simulator
-from simulator.tenant import CloudName
+from simulator.clouds import CloudName
 from tests.plugin import CERTIFICATE
 
 

@@ -73,9 +73,9 @@ class WrongClock:
 
     async def play(self, stage: Stage) -> str:
         """See whether the next poll is as good as ever, and a message arrives."""
-        stage.simulator.disagree(self.before)
+        stage.simulator.skew_clock(self.before)
         await stage.async_sign_in()
-        stage.simulator.disagree(self.during)
+        stage.simulator.skew_clock(self.during)
         stage.robin.join_call()
         await stage.async_leap(self.asleep or POLL)
         shown = stage.shown(ROBIN, old="available", new="busy")

@@ -77,7 +77,7 @@ class Read:
 
     async def play(self, stage: Stage, trouble: Trouble) -> str:
         """Let three polls fail, and then none."""
-        stage.simulator.disagree(self.ahead)
+        stage.simulator.skew_clock(self.ahead)
         await stage.async_sign_in(colleagues=self.who == "alex")
         if self.who == "alex":
             await stage.async_add_alex()

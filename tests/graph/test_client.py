@@ -29,8 +29,9 @@ from custom_components.ms_teams_presence.graph.models import (
     WorkLocation,
 )
 from simulator import Person, Simulator
+from simulator.clouds import CloudName
 from simulator.faults import Body, Loss
-from simulator.tenant import DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID, CloudName
+from simulator.tenant import DAEMON_CLIENT_ID, PUBLIC_CLIENT_ID, TENANT_ID
 from tests.plugin import CERTIFICATE
 
 from .conftest import cloud_of, error_of, sent
@@ -694,7 +695,7 @@ async def test_too_many_requests_says_how_long_to_wait(
 async def test_a_moment_is_seen_by_the_clock_of_who_names_it(
     hours: int, client: PresenceClient, simulator: Simulator
 ) -> None:
-    simulator.disagree(hours * 3600)
+    simulator.skew_clock(hours * 3600)
     simulator.faults.add("graph", status=429, retry_after=timedelta(seconds=40))
     error = await error_of(client.async_get_my_presence())
     assert isinstance(error, GraphThrottledError)

@@ -29,8 +29,9 @@ from custom_components.ms_teams_presence.graph.models import (
     StatusMessage,
 )
 from simulator import Person as Somebody, Simulator
+from simulator.clouds import CloudName
 from simulator.faults import Body
-from simulator.tenant import DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, TENANT_ID, CloudName
+from simulator.tenant import DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, TENANT_ID
 from tests.plugin import CERTIFICATE
 
 from .conftest import cloud_of, error_of, sent
@@ -57,7 +58,7 @@ class App:
                 "grant_type": "client_credentials",
                 "client_id": DAEMON_CLIENT_ID,
                 "client_secret": DAEMON_CLIENT_SECRET,
-                "scope": CLOUDS[self.simulator.graph.cloud].scope(DEFAULT_SCOPE),
+                "scope": CLOUDS[self.simulator.deployment.cloud].scope(DEFAULT_SCOPE),
             }
             url = f"{self.simulator.tls_url}/{TENANT_ID}/oauth2/v2.0/token"
             async with self.session.post(url, data=form) as answer:

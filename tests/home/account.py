@@ -12,7 +12,7 @@ from yarl import URL
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Simulator
-from simulator.identity import Decision
+from simulator.entra.consent import Decision
 from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
 
 FORM: dict[str, Any] = {

@@ -28,7 +28,7 @@ def _home(simulator: Simulator, enable_custom_integrations: None) -> None:
 @pytest.fixture
 def cloud(simulator: Simulator) -> Iterator[Cloud]:
     """Put the simulator into the table of clouds, as the demo's launcher does."""
-    played = CLOUDS[simulator.identity.cloud]
+    played = CLOUDS[simulator.deployment.cloud]
     cloud = replace(
         played,
         key="simulator",

@@ -80,24 +80,28 @@ class Needles:
     @contextlib.contextmanager
     def watching(self, simulator: Simulator) -> Iterator[None]:
         """Collect what goes over Microsoft's counter, in both directions."""
-        identity = simulator.identity
-        token, start_device_flow = identity.token, identity.start_device_flow
+        endpoint, device_endpoint = (
+            simulator.entra.token_endpoint,
+            simulator.entra.device_code_endpoint,
+        )
+        token, start_device_flow = endpoint.respond, device_endpoint.respond
 
-        def watched_token(segment: str, form: Mapping[str, str], origin: str | None) -> Any:
+        def watched_token(authority: str, form: Mapping[str, str], origin: str | None) -> Any:
             self.add_members(form)
-            answer = token(segment, form, origin)
+            answer = token(authority, form, origin)
             self.add_members(answer)
             return answer
 
-        def watched_start(segment: str, form: Mapping[str, str]) -> Any:
-            answer = start_device_flow(segment, form)
+        def watched_start(authority: str, form: Mapping[str, str]) -> Any:
+            answer = start_device_flow(authority, form)
             self.add_members(answer)
             return answer
 
-        identity.token = watched_token  # type: ignore[method-assign]
-        identity.start_device_flow = watched_start  # type: ignore[method-assign]
+        endpoint.respond = watched_token  # type: ignore[method-assign]
+        device_endpoint.respond = watched_start  # type: ignore[method-assign]
         yield
-        identity.token, identity.start_device_flow = token, start_device_flow  # type: ignore[method-assign]
+        endpoint.respond = token  # type: ignore[method-assign]
+        device_endpoint.respond = start_device_flow  # type: ignore[method-assign]
 
 
 @dataclass

@@ -322,7 +322,7 @@ async def test_every_failure_of_the_token_endpoint_has_its_sentence(
 async def test_an_id_token_must_name_somebody_who_has_a_presence(
     hass: HomeAssistant, account: Account, claims: dict[str, str] | None, error: str
 ) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     answer: dict[str, Any] = {
         "access_token": "access",
         "refresh_token": "refresh",
@@ -340,7 +340,7 @@ async def test_an_id_token_must_name_somebody_who_has_a_presence(
 async def test_a_permission_that_was_not_granted_is_named(
     hass: HomeAssistant, account: Account
 ) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     account.simulator.faults.add(
         "token",
         json={
@@ -416,7 +416,7 @@ async def test_a_microsoft_that_takes_forever(
 
 
 async def test_device_code_sign_in_makes_an_entry(hass: HomeAssistant, account: Account) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
@@ -433,7 +433,7 @@ async def test_device_code_sign_in_makes_an_entry(hass: HomeAssistant, account: 
 
 
 async def test_a_declined_device_code(hass: HomeAssistant, account: Account) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
@@ -443,7 +443,7 @@ async def test_a_declined_device_code(hass: HomeAssistant, account: Account) -> 
 
 
 async def test_a_device_code_that_nobody_entered(hass: HomeAssistant, account: Account) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     account.simulator.advance(16 * 60)
 
@@ -455,7 +455,7 @@ async def test_a_device_code_that_nobody_entered(hass: HomeAssistant, account: A
 async def test_a_blip_of_the_network_does_not_cost_the_code(
     hass: HomeAssistant, account: Account
 ) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     blip = account.simulator.faults.add("token", times=3, loss="close")
     flow = await async_show_code(account)
     while blip.hits < 3:  # noqa: ASYNC110  # the questions go out by themselves
@@ -471,7 +471,7 @@ async def test_a_blip_of_the_network_does_not_cost_the_code(
 async def test_a_network_that_stays_away_ends_with_the_code(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     account.simulator.faults.add("token", loss="close")
     flow = await async_show_code(account)
     clock.freezer.tick(16 * 60)
@@ -529,7 +529,7 @@ async def test_the_device_code_form_asks_for_no_secret(account: Account) -> None
 
 
 async def test_closing_the_window_ends_the_waiting(hass: HomeAssistant, account: Account) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     hass.config_entries.flow.async_abort(flow["flow_id"])
     # A question that was under way goes to its end.
@@ -576,7 +576,7 @@ async def test_reauth_signs_in_the_same_way_and_renews_the_token(
 
 
 async def test_reauth_with_a_code(hass: HomeAssistant, account: Account) -> None:
-    account.simulator.identity.device_code_interval = 0
+    account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     assert flow["description_placeholders"] is not None
     account.simulator.enter_device_code(flow["description_placeholders"]["code"])

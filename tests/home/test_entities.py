@@ -16,7 +16,7 @@ from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, Cloud
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
-from simulator.engine import Vocabulary
+from simulator.states import Vocabulary
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints

@@ -191,7 +191,7 @@ async def test_a_code_that_was_used_before_is_refused_by_microsoft(
 ) -> None:
     flow = await account.async_fill()
     code = await async_accept(account, flow)
-    account.simulator.identity.codes[code].redeemed = True
+    account.simulator.entra.authorize_endpoint.codes[code].redeemed = True
     await async_come_back(account, code=code, state=state_of(flow))
     form = await account.async_configure(flow)
 

@@ -27,7 +27,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
-from simulator.identity import _challenge
+from simulator.entra.authorize import code_challenge
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -222,7 +222,7 @@ class Life:
     async def async_sign_in(self) -> list[PresenceConfigEntry]:
         """Sign in by the browser, by a code, and as the organisation's app."""
         entries = [await self.account.async_sign_in(colleagues=True, **CLIENT)]
-        self.simulator.identity.device_code_interval = 0
+        self.simulator.entra.device_code_endpoint.interval = 0
         flow = await async_show_code(self.account)
         self.enter_code(flow, "kim")
         flow = await async_wait(self.hass, self.account, flow)
@@ -415,7 +415,7 @@ async def test_nothing_that_a_whole_life_produces_gives_anything_away(
             await hass.config_entries.async_remove(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
 
-    needles.add("proof", *simulator.identity.codes)
+    needles.add("proof", *simulator.entra.authorize_endpoint.codes)
     assert life.refusals == REFUSALS
     assert {where for where, _ in evidence.pieces} >= SEARCHED
     leaks = evidence.leaks(needles)
@@ -461,7 +461,7 @@ async def test_whatever_is_planted_is_found(
     evidence: Evidence,
     place: str,
 ) -> None:
-    simulator.identity.device_code_interval = 0
+    simulator.entra.device_code_endpoint.interval = 0
     with needles.watching(simulator):
         await account.async_sign_in(**CLIENT)
         flow = await async_show_code(account)
@@ -506,7 +506,9 @@ async def test_tokens_are_watched_for_in_both_directions(
 
     assert {token["access_token"], token["refresh_token"], signature} <= needles.by_kind["token"]
     (verifier,) = [
-        text for text in needles.by_kind["proof"] if text not in simulator.identity.codes
+        text
+        for text in needles.by_kind["proof"]
+        if text not in simulator.entra.authorize_endpoint.codes
     ]
-    (code,) = simulator.identity.codes.values()
-    assert _challenge(verifier) == code.request.challenge
+    (code,) = simulator.entra.authorize_endpoint.codes.values()
+    assert code_challenge(verifier) == code.request.challenge

@@ -190,7 +190,7 @@ async def test_what_is_stored_is_in_the_files_that_the_table_lists(
     needles = needles_of(simulator)
     with needles.watching(simulator):
         entry = await async_live(account, alex)
-    needles.add("proof", *simulator.identity.codes)
+    needles.add("proof", *simulator.entra.authorize_endpoint.codes)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
     files = await async_files(hass, hass_storage, needles)

@@ -14,7 +14,7 @@ import pytest
 
 from custom_components.ms_teams_presence.entra import http as entra_http
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
-from simulator import server as simulator_server
+from simulator import request_log
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -203,7 +203,7 @@ def foreign(document: dict[str, Any], member: str, other: Recorder) -> dict[str,
 async def test_a_secret_goes_to_no_other_host_than_the_login_host(
     account: Account, member: str, place: Callable[[Recorder], str]
 ) -> None:
-    document = account.simulator.identity.discovery(TENANT_ID)
+    document = account.simulator.entra.authorities.metadata(TENANT_ID)
     async with recording() as other:
         document[member] = place(other)
         account.simulator.faults.add("discovery", json=document)
@@ -220,7 +220,7 @@ async def test_a_secret_goes_to_no_other_host_than_the_login_host(
 async def test_a_refresh_token_goes_to_no_other_host_either(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
-    document = account.simulator.identity.discovery(TENANT_ID)
+    document = account.simulator.entra.authorities.metadata(TENANT_ID)
     async with recording() as other:
         fault = account.simulator.faults.add(
             "discovery", json=foreign(document, "token_endpoint", other)
@@ -259,7 +259,7 @@ async def test_a_refresh_token_goes_to_no_other_host_either(
     ],
 )
 async def test_a_foreign_page_reaches_no_frontend(account: Account, address: object) -> None:
-    document = account.simulator.identity.discovery(TENANT_ID)
+    document = account.simulator.entra.authorities.metadata(TENANT_ID)
     fault = account.simulator.faults.add(
         "discovery", json={**document, "authorization_endpoint": address}
     )
@@ -461,13 +461,13 @@ async def test_a_netrc_password_is_not_sent(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".netrc").write_bytes(netrc.read_bytes())
     headers: list[str | None] = []
-    log = simulator_server._logged_body  # noqa: SLF001  # the one place that sees every request
+    log = request_log._body  # noqa: SLF001  # the one place that sees every request
 
     async def watch(request: web.Request) -> object:
         headers.append(request.headers.get("Authorization"))
         return await log(request)
 
-    monkeypatch.setattr(simulator_server, "_logged_body", watch)
+    monkeypatch.setattr(request_log, "_body", watch)
     await account.async_sign_in()
 
     assert {str(header).partition(" ")[0] for header in headers} == {"None", "Bearer"}

@@ -12,13 +12,8 @@ from hypothesis import HealthCheck, settings
 import pytest
 
 from simulator import Certificate, Simulator
-from simulator.tenant import (
-    DAEMON_CLIENT_ID,
-    DAEMON_CLIENT_SECRET,
-    PUBLIC_CLIENT_ID,
-    TENANT_ID,
-    CloudName,
-)
+from simulator.clouds import CloudName
+from simulator.tenant import DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, PUBLIC_CLIENT_ID, TENANT_ID
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -3,7 +3,8 @@
 import re
 
 from simulator import Simulator
-from simulator.control import GESTURES, routes
+from simulator.control import routes
+from simulator.gestures import GESTURES
 from tests.documents import ROOT, rows
 
 PAGE = ROOT / "docs/simulator.md"

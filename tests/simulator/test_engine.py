@@ -6,16 +6,16 @@ import string
 from hypothesis import given, strategies as st
 import pytest
 
-from simulator.engine import (
+from simulator.clock import Clock
+from simulator.engine import Presence
+from simulator.states import (
     AVAILABLE,
     AWAY,
     PREFERENCES,
     SESSION_STATES,
-    Clock,
-    Presence,
     State,
     Vocabulary,
-    spoken,
+    in_vocabulary,
 )
 
 HOUR = timedelta(hours=1)
@@ -271,7 +271,7 @@ def test_a_location_set_by_hand_holds_until_midnight(robin: Presence, clock: Clo
     ],
 )
 def test_the_modern_vocabulary(state: State, expected: tuple[str, str]) -> None:
-    assert spoken(state, "modern") == expected
+    assert in_vocabulary(state, "modern") == expected
 
 
 # Whatever people and applications do

@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
-from simulator.graph import JSON_TYPE
-from simulator.tenant import PUBLIC_CLIENT_ID, CloudName
+from simulator.clouds import CloudName
+from simulator.graph.messages import JSON_TYPE
+from simulator.tenant import PUBLIC_CLIENT_ID
 
 from .conftest import Client
 

@@ -74,13 +74,13 @@ async def test_a_wrong_certificate_of_a_known_authority(
 
 async def test_a_clock_of_its_own(client: Client) -> None:
     token = await client.token("Presence.Read")
-    client.simulator.disagree(-18_000)
+    client.simulator.skew_clock(-18_000)
     answer = await client.get(PATH, token)
     behind = datetime.now(UTC) - parsedate_to_datetime(answer.headers["Date"])
     assert answer.status == 200
     assert abs(behind - timedelta(hours=5)) < timedelta(minutes=1)
 
-    client.simulator.disagree(36_000)
+    client.simulator.skew_clock(36_000)
     assert (await client.get(PATH, token)).status == 401
 
 

@@ -9,7 +9,7 @@ from playwright.async_api import Page, async_playwright, expect
 import pytest
 
 from simulator import Simulator
-from simulator.engine import AWAY
+from simulator.states import AWAY
 from simulator.tenant import PUBLIC_CLIENT_ID, TENANT_ID
 
 from .conftest import Client

@@ -10,8 +10,9 @@ import jwt
 import pytest
 
 from simulator import Simulator
-from simulator.identity import ASSERTION_TYPE, DEVICE_GRANT
-from simulator.refusals import SignInError
+from simulator.entra.client_authentication import ASSERTION_TYPE
+from simulator.entra.errors import SignInError
+from simulator.entra.token_endpoint import DEVICE_GRANT
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,

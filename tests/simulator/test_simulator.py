@@ -12,7 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from simulator import Certificate, Simulator
-from simulator.identity import DEVICE_GRANT
+from simulator.entra.token_endpoint import DEVICE_GRANT
 from simulator.tenant import PUBLIC_CLIENT_ID
 
 from .conftest import Client

@@ -7,8 +7,13 @@ from hypothesis import given, strategies as st
 import pytest
 
 from simulator import Certificate, Simulator
-from simulator.engine import PREFERENCES, SESSION_STATES
-from simulator.graph import ACTIONS, Call, Graph, GraphError, read_expiry, stamp
+from simulator.graph.actions import ACTIONS
+from simulator.graph.bodies import parse_expiry
+from simulator.graph.errors import GraphError
+from simulator.graph.messages import GraphRequest
+from simulator.graph.presence import timestamp
+from simulator.state import SimulatorState
+from simulator.states import PREFERENCES, SESSION_STATES
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     DAEMON_CLIENT_ID,
@@ -242,22 +247,24 @@ _paths = st.sampled_from(
 
 
 @pytest.fixture(scope="module")
-def graph(certificate: Certificate) -> Graph:
-    """Return Graph without a network, for many requests in a short time."""
-    return Simulator(certificate).graph
+def state(certificate: Certificate) -> SimulatorState:
+    """Return a tenant without a network, for many requests in a short time."""
+    return Simulator(certificate)
 
 
 @given(path=_paths, body=_bodies)
-def test_no_body_breaks_graph(graph: Graph, path: str, body: object) -> None:
+def test_no_body_breaks_graph(state: SimulatorState, path: str, body: object) -> None:
     form = {
         "grant_type": "client_credentials",
         "client_id": DAEMON_CLIENT_ID,
         "client_secret": DAEMON_CLIENT_SECRET,
         "scope": "https://graph.microsoft.com/.default",
     }
-    token = graph.identity.token(TENANT_ID, form, None)["access_token"]
+    token = state.entra.token_endpoint.respond(TENANT_ID, form, None)["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    answer = graph.answer(Call("POST", f"/v1.0/{path}", headers, json.dumps(body).encode()))
+    answer = state.graph.respond(
+        GraphRequest("POST", f"/v1.0/{path}", headers, json.dumps(body).encode())
+    )
     assert answer.status in {200, 400, 403, 404, 429}
 
 
@@ -275,12 +282,12 @@ def test_every_windows_zone_is_one(name: str) -> None:
 )
 def test_an_expiry_in_utc_is_written_as_it_was_read(moment: datetime, tick: int) -> None:
     text = f"{moment:%Y-%m-%dT%H:%M:%S.%f}{tick}"
-    assert stamp(*read_expiry(text, "UTC")) == text
+    assert timestamp(*parse_expiry(text, "UTC")) == text
 
 
 def test_a_windows_zone_knows_summer_time() -> None:
-    summer, _ = read_expiry("2026-07-01T12:00:00", "W. Europe Standard Time")
-    winter, _ = read_expiry("2026-12-01T12:00:00", "W. Europe Standard Time")
+    summer, _ = parse_expiry("2026-07-01T12:00:00", "W. Europe Standard Time")
+    winter, _ = parse_expiry("2026-12-01T12:00:00", "W. Europe Standard Time")
     offsets = [
         summer - datetime(2026, 7, 1, 12, tzinfo=UTC),
         winter - datetime(2026, 12, 1, 12, tzinfo=UTC),
@@ -291,4 +298,4 @@ def test_a_windows_zone_knows_summer_time() -> None:
 @given(st.text())
 def test_no_text_breaks_the_expiry(text: str) -> None:
     with pytest.raises(GraphError):
-        read_expiry(f"{text}!", "UTC")
+        parse_expiry(f"{text}!", "UTC")

@@ -6,7 +6,8 @@ Nothing here is the integration's: the words are Microsoft's, and the states are
 from typing import Final
 
 from simulator import Person
-from simulator.engine import PINNED, State, Vocabulary
+from simulator.engine import PINNED
+from simulator.states import State, Vocabulary
 
 type Shown = dict[str, object]
 """States by the key of an entity, and attributes by key and name with a dot between."""

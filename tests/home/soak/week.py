@@ -16,9 +16,9 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
-from simulator.control import perform
-from simulator.engine import PREFERENCES, SESSION_STATES
 from simulator.faults import Fault
+from simulator.gestures import perform
+from simulator.states import PREFERENCES, SESSION_STATES
 from tests.home.account import Account
 
 from .clock import PatientClock

@@ -1,0 +1,1 @@
+"""Microsoft Entra: the sign-in service."""

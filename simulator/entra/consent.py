@@ -1,0 +1,83 @@
+"""Consent: who may sign in to an app, and what they allow it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import urlencode
+
+from simulator.tenant import ADMIN_ONLY, App, Person, Tenant
+from simulator.wire import Form
+
+from .authorities import Authorities, is_shared
+from .errors import SignInError
+from .scopes import Scopes
+
+type Decision = Literal["accept", "deny", "cancel"]
+
+OUTSIDERS: Final = ("stranger", "personal")
+"""Accounts outside of the tenant: of another organization, and a personal one."""
+
+
+@dataclass(frozen=True)
+class AdminConsentRequest:
+    """A checked admin-consent request; the redirect URI may be empty."""
+
+    app: App
+    redirect_uri: str
+    state: str | None
+
+    def location(self, **fields: str) -> str | None:
+        """Return the redirect, None without a redirect URI."""
+        # The page "Grant tenant-wide admin consent" has links without one.
+        if not self.redirect_uri:
+            return None
+        if self.state is not None:
+            fields["state"] = self.state
+        return f"{self.redirect_uri}?{urlencode(fields)}"
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The consent of the tenant's people and administrators."""
+
+    tenant: Tenant
+    authorities: Authorities
+
+    def find_person(self, app: App, authority: str, account: str) -> Person:
+        """Find the person of an account, or reject it for the app."""
+        if account == "personal":
+            raise SignInError(500200)
+        person = self.tenant.people.get(account)
+        if account in OUTSIDERS or (person and person.guest and is_shared(authority)):
+            raise SignInError(50020)
+        if person is None:
+            raise SignInError(50034, account)
+        if not person.enabled:
+            raise SignInError(50057)
+        if app.assignment_required and person.key not in app.assigned:
+            raise SignInError(50105)
+        return person
+
+    def missing(self, app: App, person: Person, scopes: Scopes) -> list[str]:
+        """List the permissions to ask for, or raise if only an administrator may grant them."""
+        missing = scopes.graph - self.tenant.granted(app, person)
+        if missing and (self.tenant.user_consent == "blocked" or missing & ADMIN_ONLY):
+            raise SignInError(90095 if self.tenant.admin_consent_requests else 90094)
+        return sorted(missing)
+
+    def grant(self, app: App, person: Person, scopes: Scopes) -> None:
+        """Grant an app permissions of a person."""
+        self.tenant.consents.setdefault((app.id, person.key), set()).update(scopes.graph)
+
+    def read_admin_request(self, authority: str, params: Form) -> AdminConsentRequest:
+        """Check an admin-consent request."""
+        self.authorities.check(authority)
+        app = self.authorities.find_app(authority, params.get("client_id", ""))
+        redirect_uri = params.get("redirect_uri", "")
+        if redirect_uri and app.find_platform(redirect_uri) is None:
+            raise SignInError(50011, redirect_uri)
+        return AdminConsentRequest(app, redirect_uri, params.get("state"))
+
+    def grant_as_admin(self, request: AdminConsentRequest) -> str | None:
+        """Grant an app its declared permissions for the whole tenant and return the redirect."""
+        request.app.admin_consented |= request.app.delegated
+        return request.location(admin_consent="True", tenant=self.tenant.id)

@@ -1,0 +1,45 @@
+"""Scopes: Graph's delegated permissions, and those of OpenID Connect."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from simulator.clouds import Deployment
+from simulator.tenant import DELEGATED, App
+
+from .errors import SignInError
+
+GRAPH_APP_ID: Final = "00000003-0000-0000-c000-000000000000"
+OPENID_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"})
+
+
+@dataclass(frozen=True)
+class Scopes:
+    """Requested scopes, and the prefix with which Graph's were written."""
+
+    graph: frozenset[str] = frozenset()
+    openid: frozenset[str] = frozenset()
+    prefix: str = ""
+
+
+def parse_scopes(text: str, app: App, deployment: Deployment) -> Scopes:
+    """Parse a `scope` field; permissions of Graph only, by short or full name."""
+    resources = (deployment.resource, deployment.tls_url, GRAPH_APP_ID)
+    known = {name.lower(): name for name in DELEGATED}
+    graph: set[str] = set()
+    openid: set[str] = set()
+    prefix = ""
+    for item in text.split():
+        if item.lower() in OPENID_SCOPES:
+            openid.add(item.lower())
+            continue
+        resource, slash, name = item.rpartition("/")
+        if resource and resource.rstrip("/") not in resources:
+            raise SignInError(500011, resource)
+        prefix = prefix or f"{resource}{slash}"
+        if name == ".default":
+            graph |= app.delegated
+        elif name.lower() in known:
+            graph.add(known[name.lower()])
+        else:
+            raise SignInError(70011, item)
+    return Scopes(frozenset(graph), frozenset(openid), prefix)

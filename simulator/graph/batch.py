@@ -1,0 +1,77 @@
+"""Batches: several requests in one."""
+
+from collections.abc import Callable
+from datetime import datetime
+import json
+from typing import Final
+from uuid import uuid4
+
+from simulator.wire import Json
+
+from .bodies import Property, parse_object
+from .errors import GraphError, bad_request, error_body
+from .messages import GraphRequest, GraphResponse, parse_body
+
+BATCH_LIMIT: Final = 20
+
+
+def respond_to_batch(
+    batch: GraphRequest,
+    version: str,
+    now: datetime,
+    respond: Callable[[GraphRequest], GraphResponse],
+) -> GraphResponse:
+    """Respond to each request of a batch, in reverse order."""
+    requests = parse_object(parse_body(batch), {"requests": Property(_requests)})["requests"]
+    assert isinstance(requests, list)  # noqa: S101
+    statuses: dict[str, int] = {}
+    responses: list[Json] = []
+    for request in requests:
+        if any(statuses.get(name, 424) >= 400 for name in request.get("dependsOn", [])):
+            response = _failed_dependency(now)
+        else:
+            response = respond(_unpack(batch, version, request))
+        statuses[request["id"]] = response.status
+        reply: Json = {
+            "id": request["id"],
+            "status": response.status,
+            "headers": response.headers,
+        }
+        if response.body is not None:
+            response.headers["Content-Type"] = "application/json"
+            reply["body"] = response.body
+        responses.append(reply)
+    return GraphResponse(body={"responses": responses[::-1]})
+
+
+def _failed_dependency(now: datetime) -> GraphResponse:
+    error = GraphError(424, "FailedDependency", "A request this one depends on has failed.")
+    ids = dict.fromkeys(("request-id", "client-request-id"), str(uuid4()))
+    return GraphResponse(424, error_body(error, now, ids), ids)
+
+
+def _unpack(batch: GraphRequest, version: str, request: Json) -> GraphRequest:
+    headers = {"Authorization": batch.header("Authorization")}
+    extra = request.get("headers")
+    if isinstance(extra, dict):
+        headers |= {str(key): str(value) for key, value in extra.items()}
+    body = json.dumps(request["body"]).encode() if "body" in request else b""
+    url = f"/{version}/{str(request['url']).lstrip('/')}"
+    return GraphRequest(str(request["method"]).upper(), url, headers, body)
+
+
+def _requests(value: object) -> list[Json]:
+    if not isinstance(value, list) or not 0 < len(value) <= BATCH_LIMIT:
+        raise bad_request(f"A batch holds 1 to {BATCH_LIMIT} requests.")
+    for item in value:
+        if not isinstance(item, dict) or not all(
+            isinstance(item.get(name), str) for name in ("id", "method", "url")
+        ):
+            raise bad_request("A request of a batch needs an id, a method and a url.")
+        if "$batch" in item["url"]:
+            raise bad_request("A batch can't hold a batch.")
+        if not isinstance(item.get("dependsOn", []), list):
+            raise bad_request("dependsOn must be a list of ids.")
+    if len({item["id"] for item in value}) < len(value):
+        raise bad_request("The ids of a batch's requests must differ.")
+    return value

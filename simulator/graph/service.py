@@ -1,0 +1,223 @@
+"""Graph: the paths of presences and users.
+
+Built from the pages of the `presence` resource and its methods, "List users", "Combine multiple HTTP requests using
+JSON batching" and "Microsoft Graph error responses". Tables decide which permission a request needs and which
+properties a body may have.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from uuid import uuid4
+
+from simulator.clock import Clock
+from simulator.clouds import Deployment
+from simulator.entra.scopes import GRAPH_APP_ID
+from simulator.entra.tokens import Caller, Tokens
+from simulator.tenant import Person, Tenant
+from simulator.wire import Json
+
+from .actions import ACTIONS
+from .batch import respond_to_batch
+from .bodies import Property, parse_guid, parse_object
+from .errors import GraphError, bad_request, error_body
+from .messages import GraphRequest, GraphResponse, parse_body, require_method
+from .permissions import (
+    READ_PRESENCE,
+    READ_PRESENCES,
+    READ_PROFILE,
+    READ_PROFILES,
+    WRITE_LOCATION,
+    WRITE_PRESENCE,
+    check_permission,
+)
+from .presence import presence_json
+from .throttling import Throttle
+from .users import parse_paging, profile_json, search_people, select_properties
+
+PEOPLE_LIMIT: Final = 650
+VERSIONS: Final = ("v1.0", "beta")
+
+
+@dataclass
+class Graph:
+    """Graph of one tenant in one cloud."""
+
+    tenant: Tenant
+    clock: Clock
+    deployment: Deployment
+    tokens: Tokens
+    throttle: Throttle = field(default_factory=Throttle)
+    presences_as_collection: bool = False
+    """Send /communications/presences/{id} as in Microsoft's example, `{"value": [...]}`, not as in the metadata."""
+
+    def respond(self, request: GraphRequest) -> GraphResponse:
+        """Respond to one request."""
+        request_id = str(uuid4())
+        headers = {"request-id": request_id}
+        client_id = request.header("client-request-id")
+        headers["client-request-id"] = client_id or request_id
+        try:
+            response = self._route(request)
+        except GraphError as error:
+            response = GraphResponse(
+                error.status, error_body(error, self.clock.now(), headers), error.headers
+            )
+        response.headers = headers | response.headers
+        return response
+
+    def _route(self, request: GraphRequest) -> GraphResponse:
+        parts = urlsplit(request.url)
+        _, version, *segments = [unquote(part) for part in parts.path.split("/")]
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if version not in VERSIONS:
+            raise bad_request(f"Invalid version: {version}")
+        caller = self._caller(request)
+        match segments:
+            case ["$batch"]:
+                require_method(request, "POST")
+                return respond_to_batch(request, version, self.clock.now(), self.respond)
+            case ["me"]:
+                person = _me(caller)
+                return self._profile(request, caller, person, version)
+            case ["users"]:
+                require_method(request, "GET")
+                return self._users(request, caller, version, query)
+            case ["users", name]:
+                return self._profile(request, caller, self._user(name), version)
+            case ["communications", "getPresencesByUserId"]:
+                return self._presences(request, caller, version)
+        return self._on_presence(request, caller, version, segments)
+
+    def _caller(self, request: GraphRequest) -> Caller:
+        scheme, _, token = request.header("Authorization").partition(" ")
+        caller = self.tokens.find_caller(token) if scheme.lower() == "bearer" else None
+        if caller:
+            return caller
+        challenge = (
+            f'Bearer realm="", authorization_uri="{self.deployment.url}/common/oauth2/v2.0/authorize", '
+            f'client_id="{GRAPH_APP_ID}"'
+        )
+        raise GraphError(
+            401,
+            "InvalidAuthenticationToken",
+            "Access token is empty."
+            if not token
+            else "Access token validation failure. Invalid audience or lifetime.",
+            {"WWW-Authenticate": challenge},
+        )
+
+    def _on_presence(
+        self, request: GraphRequest, caller: Caller, version: str, segments: list[str]
+    ) -> GraphResponse:
+        collection = False
+        match segments:
+            case ["me", "presence", *rest]:
+                person_id = _me(caller).id
+            case ["users", person_id, "presence", *rest]:
+                pass
+            case ["communications", "presences", person_id, *rest]:
+                collection = self.presences_as_collection
+            case _:
+                raise bad_request(f"Resource not found for the segment '{'/'.join(segments)}'.")
+        self.throttle.count(caller.app.id, self.clock.now())
+        person = self.tenant.find(parse_guid(person_id))
+        if not rest:
+            require_method(request, "GET")
+            return self._presence(caller, person, version, collection=collection)
+        action = ACTIONS.get(rest[0])
+        if len(rest) > 1 or action is None or (action.location and not self.deployment.complete):
+            raise bad_request(f"Resource not found for the segment '{rest[0]}'.")
+        require_method(request, "POST")
+        check_permission(caller, WRITE_LOCATION if action.location else WRITE_PRESENCE, person)
+        found = _require(person)
+        action.act(
+            caller,
+            found,
+            parse_object(parse_body(request, empty=not action.properties), action.properties),
+        )
+        return GraphResponse()
+
+    def _presence(
+        self, caller: Caller, person: Person | None, version: str, *, collection: bool
+    ) -> GraphResponse:
+        check_permission(caller, READ_PRESENCE, person)
+        found = _require(person)
+        body = presence_json(found, own=found is caller.person, complete=self.deployment.complete)
+        if collection:
+            context = self._context(version, "communications/presences")
+            return GraphResponse(body=context | {"value": [body]})
+        return GraphResponse(
+            body=self._context(version, f"users('{found.id}')/presence/$entity") | body
+        )
+
+    def _presences(self, request: GraphRequest, caller: Caller, version: str) -> GraphResponse:
+        require_method(request, "POST")
+        self.throttle.count(caller.app.id, self.clock.now())
+        check_permission(caller, READ_PRESENCES, None)
+        ids = parse_object(parse_body(request), {"ids": Property(_ids)})["ids"]
+        assert isinstance(ids, list)  # noqa: S101
+        people = self.tenant.find_all(ids)
+        value = [
+            presence_json(person, own=False, complete=self.deployment.complete) for person in people
+        ]
+        context = self._context(version, "Collection(microsoft.graph.presence)")
+        return GraphResponse(body=context | {"value": value})
+
+    def _profile(
+        self, request: GraphRequest, caller: Caller, person: Person | None, version: str
+    ) -> GraphResponse:
+        require_method(request, "GET")
+        check_permission(caller, READ_PROFILE, person, "Authorization_RequestDenied")
+        if person is None:
+            raise GraphError(404, "Request_ResourceNotFound", "The resource does not exist.")
+        return GraphResponse(body=self._context(version, "users/$entity") | profile_json(person))
+
+    def _user(self, name: str) -> Person | None:
+        return self.tenant.find_by_name(name) if "@" in name else self.tenant.find(name)
+
+    def _users(
+        self, request: GraphRequest, caller: Caller, version: str, query: dict[str, str]
+    ) -> GraphResponse:
+        check_permission(caller, READ_PROFILES, None, "Authorization_RequestDenied")
+        eventual = request.header("ConsistencyLevel").lower() == "eventual"
+        people = search_people(
+            [profile_json(person) for person in self.tenant.people.values()],
+            query,
+            eventual=eventual,
+        )
+        start, size = parse_paging(query)
+        body: Json = self._context(version, "users")
+        if query.get("$count") == "true":
+            body["@odata.count"] = len(people)
+        if start + size < len(people):
+            more = urlencode(query | {"$skiptoken": str(start + size)})
+            body["@odata.nextLink"] = f"{self.deployment.tls_url}/{version}/users?{more}"
+        names = [name for name in query.get("$select", "").split(",") if name]
+        value = people[start : start + size]
+        if names:
+            value = [select_properties(person, names) for person in value]
+        return GraphResponse(body=body | {"value": value})
+
+    def _context(self, version: str, what: str) -> Json:
+        return {"@odata.context": f"{self.deployment.tls_url}/{version}/$metadata#{what}"}
+
+
+def _me(caller: Caller) -> Person:
+    if caller.person is None:
+        raise bad_request("/me request is only valid with delegated authentication flow.")
+    return caller.person
+
+
+def _require(person: Person | None) -> Person:
+    if person is None:
+        raise GraphError(404, "NotFound", "The user was not found.")
+    return person
+
+
+def _ids(value: object) -> list[str]:
+    if not isinstance(value, list) or not value:
+        raise bad_request("A list of ids is expected.")
+    if len(value) > PEOPLE_LIMIT:
+        raise bad_request(f"There are more than {PEOPLE_LIMIT} ids.")
+    return list(dict.fromkeys(parse_guid(item) for item in value))

@@ -1,0 +1,111 @@
+"""The `user` resource: profiles, search and paging."""
+
+from collections.abc import Mapping
+import re
+from typing import Final
+
+from simulator.tenant import Person
+from simulator.wire import Json
+
+from .errors import GraphError
+
+_SEARCH: Final = re.compile(r'"(\w+):((?:[^"\\]|\\["\\])*)"(?:\s+(OR|AND)\s+|$)')
+_FILTER: Final = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)(?:\s+or\s+|$)", re.IGNORECASE)
+_SEARCHABLE: Final = ("displayName", "mail", "userPrincipalName", "givenName", "surname")
+
+
+def profile_json(person: Person) -> Json:
+    """Serialize a profile."""
+    given, _, family = person.name.partition(" ")
+    return {
+        "businessPhones": [],
+        "displayName": person.name,
+        "givenName": given,
+        "jobTitle": None,
+        "mail": person.address,
+        "mobilePhone": None,
+        "officeLocation": None,
+        "preferredLanguage": None,
+        "surname": family or None,
+        "userPrincipalName": person.principal_name,
+        "id": person.id,
+    }
+
+
+def search_people(people: list[Json], query: Mapping[str, str], *, eventual: bool) -> list[Json]:
+    """Apply $search, $filter (startswith, joined by or) and $orderby=displayName."""
+    if ("$search" in query or "$count" in query) and not eventual:
+        raise GraphError(
+            400,
+            "Request_UnsupportedQuery",
+            "This query needs the header ConsistencyLevel: eventual.",
+        )
+    known = {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
+    if unknown := query.keys() - known:
+        raise GraphError(400, "Request_BadRequest", f"Unknown query options: {sorted(unknown)}.")
+    if query.get("$orderby", "displayName") != "displayName":
+        raise GraphError(400, "Request_UnsupportedQuery", "Only displayName can be ordered by.")
+    if "$search" in query:
+        # A known issue of Graph: neither is understood there, even in percent encoding.
+        if not {"&", "#"}.isdisjoint(query["$search"]):
+            raise GraphError(
+                400, "Request_BadRequest", "Unrecognized query argument specified: ''."
+            )
+        clauses = _clauses(_SEARCH, query["$search"])
+        joined = all if any(clause[3] == "AND" for clause in clauses) else any
+        people = [
+            person for person in people if joined(_contains(person, clause) for clause in clauses)
+        ]
+    if "$filter" in query:
+        clauses = _clauses(_FILTER, query["$filter"])
+        people = [
+            person for person in people if any(_starts_with(person, clause) for clause in clauses)
+        ]
+    return sorted(people, key=lambda person: str(person["displayName"]))
+
+
+def _clauses(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
+    clauses = list(pattern.finditer(text))
+    whole = "".join(clause[0] for clause in clauses) == text
+    if not clauses or not whole or any(clause[1] not in _SEARCHABLE for clause in clauses):
+        raise GraphError(400, "Request_BadRequest", f"The query '{text}' is not supported.")
+    return clauses
+
+
+def _contains(person: Json, clause: re.Match[str]) -> bool:
+    """Match words of displayName in any order, or the start of another property."""
+    value = str(person[clause[1]] or "")
+    sought = re.sub(r"\\(.)", r"\1", clause[2])
+    if clause[1] != "displayName":
+        return value.lower().startswith(sought.lower())
+    words = _words(value)
+    return all(any(word.startswith(part) for word in words) for part in _words(sought))
+
+
+def _words(text: str) -> list[str]:
+    """Split at spaces, digits and case; a symbol is a word."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    return [word.lower() for word in re.findall(r"\d+|[^\W\d_]+|[^\w\s]|_", apart)]
+
+
+def _starts_with(person: Json, clause: re.Match[str]) -> bool:
+    sought = clause[2].replace("''", "'").lower()
+    return str(person[clause[1]] or "").lower().startswith(sought)
+
+
+def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
+    """Parse $skiptoken and $top: where a page starts and how long it is."""
+    try:
+        size, start = int(query.get("$top", "100")), int(query.get("$skiptoken", "0"))
+    except ValueError as error:
+        raise GraphError(400, "Request_BadRequest", "$top must be a number.") from error
+    if not 1 <= size <= 999:
+        raise GraphError(400, "Request_BadRequest", "$top must be between 1 and 999.")
+    return start, size
+
+
+def select_properties(person: Json, names: list[str]) -> Json:
+    """Apply $select."""
+    if unknown := set(names) - person.keys():
+        raise GraphError(400, "Request_BadRequest", f"Unknown properties: {sorted(unknown)}.")
+    return {name: person[name] for name in names}
