@@ -1,9 +1,14 @@
-"""Loaded by pytest before any other plugin: what has to happen before Home Assistant is imported."""
+"""Loaded by pytest before any other plugin: what has to happen before Home Assistant is imported.
+
+`--again` is for a whole run on one more Home Assistant: it leaves out what any one of them shows.
+"""
 
 import os
 from pathlib import Path
 import tempfile
+from typing import Final
 
+import pytest
 import trustme
 
 from simulator.tls import NAMES, Certificate
@@ -26,3 +31,39 @@ import homeassistant.components.logger as _logger  # noqa: E402
 # Home Assistant 2026.11 dropped a name that the newest released test package still resets.
 if not hasattr(_logger, "_clear_logger_overwrites"):
     _logger._clear_logger_overwrites = lambda hass: None  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+# Below these folders nothing depends on Home Assistant.
+_LOWER_RINGS: Final = frozenset({"graph", "simulator"})
+
+
+class _WithoutDebugMode:
+    """Overrides a fixture of the test package, which makes a run nearly twice as long."""
+
+    @pytest.fixture(autouse=True)
+    def enable_event_loop_debug(self) -> None:
+        """Leave asyncio's debug mode off."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--again`."""
+    text = "leave out what a run on another Home Assistant shows, and asyncio's debug mode"
+    parser.addoption("--again", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Switch asyncio's debug mode off for `--again`."""
+    if config.getoption("again"):
+        config.pluginmanager.register(_WithoutDebugMode())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what `--again` leaves out."""
+    if config.getoption("again"):
+        once = [item for item in items if _is_run_once(item)]
+        config.hook.pytest_deselected(items=once)
+        items[:] = [item for item in items if item not in once]
+
+
+def _is_run_once(item: pytest.Item) -> bool:
+    return item.get_closest_marker("once") is not None or item.path.parent.name in _LOWER_RINGS

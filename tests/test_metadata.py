@@ -21,13 +21,6 @@ from scripts.live.demo import USUAL_PORTS
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, TRANSLATIONS, leaves, read_json
 
-WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
-# Pinned, or Home Assistant's and HACS's own checks, which are followed as they move.
-TRUSTED_ACTIONS = (
-    r"actions/[\w-]+@[0-9a-f]{40}",
-    r"home-assistant/actions/hassfest@master",
-    r"hacs/action@main",
-)
 PLATFORMS = ("binary_sensor", "select", "sensor", "text")
 
 # https://developers.home-assistant.io/docs/creating_integration_manifest
@@ -116,15 +109,8 @@ def test_manifest_has_the_right_keys_in_the_right_order() -> None:
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
 
 
-def test_requirements_leave_room_for_home_assistants_own() -> None:
-    (requirement,) = read_json(INTEGRATION / "manifest.json")["requirements"]
-    assert re.fullmatch(r"msal>=\d+\.\d+,<\d+", requirement)
-
-
 def test_the_version_is_set_in_the_manifest_alone() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert "version" not in project
-    assert project["dynamic"] == ["version"]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == "0"
 
 
 def test_oldest_home_assistant_is_the_same_everywhere() -> None:
@@ -182,27 +168,6 @@ def test_brand_image_has_its_size(name: str, shortest: int) -> None:
 
 def test_home_assistant_knows_every_brand_image() -> None:
     assert {path.name for path in (INTEGRATION / "brand").iterdir()} <= ALLOWED_IMAGES
-
-
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow_parses_and_asks_for_little(path: Path) -> None:
-    workflow = load_yaml_dict(path)
-    assert workflow["permissions"] == {"contents": "read"}
-    for name, job in workflow["jobs"].items():
-        # Making a release is the only thing that writes.
-        allowed = {"contents": "write"} if (path.stem, name) == ("release", "release") else None
-        assert job.get("permissions") == allowed, name
-        assert job["timeout-minutes"] <= 60
-        for step in job["steps"]:
-            assert "run" in step or any(
-                re.fullmatch(pattern, step["uses"]) for pattern in TRUSTED_ACTIONS
-            ), step
-            for script in re.findall(r"scripts/\w+", step.get("run", "")):
-                assert (ROOT / script).is_file()
-
-
-def test_the_workflows_are_there() -> None:
-    assert {path.stem for path in WORKFLOWS} >= {"lint", "release", "test", "validate"}
 
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)

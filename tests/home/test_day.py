@@ -37,6 +37,7 @@ def morning(freezer: FrozenDateTimeFactory) -> None:
     freezer.move_to(datetime(2031, 3, 3, 8, tzinfo=UTC))
 
 
+@pytest.mark.once
 async def test_a_day_at_work(
     hass: HomeAssistant,
     morning: None,
@@ -46,6 +47,8 @@ async def test_a_day_at_work(
     simulator: Simulator,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # Shorter tests go the same ways with it, and it triples what a day takes.
+    hass.loop.set_debug(False)
     robin.close_teams()
     entry: PresenceConfigEntry = await account.async_sign_in()
     hass.config_entries.async_update_entry(entry, options={"hold_session": True})

@@ -1,6 +1,8 @@
 """What the documents tell people to paste works, taken from the documents themselves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
 import json
 import logging
 import re
@@ -10,9 +12,13 @@ from homeassistant.components.recorder import CONFIG_SCHEMA as RECORDER_SCHEMA
 from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
-from pytest_homeassistant_custom_component.common import async_mock_service
+from pytest_homeassistant_custom_component.common import (
+    async_fire_time_changed,
+    async_mock_service,
+)
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
@@ -27,6 +33,8 @@ from tests.home.states import state
 SNIPPETS = [snippet for document in DOCUMENTS for snippet in snippets(document)]
 OUR_ENTITY = re.compile(r"\b(?:binary_sensor|select|sensor|text)\.(?:robin|alex|kim)_example_\w+")
 PASTED = "pasted"
+# The longest delay in an automation that is pasted, which passes at once.
+DELAY = timedelta(seconds=10)
 
 type Content = dict[str, Any]
 
@@ -85,7 +93,13 @@ async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, conten
     # An automation with a mistake in it is there, but unavailable.
     assert state(hass, f"automation.{PASTED}") == STATE_ON
     target = {ATTR_ENTITY_ID: f"automation.{PASTED}"}
-    await hass.services.async_call("automation", "trigger", target, blocking=True)
+    run = hass.async_create_task(
+        hass.services.async_call("automation", "trigger", target, blocking=True)
+    )
+    while not run.done():
+        await asyncio.sleep(0.01)
+        async_fire_time_changed(hass, dt_util.utcnow() + DELAY)
+    await run
     await hass.services.async_call("automation", "turn_off", target, blocking=True)
     for step in steps(content):
         if "{{" not in str(step):

@@ -382,6 +382,7 @@ class Life:
         self.evidence.add("notifications", self.hass.data.get(NOTIFICATIONS))
 
 
+@pytest.mark.once
 async def test_nothing_that_a_whole_life_produces_gives_anything_away(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,

@@ -54,6 +54,7 @@ def week(clock: PatientClock, account: Account, simulator: Simulator) -> Week:
     return Week(clock.hass, clock, account, simulator, Random(_SEED))  # noqa: S311
 
 
+@pytest.mark.once
 async def test_soak(
     hass: HomeAssistant, week: Week, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
