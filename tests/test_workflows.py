@@ -1,11 +1,13 @@
 """What runs before a change lands, on GitHub and here: asks for little, and leaves no test out."""
 
+import asyncio
 import os
 from pathlib import Path
 import re
 import runpy
 import shutil
 import subprocess
+import sys
 from typing import Any
 
 from homeassistant.util.yaml import load_yaml_dict
@@ -123,6 +125,19 @@ def test_scripts_test_chooses_home_assistants(
     checkout: Path, arguments: list[str], called: list[str]
 ) -> None:
     assert run(checkout, "scripts/test", *arguments)[1] == called
+
+
+async def test_asyncio_debugs_one_of_two_runs(pytestconfig: pytest.Config) -> None:
+    assert asyncio.get_running_loop().get_debug() is not pytestconfig.getoption("again")
+
+
+@pytest.mark.once
+def test_a_run_again_leaves_out_what_does_not_depend_on_home_assistant() -> None:
+    paths = ("tests/graph/test_time_zones.py", "tests/home/test_day.py", "tests/home/test_init.py")
+    command = (sys.executable, "-m", "pytest", "--again", "--collect-only", "-qq", *paths)
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert re.findall(r"^(tests/.*): \d+$", found.stdout, re.MULTILINE) == [paths[-1]]
 
 
 def test_all_of_it_runs(checkout: Path) -> None:

@@ -356,6 +356,18 @@ async def test_an_odd_interval_neither_hurries_nor_waits_for_ever(
     assert pending.hits == after
 
 
+async def test_a_code_that_entra_keeps_pending_ends_by_our_clock(
+    hass: HomeAssistant, account: Account
+) -> None:
+    account.simulator.faults.add("devicecode", json=device_answer(interval=0, expires_in=0))
+    account.simulator.faults.add("token", status=400, json={"error": "authorization_pending"})
+    flow = await account.async_configure(await account.async_open("device_code"), FORM)
+    await hass.async_block_till_done()
+    flow = await account.async_configure(flow)
+
+    assert flow["errors"] == {"base": "device_code_expired"}
+
+
 # Token responses
 
 GOOD_TOKEN: dict[str, object] = {
