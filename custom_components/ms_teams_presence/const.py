@@ -24,7 +24,7 @@ CONF_TENANT: Final = "tenant"
 # Client credentials: one of these, or none for a public client.
 CREDENTIAL_KEYS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
 
-# The tenant of an app that several organisations share.
+# The tenant of an app that several organizations share.
 ORGANIZATIONS: Final = "organizations"
 
 SIGN_IN_BROWSER: Final = "browser"

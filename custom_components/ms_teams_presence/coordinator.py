@@ -62,6 +62,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             request_refresh_debouncer=Debouncer(hass, _LOGGER, cooldown=1, immediate=True),
             always_update=False,
         )
+        # Home Assistant's is None until the first poll succeeds, which may be after the set-up.
+        self.data = {}
         self.account = account
         self.after_read: Callable[[], None] | None = None
         """Called after each successful poll."""
@@ -120,7 +122,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         if self.is_primary:
             delete_sign_in_issue(self.account)
         self._pending.confirm(self._last_read, started)
-        known = self.data or {}
+        known = self.data
         data = {
             # The same object if nothing changed makes every later comparison cheap.
             person_id: known[person_id] if known.get(person_id) == presence else presence
@@ -139,7 +141,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     def _after_failure(self, err: Exception) -> dict[str, Presence]:
         """Return the last data, or raise UpdateFailed after three failures."""
         reason, placeholders = self.account.translate_error(err)
-        known = self.data or {}
+        known = self.data
         if is_not_sent(err):
             # Home Assistant may start a poll just before Retry-After is over.
             self._schedule(0)

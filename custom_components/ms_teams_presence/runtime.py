@@ -67,6 +67,9 @@ class PresenceRuntime:
         entry.async_on_unload(
             async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
         )
+        if self.account.writable_ids:
+            # Without it, nothing would be polled, and no session held, if all entities are disabled.
+            entry.async_on_unload(self.primary.async_add_listener(lambda: None))
         await self.sessions.preferences.async_load()
         await self.primary.async_config_entry_first_refresh()
         for coordinator in self.coordinators[1:]:

@@ -1,4 +1,4 @@
-"""Service actions; one resolver turns any target into people, each of whom is written once."""
+"""Service actions; one resolver turns any target into people, each written once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -35,7 +35,7 @@ _CLEAR_TIMEOUT: Final = 5.0
 
 
 class PresenceSessionManager:
-    """Preferences and sessions of the people whom an account may write.
+    """Preferences and sessions of the people that an account may write.
 
     Methods that an action awaits raise `HomeAssistantError`.
     """

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.config_entries import SubentryFlowResult
+from homeassistant.config_entries import ConfigEntryState, SubentryFlowResult
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -368,6 +368,27 @@ async def test_a_colleague_who_left_becomes_unavailable_and_can_be_removed_by_a_
 
     assert hass.states.get(ALEX) is None
     assert [subentry.title for subentry in entry.subentries.values()] == ["Kim Example"]
+
+
+async def test_colleagues_who_cannot_be_read_at_the_start_come_later(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    trouble = simulator.faults.add("POST *getPresencesByUserId", status=503)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert entry.state is ConfigEntryState.LOADED
+    assert state(hass, "sensor.robin_example_availability") == "available"
+    assert state(hass, ALEX) == STATE_UNAVAILABLE
+
+    trouble.remove()
+    await clock.async_advance(31)
+    assert state(hass, ALEX) == "available"
 
 
 MARKUP = "<ha-alert>[Alex](https://evil.example)</ha-alert> | ![x](//evil.example)\n# Boss"

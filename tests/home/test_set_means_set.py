@@ -6,7 +6,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.core import HomeAssistant, State
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
@@ -18,6 +18,7 @@ from simulator import Person, Simulator
 from simulator.tenant import PUBLIC_CLIENT_ID
 from tests.home import repairs
 from tests.home.account import Account
+from tests.home.automations import device_of
 from tests.home.clock import HomeClock
 
 AVAILABILITY = "sensor.robin_example_availability"
@@ -139,6 +140,33 @@ async def test_a_repair_that_was_overtaken_just_ends(
     assert not issues(hass)
 
     assert (await repairs.async_submit(hass_client, shown))["type"] == "create_entry"
+
+
+async def test_a_session_is_held_though_all_entities_are_disabled(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    robin: Person,
+) -> None:
+    entry = await account.async_sign_in()
+    device_id = device_of(hass, AVAILABILITY)
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
+        registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await hass.services.async_call(
+        DOMAIN,
+        "set_preferred_presence",
+        {"availability": "busy"},
+        target={"device_id": device_id},
+        blocking=True,
+    )
+    for _ in range(3):
+        await clock.async_advance(MINUTE + 1)
+
+    assert robin.sessions
+    assert robin.state.availability == "Busy"
 
 
 async def test_switching_the_option_off_lets_go_of_the_session(

@@ -151,9 +151,9 @@ class StatusMessage:
 
     text: str = field(repr=False)
     expires_at: datetime | None = None
-    """When it goes by itself; None for never, and always None of somebody else."""
+    """Expiry; None for never, and always None for colleagues."""
     published_at: datetime | None = None
-    """When it was set; None where Graph does not tell, as for somebody else."""
+    """When it was set; always None for colleagues."""
     pinned: bool = False
     """Whether it is shown to people who write to the person."""
 
