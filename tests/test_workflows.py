@@ -132,12 +132,18 @@ async def test_asyncio_debugs_one_of_two_runs(pytestconfig: pytest.Config) -> No
 
 
 @pytest.mark.once
-def test_a_run_again_leaves_out_what_does_not_depend_on_home_assistant() -> None:
-    paths = ("tests/graph/test_time_zones.py", "tests/home/test_day.py", "tests/home/test_init.py")
-    command = (sys.executable, "-m", "pytest", "--again", "--collect-only", "-qq", *paths)
+def test_a_run_again_leaves_out_what_does_not_depend_on_home_assistant(
+    request: pytest.FixtureRequest,
+) -> None:
+    options = ("-p", "no:homeassistant", "--again", "--collect-only", "-q")
+    paths = ("tests/graph/test_time_zones.py", "tests/test_workflows.py")
+    command = (sys.executable, "-m", "pytest", *options, *paths)
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
 
-    assert re.findall(r"^(tests/.*): \d+$", found.stdout, re.MULTILINE) == [paths[-1]]
+    collected = [line for line in found.stdout.splitlines() if "::" in line]
+    assert f"{paths[1]}::{test_the_workflows_are_there.__name__}" in collected
+    assert request.node.nodeid not in collected
+    assert not [name for name in collected if name.startswith(paths[0])]
 
 
 def test_all_of_it_runs(checkout: Path) -> None:
