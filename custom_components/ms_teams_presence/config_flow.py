@@ -223,7 +223,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     @override
     async def async_step_authorize_rejected(self, data: None = None) -> ConfigFlowResult:
         """Explain why Microsoft's page sent no code."""
-        return await self._async_show_error(SignInError.from_response(self.external_data))
+        return await self._async_show_error(SignInError.from_callback(self.external_data))
 
     async def async_step_wait_for_device_code(
         self, user_input: UserInput = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import re
 from typing import Any, Final
+import unicodedata
 
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET
 from homeassistant.data_entry_flow import section
@@ -32,6 +33,10 @@ from .entra.registration import ACCESS_READ, ACCESS_READ_WRITE, SIGN_IN_APPLICAT
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 
 _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE)
+# The domain in a web address, in an e-mail address or before a slash.
+_DOMAIN: Final = re.compile(r"https?://([^/?#]+).*|[^@\s]+@([^@\s]+)|([^/]+)/")
+# Format characters and half surrogate pairs; control characters are the line ends of a certificate.
+_INVISIBLE: Final = frozenset({"Cf", "Cs"})
 # Authorities that accept personal accounts, which have no presence.
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
 
@@ -83,11 +88,23 @@ def field_names(sign_in: str) -> set[str]:
 def parse(sign_in: str, user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the registration of a submitted form."""
     return {CONF_SIGN_IN: sign_in} | {
-        key: value.strip() if isinstance(value := user_input[key], str) else value
+        key: value
         for key in field_names(sign_in) - {_CONF_TROUBLE}
         # An empty text in a required field is reported by `validate`.
-        if user_input.get(key) or key in _REQUIRED_TEXT
+        if (value := _clean(key, user_input.get(key))) or key in _REQUIRED_TEXT
     }
+
+
+def _clean(key: str, value: Any) -> Any:
+    """Return a value without the invisible characters that copying adds."""
+    if not isinstance(value, str):
+        return value
+    text = "".join(
+        character for character in value if unicodedata.category(character) not in _INVISIBLE
+    ).strip()
+    if key == CONF_TENANT and (found := _DOMAIN.fullmatch(text)):
+        return next(filter(None, found.groups()))
+    return text
 
 
 def aadsts_code(user_input: Mapping[str, Any]) -> str:

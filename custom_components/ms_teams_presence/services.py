@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
@@ -403,6 +403,15 @@ def _expiry(data: Mapping[str, Any]) -> datetime | None:
     if expires_at is not None:
         if expires_at.tzinfo is None:
             expires_at = expires_at.replace(tzinfo=dt_util.get_default_time_zone())
+        try:
+            expires_at = expires_at.astimezone(UTC)
+        except OverflowError:
+            # The first or last day that a date can be, in a zone beyond it.
+            if expires_at.year == 1:
+                raise _validation_error("expiry_in_the_past") from None
+            raise _validation_error(
+                "duration_out_of_range", shortest=timedelta(seconds=1), longest=MAX_DURATION
+            ) from None
         if expires_at <= now:
             raise _validation_error("expiry_in_the_past")
     return expires_at

@@ -586,9 +586,15 @@ def test_an_offset_in_the_date_outweighs_the_time_zone(date_time: str) -> None:
 
 @pytest.mark.parametrize(
     "date_time",
-    ["9999-12-30T23:00:00.0000000", "9999-12-31T23:59:59.9999999Z", "9999-01-01T00:00:00+14:00"],
+    [
+        "9999-12-30T23:00:00.0000000",
+        "9999-12-31T23:59:59.9999999Z",
+        "9999-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00Z",
+    ],
 )
-def test_the_year_9999_is_never(date_time: str) -> None:
+def test_the_years_9999_and_1_are_never(date_time: str) -> None:
     assert expiry(date_time, timeZone="Pacific Standard Time") is None
 
 

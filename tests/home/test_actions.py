@@ -157,6 +157,16 @@ async def test_the_longest_message_that_teams_takes(
             {"message": "x", "expires_at": "2020-01-01 00:00:00"},
             "expiry_in_the_past",
         ),
+        (
+            "set_status_message",
+            {"message": "x", "expires_at": "0001-01-01 00:00:00+14:00"},
+            "expiry_in_the_past",
+        ),
+        (
+            "set_status_message",
+            {"message": "x", "expires_at": "9999-12-31 23:59:59-11:00"},
+            "duration_out_of_range",
+        ),
         ("set_preferred_presence", {"availability": "asleep"}, "value_not_allowed"),
         ("set_preferred_presence", {"availability": "automatic"}, "value_not_allowed"),
         ("set_presence", {"activity": "in_a_meeting"}, "value_not_allowed"),

@@ -12,6 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
 import pytest
+import trustme
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
@@ -137,7 +138,7 @@ EC = (
     + daemon_certificate().certificate
 )
 CERTIFICATES = {
-    "no PEM": ("hello", "certificate_without_key"),
+    "no PEM": ("hello", "certificate_unreadable"),
     "no key": (daemon_certificate().certificate, "certificate_without_key"),
     "no certificate": (KEY, "certificate_unreadable"),
     "half a certificate": (f"{KEY}-----BEGIN CERTIFICATE-----\nAAAA", "certificate_unreadable"),
@@ -150,6 +151,27 @@ CERTIFICATES = {
     "of another app": (pem(), "certificate_wrong"),
     "not RSA": (EC, "certificate_not_rsa"),
 }
+
+
+AUTHORITY = trustme.CA().cert_pem.bytes().decode()
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        f"{AUTHORITY}{daemon_certificate().certificate}{KEY}",
+        f"{KEY}{AUTHORITY}{daemon_certificate().certificate}",
+        f"{daemon_certificate().certificate}{KEY}{AUTHORITY}",
+        f"\ufeff{AUTHORITY}\u200b\r\n{daemon_certificate().certificate}{KEY}".replace("\n", "\r\n"),
+    ],
+    ids=["authority first", "key first", "authority last", "invisible characters"],
+)
+async def test_a_certificate_is_found_in_a_chain_of_any_order(
+    account: Account, certificate: str
+) -> None:
+    entry = await async_sign_in(account, client_secret=None, certificate=certificate)
+
+    assert entry.data["certificate"]
 
 
 @pytest.mark.parametrize(("certificate", "error"), CERTIFICATES.values(), ids=CERTIFICATES)

@@ -240,6 +240,36 @@ async def test_a_denied_consent(account: Account, decision: Any) -> None:
     assert_form(flow, "browser", {"base": "consent_denied"})
 
 
+@pytest.mark.parametrize("invisible", ["\u200b", "\ufeff", "\u2060", "\u00ad", "\u202a"])
+async def test_invisible_characters_of_pasted_values_are_removed(
+    account: Account, invisible: str
+) -> None:
+    entry = await account.async_sign_in(
+        tenant=f"{invisible}{TENANT_ID}",
+        client_id=f" {CONFIDENTIAL_CLIENT_ID[:5]}{invisible}{CONFIDENTIAL_CLIENT_ID[5:]}",
+        client_secret=f"{CONFIDENTIAL_CLIENT_SECRET}{invisible}",
+    )
+
+    assert entry.data["tenant"] == TENANT_ID
+    assert entry.data["client_id"] == CONFIDENTIAL_CLIENT_ID
+    assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
+
+
+@pytest.mark.parametrize(
+    "tenant",
+    [
+        f"robin@{TENANT_DOMAIN}",
+        f"https://{TENANT_DOMAIN}/",
+        f"http://{TENANT_DOMAIN}/sites/home?x=1",
+        f"{TENANT_DOMAIN}/",
+    ],
+)
+async def test_the_domain_of_an_address_is_the_tenant(account: Account, tenant: str) -> None:
+    entry = await account.async_sign_in(tenant=tenant)
+
+    assert entry.data["tenant"] == TENANT_DOMAIN
+
+
 async def test_a_wrong_secret(account: Account) -> None:
     flow = await account.async_visit(
         await account.async_fill(client_id=CONFIDENTIAL_CLIENT_ID, client_secret="wrong")

@@ -187,6 +187,21 @@ async def test_in_the_address_that_microsofts_page_leads_back_to(
         assert_says(await account.async_configure(flow), reason, kind)
 
 
+async def test_invalid_client_at_the_callback_is_about_the_apps_permissions(
+    account: Account,
+) -> None:
+    flow = await account.async_fill()
+    state_of_flow = URL(flow["url"]).query["state"]
+    callback = URL("/auth/external/callback").with_query(
+        state=state_of_flow, error="invalid_client"
+    )
+    await (await account.client()).get(callback.path_qs)
+    flow = await account.async_configure(flow)
+
+    assert flow["step_id"] == "approval"
+    assert flow["errors"] == {"base": "app_misconfigured"}
+
+
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.DEVICE))
 async def test_when_a_code_is_asked_for(
     account: Account, reason: str, kind: SignInErrorKind
@@ -226,8 +241,19 @@ async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Acco
     [
         ("AADSTS1234567", "sign_in_failed", "AADSTS1234567"),
         ("50999", "sign_in_failed", "AADSTS50999"),
+        ("aadsts 1234567", "sign_in_failed", "AADSTS1234567"),
+        (" 50999\n", "sign_in_failed", "AADSTS50999"),
+        (
+            "Request Id: 12345678-0000 Timestamp: 2026-11-25 Message: AADSTS1234567: No.",
+            "sign_in_failed",
+            "AADSTS1234567",
+        ),
         ("help", "number_invalid", "-"),
         ("42", "number_invalid", "-"),
+        ("Request Id: 12345678", "number_invalid", "-"),
+        ("Timestamp: 20261125", "number_invalid", "-"),
+        ("AADSTS", "number_invalid", "-"),
+        ("AADSTS123456789", "number_invalid", "-"),
     ],
 )
 async def test_a_number_that_is_not_known(

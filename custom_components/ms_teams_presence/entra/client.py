@@ -44,7 +44,6 @@ _MAX_POLL_INTERVAL: Final = 60
 _SLOW_DOWN: Final = 5
 _MAX_DEVICE_FLOW: Final = 1800
 
-_PEM_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 _PEM_KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL
 )
@@ -272,13 +271,16 @@ def _certificate_credential(pem: str) -> dict[str, str]:
     """
     from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        load_pem_private_key,
+    )
 
-    keys = _PEM_KEY.findall(pem)
-    if not keys:
-        raise SignInError("certificate_without_key")
     try:
-        certificate = x509.load_pem_x509_certificate(pem[pem.index(_PEM_CERTIFICATE) :].encode())
+        certificates = x509.load_pem_x509_certificates(pem.encode())
+        keys = _PEM_KEY.findall(pem)
+        if not keys:
+            raise SignInError("certificate_without_key")
         key = load_pem_private_key(keys[0].encode(), password=None)
     except TypeError as err:
         raise SignInError("certificate_encrypted") from err
@@ -286,11 +288,15 @@ def _certificate_credential(pem: str) -> dict[str, str]:
         raise SignInError("certificate_unreadable") from err
     if not isinstance(key, RSAPrivateKey):
         raise SignInError("certificate_not_rsa")
-    if certificate.public_key() != key.public_key():
+    # A chain may come in any order; MSAL expects the certificate itself first.
+    own = [one for one in certificates if one.public_key() == key.public_key()]
+    if not own:
         raise SignInError("certificate_without_key")
-    if certificate.not_valid_after_utc <= datetime.now(UTC):
+    chain = [own[0], *(one for one in certificates if one is not own[0])]
+    if own[0].not_valid_after_utc <= datetime.now(UTC):
         raise SignInError("certificate_expired")
-    return {"private_key": keys[0], "public_certificate": pem}
+    public = b"".join(one.public_bytes(Encoding.PEM) for one in chain).decode()
+    return {"private_key": keys[0], "public_certificate": public}
 
 
 @cache

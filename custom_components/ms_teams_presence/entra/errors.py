@@ -51,7 +51,7 @@ SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
         aadsts_codes=(7000112,), field="client_id", resolution=Resolution.RECONFIGURE
     ),
     "app_misconfigured": SignInErrorKind(
-        aadsts_codes=(650052, 650056), resolution=Resolution.ADMIN
+        aadsts_codes=(650052, 650056, 650057), resolution=Resolution.ADMIN
     ),
     "app_not_found": SignInErrorKind(
         aadsts_codes=(70001, 700016),
@@ -124,7 +124,7 @@ SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
         aadsts_codes=(7000218,), resolution=Resolution.RECONFIGURE
     ),
     "redirect_refused": SignInErrorKind(
-        aadsts_codes=(50011, 500113), resolution=Resolution.RECONFIGURE
+        aadsts_codes=(50011, 500113, 900971), resolution=Resolution.RECONFIGURE
     ),
     "request_refused": SignInErrorKind(
         aadsts_codes=(70011, 9002313),
@@ -177,7 +177,8 @@ _REASON_OF_AADSTS_CODE: Final = {
 _REASON_OF_OAUTH_ERROR: Final = {
     error: reason for reason, kind in SIGN_IN_ERRORS.items() for error in kind.oauth_errors
 }
-_AADSTS_CODE: Final = re.compile(r"\d{5,8}")
+_AADSTS_CODE: Final = re.compile(r"AADSTS\s*(\d{5,8})\b", re.IGNORECASE)
+_BARE_CODE: Final = re.compile(r"\d{5,8}")
 # An OAuth error is one word; anything else in its place must not get into a text of ours.
 _NOT_IN_AN_ERROR: Final = re.compile(r"[^a-z_]")
 _MAX_ERROR: Final = 40
@@ -213,10 +214,23 @@ class SignInError(Exception):
         return cls(reason, code=code)
 
     @classmethod
+    def from_callback(cls, query: Mapping[str, Any]) -> Self:
+        """Return the error for the query of a callback, which has no AADSTS code."""
+        error = cls.from_response(query)
+        if error.code == "invalid_client":
+            # No credential was sent yet: it is about the app's permissions (AADSTS650057).
+            return cls("app_misconfigured", code=error.code)
+        return error
+
+    @classmethod
     def from_aadsts_code(cls, text: str) -> Self | None:
         """Return the error for a text such as `AADSTS50105: ...`; None without a code."""
+        # A page has other numbers, too: ids, times. A bare one counts only alone.
         found = _AADSTS_CODE.search(text)
-        return cls.from_response({"error_codes": [int(found[0])]}) if found else None
+        code = found[1] if found else text.strip()
+        if not _BARE_CODE.fullmatch(code):
+            return None
+        return cls.from_response({"error_codes": [int(code)]})
 
     @property
     def kind(self) -> SignInErrorKind:

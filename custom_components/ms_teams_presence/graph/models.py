@@ -115,8 +115,8 @@ _PIN_PATTERN: Final = re.compile(r"<pinnednote>\s*</pinnednote>", re.IGNORECASE)
 _unknown_values: Final[set[tuple[str, str]]] = set()
 _MAX_UNKNOWN_VALUES: Final = 64
 _MAX_VALUE: Final = 40
-# Teams writes "never" as the last days of this year.
-_NEVER: Final = 9999
+# Teams writes "never" as the last days of the one year, .NET an unset date as the first of the other.
+_NEVER: Final = frozenset({1, 9999})
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +315,7 @@ def _date_time(text: str, zone_name: str) -> datetime | None:
     # Without a known zone it is read as UTC, which is what Graph was seen to send.
     try:
         moment = datetime.fromisoformat(text)
-        if moment.year >= _NEVER:
+        if moment.year in _NEVER:
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=time_zone(zone_name) or UTC)
