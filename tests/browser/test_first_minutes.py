@@ -73,9 +73,11 @@ def my_link(redirect: str) -> str:
     return urlsplit(link).query
 
 
-async def choose_entity(page: Page, name: str) -> None:
-    """Choose an entity in the next field for one."""
-    await page.get_by_text("Select an entity").first.click()
+async def choose_entity(page: Page, field: str, name: str) -> None:
+    """Choose an entity in a field of the blueprint."""
+    # By its name: the fields appear one after the other, and not from top to bottom.
+    row = page.locator("ha-settings-row", has=page.get_by_text(field, exact=True))
+    await row.get_by_text("Select an entity").click()
     await page.locator("ha-combo-box-item", has_text=name).first.click()
 
 
@@ -122,8 +124,8 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
 
     tally.begin("Make the automation")
     await page.get_by_text("Busy light for Microsoft Teams", exact=True).first.click()
-    await choose_entity(page, "Activity")
-    await choose_entity(page, "Desk lamp")
+    await choose_entity(page, "People", "Activity")
+    await choose_entity(page, "Lamps", "Desk lamp")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Traces")).to_be_visible()
     tally.pause()
