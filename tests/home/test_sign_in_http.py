@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from aiohttp import web
+from freezegun import api as freezegun
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
@@ -46,10 +47,11 @@ def waiting_threads() -> int:
 
 
 async def async_no_thread_waits() -> None:
-    """Wait for the threads of requests that were given up."""
-    async with asyncio.timeout(5):
-        while waiting_threads():  # noqa: ASYNC110  # threads set no event
-            await asyncio.sleep(0.01)
+    """Wait for the threads of requests that were given up, in real time: clocks may stand still."""
+    end = freezegun.real_monotonic() + 5
+    while waiting_threads():
+        await asyncio.sleep(0)
+        assert freezegun.real_monotonic() < end
 
 
 async def async_sign_in_at(account: Account, endpoint: str, **fault: Any) -> dict[str, Any]:
