@@ -44,6 +44,10 @@ class Tally:
     def _click(self) -> None:
         self._now[0] += 1
 
+    async def settle(self, page: Page) -> None:
+        """Wait until every click so far is counted, which is after the click itself."""
+        await page.evaluate("() => new Promise(resolve => setTimeout(resolve))")
+
     def begin(self, step: str) -> None:
         """Begin a step; whatever is done from now on belongs to it."""
         self._now = self.steps[step] = [0, 0, 0]
@@ -101,14 +105,17 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
     await tally.fill(frontend.dialog.locator("input[name=tenant]"), TENANT_DOMAIN)
     await tally.fill(frontend.dialog.locator("input[name=client_id]"), PUBLIC_CLIENT_ID)
     # Microsoft's own cloud is chosen already.
+    await tally.settle(page)
     tally.pause()
     await frontend.choose_simulator()
+    await tally.settle(page)
     tally.go_on()
     microsoft = await frontend.submit_and_leave()
     tally.leave()
     await microsoft.locator("#account-robin").click()
     await microsoft.locator("#accept").click()
     await frontend.finish()
+    await tally.settle(page)
 
     tally.begin("Import the blueprint")
     tally.leave(MY_LINK_CLICKS)
@@ -121,6 +128,7 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
         await page.get_by_role("button", name="Preview").click()
         await dialog.get_by_role("button", name="Import blueprint").click()
         await expect(dialog.get_by_text("Blueprint path")).to_be_hidden()
+    await tally.settle(page)
 
     tally.begin("Make the automation")
     await page.get_by_text("Busy light for Microsoft Teams", exact=True).first.click()
@@ -128,6 +136,7 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
     await choose_entity(page, "Lamps", "Desk lamp")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Traces")).to_be_visible()
+    await tally.settle(page)
     tally.pause()
 
     await demo.microsoft.gesture(ROBIN, "join_call")
