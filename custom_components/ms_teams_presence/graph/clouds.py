@@ -13,9 +13,9 @@ from yarl import URL
 DEFAULT_SCOPE: Final = ".default"
 DEFAULT_CLOUD: Final = "global"
 
-# Hosts of the page where a device code is entered, in every cloud.
-_DEVICE_LOGIN_HOSTS: Final = frozenset(
-    {"login.microsoft.com", "microsoft.com", "www.microsoft.com"}
+# Where the page is on which a device code is entered, in every cloud.
+_DEVICE_LOGIN_ORIGINS: Final = frozenset(
+    ("https", host, 443) for host in ("login.microsoft.com", "microsoft.com", "www.microsoft.com")
 )
 # No user info, white space, quotes, brackets or backslashes, which browsers read in their own ways.
 _PLAIN_URL: Final = re.compile(r"https?://[\w.:\[\]-]+([/?][\w/?#%&=.,+:~$!;-]*)?", re.ASCII)
@@ -44,19 +44,12 @@ class Cloud:
 
     def is_login_url(self, url: str) -> bool:
         """Return whether a request to this address goes to the login host."""
-        return _origin(url) == URL(self.login).origin()
+        return _origin(url) == _origin(self.login)
 
     def is_sign_in_page(self, url: str) -> bool:
         """Return whether a person may be sent to this address to sign in."""
-        origin = _origin(url)
-        if origin is None:
-            return False
-        own = {URL(self.login).origin(), URL(self.portal).origin()}
-        return origin in own or (
-            origin.scheme == "https"
-            and origin.is_default_port()
-            and origin.host in _DEVICE_LOGIN_HOSTS
-        )
+        origins = {_origin(self.login), _origin(self.portal), *_DEVICE_LOGIN_ORIGINS} - {None}
+        return _origin(url) in origins
 
     def scope(self, permission: str) -> str:
         """Return the scope of a permission on this cloud's Graph."""
@@ -95,9 +88,10 @@ CLOUDS: Final[dict[str, Cloud]] = {
 }
 
 
-def _origin(url: str) -> URL | None:
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
     """Return scheme, host and port of an address; None if it is not a plain one."""
     try:
-        return URL(url).origin() if _PLAIN_URL.fullmatch(url) else None
+        parsed = URL(url) if _PLAIN_URL.fullmatch(url) else None
     except ValueError:
         return None
+    return (parsed.scheme, parsed.host, parsed.port) if parsed else None
