@@ -1,7 +1,7 @@
 """The organisation's app: it signs in by itself, watches whom it is told to, and may set them."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -60,9 +60,14 @@ async def entry(account: Account) -> PresenceConfigEntry:
     return await async_sign_in(account)
 
 
-def pem(*, valid: timedelta = timedelta(days=1), password: bytes | None = None) -> str:
+def pem(
+    *,
+    valid: timedelta = timedelta(days=1),
+    password: bytes | None = None,
+    key: rsa.RSAPrivateKey | None = None,
+) -> str:
     """Return a certificate of our own making with its key."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Somebody else's app")])
     now = datetime.now(UTC)
     certificate = (
@@ -153,6 +158,9 @@ CERTIFICATES = {
 }
 
 
+DAEMON_KEY = cast(
+    "rsa.RSAPrivateKey", serialization.load_pem_private_key(KEY.encode(), password=None)
+)
 AUTHORITY = trustme.CA().cert_pem.bytes().decode()
 
 
@@ -162,9 +170,10 @@ AUTHORITY = trustme.CA().cert_pem.bytes().decode()
         f"{AUTHORITY}{daemon_certificate().certificate}{KEY}",
         f"{KEY}{AUTHORITY}{daemon_certificate().certificate}",
         f"{daemon_certificate().certificate}{KEY}{AUTHORITY}",
+        pem(valid=timedelta(days=-1), key=DAEMON_KEY) + daemon_certificate().certificate,
         f"\ufeff{AUTHORITY}\u200b\r\n{daemon_certificate().certificate}{KEY}".replace("\n", "\r\n"),
     ],
-    ids=["authority first", "key first", "authority last", "invisible characters"],
+    ids=["authority first", "key first", "authority last", "one before it", "invisible characters"],
 )
 async def test_a_certificate_is_found_in_a_chain_of_any_order(
     account: Account, certificate: str
@@ -376,7 +385,7 @@ async def test_of_somebody_removed_nothing_is_kept_up(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert not alex.sessions
-    assert alex.id not in entry.runtime_data.sessions.preferences.person_ids
+    assert alex.id not in entry.runtime_data.preferences.person_ids
 
 
 async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
@@ -398,7 +407,7 @@ async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
     for _ in range(25):
         await clock.async_advance(31)
 
-    assert not entry.runtime_data.sessions.preferences.person_ids
+    assert not entry.runtime_data.preferences.person_ids
 
 
 async def test_several_writes_at_once_are_confirmed_together(

@@ -288,13 +288,15 @@ def _certificate_credential(pem: str) -> dict[str, str]:
         raise SignInError("certificate_unreadable") from err
     if not isinstance(key, RSAPrivateKey):
         raise SignInError("certificate_not_rsa")
-    # A chain may come in any order; MSAL expects the certificate itself first.
     own = [one for one in certificates if one.public_key() == key.public_key()]
     if not own:
         raise SignInError("certificate_without_key")
-    chain = [own[0], *(one for one in certificates if one is not own[0])]
-    if own[0].not_valid_after_utc <= datetime.now(UTC):
+    # A renewed certificate may have the key of the one before it.
+    newest = max(own, key=lambda one: one.not_valid_after_utc)
+    if newest.not_valid_after_utc <= datetime.now(UTC):
         raise SignInError("certificate_expired")
+    # A chain may come in any order; MSAL expects the certificate itself first.
+    chain = [newest, *(one for one in certificates if one is not newest)]
     public = b"".join(one.public_bytes(Encoding.PEM) for one in chain).decode()
     return {"private_key": keys[0], "public_certificate": public}
 
