@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -113,6 +113,15 @@ class Fault:
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when it is removed."""
     _home: list[Fault] = field(default_factory=list, repr=False)
+
+    @contextmanager
+    def counted_as_hanging(self) -> Iterator[None]:
+        """Count a request as kept waiting."""
+        self.hanging += 1
+        try:
+            yield
+        finally:
+            self.hanging -= 1
 
     @property
     def live(self) -> bool:
@@ -240,14 +249,10 @@ async def _lose(
     if loss == "drip":
         answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
         await answer.prepare(request)
-        fault.hanging += 1
-        try:
-            with suppress(ConnectionError):
-                while not (fault.ended.is_set() or stopping.is_set()):
-                    await answer.write(b" ")
-                    await asyncio.sleep(DRIP_INTERVAL)
-        finally:
-            fault.hanging -= 1
+        with fault.counted_as_hanging(), suppress(ConnectionError):
+            while not (fault.ended.is_set() or stopping.is_set()):
+                await answer.write(b" ")
+                await asyncio.sleep(DRIP_INTERVAL)
     if loss in {"hang", "stall"}:
         await _hang(fault, stopping)
     if request.transport:
@@ -259,10 +264,9 @@ async def _hang(fault: Fault, stopping: asyncio.Event) -> None:
     """Wait until the fault or the simulator ends."""
     # The server cancels this when the client gives up.
     ends = [asyncio.ensure_future(event.wait()) for event in (fault.ended, stopping)]
-    fault.hanging += 1
     try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        with fault.counted_as_hanging():
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        fault.hanging -= 1
         for end in ends:
             end.cancel()

@@ -86,8 +86,8 @@ def _tenant_kind(tenant: str) -> str:
 
 def _person(runtime: PresenceRuntime, person_id: str) -> dict[str, Any]:
     """Return one person."""
-    preference = runtime.sessions.preferences.preference_of(person_id)
-    session = runtime.sessions.preferences.session_of(person_id)
+    preference = runtime.preferences.preference_of(person_id)
+    session = runtime.preferences.session_of(person_id)
     presence = runtime.coordinator_of(person_id).data.get(person_id)
     return {
         "signed_in": person_id not in runtime.account.subentry_ids,

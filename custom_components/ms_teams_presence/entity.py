@@ -71,7 +71,7 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
     @property
     def preference(self) -> PreferredPresence | None:
         """Return the preferred presence of the person."""
-        return self.runtime.sessions.preferences.preference_of(self.person_id)
+        return self.runtime.preferences.preference_of(self.person_id)
 
     @property
     @override

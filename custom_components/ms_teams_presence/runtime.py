@@ -32,19 +32,14 @@ class PresenceRuntime:
     def __init__(self, hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
         """Initialize."""
         self.account = Account(hass, entry)
-        mine = (
-            MyPresenceCoordinator(hass, self.account, self.account.me) if self.account.me else None
-        )
-        colleagues = (
-            ColleaguesCoordinator(hass, self.account)
-            if self.account.subentry_ids or mine is None
-            else None
-        )
-        self.coordinators: list[PresenceCoordinator] = [
-            coordinator for coordinator in (mine, colleagues) if coordinator is not None
-        ]
+        self.coordinators: list[PresenceCoordinator] = []
         """The first one reads the people who may be written."""
+        if self.account.me:
+            self.coordinators.append(MyPresenceCoordinator(hass, self.account, self.account.me))
+        if self.account.subentry_ids or not self.coordinators:
+            self.coordinators.append(ColleaguesCoordinator(hass, self.account))
         self.sessions = PresenceSessionManager(self.account, self.primary)
+        self.preferences = self.sessions.preferences
         self._entry = entry
         self._reloading = False
 
@@ -70,7 +65,7 @@ class PresenceRuntime:
         if self.account.writable_ids:
             # Without it, nothing would be polled, and no session held, if all entities are disabled.
             entry.async_on_unload(self.primary.async_add_listener(lambda: None))
-        await self.sessions.preferences.async_load()
+        await self.preferences.async_load()
         await self.primary.async_config_entry_first_refresh()
         for coordinator in self.coordinators[1:]:
             await coordinator.async_refresh()

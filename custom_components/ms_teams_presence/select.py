@@ -53,7 +53,7 @@ class PreferredPresenceSelect(PresenceEntity, SelectEntity):
         """Return whether the preference is in effect, and its expiry."""
         preference = self.preference
         return {
-            "in_effect": self.runtime.sessions.preferences.in_effect(self.presence),
+            "in_effect": self.runtime.preferences.in_effect(self.presence),
             "expires_at": preference.expires_at if preference else None,
         }
 

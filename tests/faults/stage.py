@@ -26,6 +26,7 @@ from simulator.faults import Fault, Options
 from simulator.outages import OUTAGES
 from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.people import async_add
 from tests.home.states import state
 from tests.name_server import NameServer
 from tests.network import DEAD, GOOD, swallowing
@@ -97,11 +98,7 @@ class Stage:
 
     async def async_add_alex(self) -> None:
         """Watch a colleague."""
-        flows = self.hass.config_entries.subentries
-        flow = await flows.async_init((self.entry.entry_id, "person"), context={"source": "user"})
-        flow = await flows.async_configure(flow["flow_id"], {"search": self.alex.id})
-        await flows.async_configure(flow["flow_id"], {"people": [self.alex.id]})
-        await self.hass.async_block_till_done(wait_background_tasks=True)
+        await async_add(self.hass, self.entry, self.alex.id, self.alex)
         self.log_lines()
 
     @property

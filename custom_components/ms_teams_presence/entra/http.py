@@ -130,16 +130,17 @@ class MsalHttpClient:
                     response.headers.get(hdrs.RETRY_AFTER), response.headers.get(hdrs.DATE)
                 )
                 raise SignInError("microsoft_unavailable", retry_after=retry_after)
-            if _is_json_object(content) and not 300 <= response.status < 400:
-                return Response(response.status, (content or b"").decode(), dict(response.headers))
-            raise SignInError("unexpected_answer")
+            is_redirect = 300 <= response.status < 400
+            if content is None or is_redirect or not _is_json_object(content):
+                raise SignInError("unexpected_answer")
+            return Response(response.status, content.decode(), dict(response.headers))
         # Outside the handler: aiohttp's error holds the address with the tenant.
         raise error
 
 
-def _is_json_object(content: bytes | None) -> bool:
-    """Return whether a body is a JSON object; None is one that is too large."""
+def _is_json_object(content: bytes) -> bool:
+    """Return whether a body is a JSON object."""
     try:
-        return isinstance(orjson.loads(content or b""), dict)
+        return isinstance(orjson.loads(content), dict)
     except orjson.JSONDecodeError:
         return False
