@@ -1,4 +1,7 @@
-"""Puts what a script has measured into a document: `python -m scripts.document DOCUMENT SCRIPT < text`."""
+"""Update measured figures in a document.
+
+Usage: `python -m scripts.document DOCUMENT SCRIPT < text`
+"""
 
 from pathlib import Path
 import re
@@ -9,12 +12,12 @@ _END: Final = "<!-- to here -->"
 
 
 def write(document: Path, script: str, text: str) -> None:
-    """Put a text between the two marks that a document has for a script."""
+    """Replace the text between a script's markers."""
     begin = f"<!-- {script} writes from here -->"
     pattern = re.compile(f"({re.escape(begin)}\n).*?({re.escape(_END)})", re.DOTALL)
     old = document.read_text()
     if not pattern.search(old):
-        raise ValueError(f"{document} has no place for the figures of {script}")
+        raise ValueError(f"{document} has no markers for {script}")
     document.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", old))
 
 

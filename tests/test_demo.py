@@ -54,18 +54,18 @@ def test_a_second_demo_names_the_address_of_the_first(
 def test_only_unchanged_files_of_the_home_are_refreshed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    furniture = tmp_path / "furniture"
-    shutil.copytree(demo.FURNITURE, furniture)
-    monkeypatch.setattr(demo, "FURNITURE", furniture)
+    templates = tmp_path / "templates"
+    shutil.copytree(demo.TEMPLATES, templates)
+    monkeypatch.setattr(demo, "TEMPLATES", templates)
     home = tmp_path / "home"
-    demo.furnish(home, "http://127.0.0.1:1")
+    demo.write_configuration(home, "http://127.0.0.1:1")
     automations, configuration = home / "automations.yaml", home / "configuration.yaml"
     automations.write_text("- alias: Of my own")
-    (furniture / "automations.yaml").write_text("- alias: Newer")
-    (furniture / "configuration.yaml").write_text("frontend:")
+    (templates / "automations.yaml").write_text("- alias: Newer")
+    (templates / "configuration.yaml").write_text("frontend:")
 
-    demo.furnish(home, "http://127.0.0.1:2")
-    demo.furnish(home, "http://127.0.0.1:2")
+    demo.write_configuration(home, "http://127.0.0.1:2")
+    demo.write_configuration(home, "http://127.0.0.1:2")
     assert automations.read_text() == "- alias: Of my own"
     assert configuration.read_text() == "frontend:"
     assert "http://127.0.0.1:2/" in (home / "dashboards/simulator.yaml").read_text()
@@ -74,8 +74,8 @@ def test_only_unchanged_files_of_the_home_are_refreshed(
 def test_the_configuration_of_an_older_demo_is_replaced(tmp_path: Path) -> None:
     configuration = tmp_path / "configuration.yaml"
     configuration.write_text("homeassistant:")
-    demo.furnish(tmp_path, "http://127.0.0.1:1")
-    assert configuration.read_text() == (demo.FURNITURE / "configuration.yaml").read_text()
+    demo.write_configuration(tmp_path, "http://127.0.0.1:1")
+    assert configuration.read_text() == (demo.TEMPLATES / "configuration.yaml").read_text()
 
 
 @pytest.mark.usefixtures("socket_enabled")
@@ -84,10 +84,10 @@ def test_a_port_that_is_taken_is_replaced_and_named(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken, free = server.getsockname()[1], free_port()
-        monkeypatch.setattr(demo, "USUAL_PORTS", (taken, free))
-        new, same = demo.usual_ports()
+        monkeypatch.setattr(demo, "DEFAULT_PORTS", (taken, free))
+        new, same = demo.default_ports()
     assert (new != taken, same) == (True, free)
     assert f"{new} instead of {taken}" in capsys.readouterr().out
-    monkeypatch.setattr(demo, "USUAL_PORTS", (free,))
-    demo.usual_ports()
+    monkeypatch.setattr(demo, "DEFAULT_PORTS", (free,))
+    demo.default_ports()
     assert capsys.readouterr().out == ""

@@ -17,7 +17,7 @@ import voluptuous as vol
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.services import ACTIONS, async_setup_services
-from scripts.live.demo import USUAL_PORTS
+from scripts.live.demo import DEFAULT_PORTS
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, TRANSLATIONS, leaves, read_json
 
@@ -339,8 +339,8 @@ def test_the_container_makes_every_environment_and_shows_the_demo() -> None:
     made = re.findall(r"scripts/setup ([\w-]+)", container["postCreateCommand"])
     assert made == homes
     # The third is for programs only: sign-in and Graph with TLS.
-    assert container["forwardPorts"] == list(USUAL_PORTS[:2])
-    assert container["portsAttributes"].keys() == {str(port) for port in USUAL_PORTS[:2]}
+    assert container["forwardPorts"] == list(DEFAULT_PORTS[:2])
+    assert container["portsAttributes"].keys() == {str(port) for port in DEFAULT_PORTS[:2]}
 
 
 def test_what_contributing_says_to_run_is_there() -> None:

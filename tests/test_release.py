@@ -79,26 +79,24 @@ def test_a_release_prints_its_own_section_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "old", "new", "says"),
+    ("tag", "old", "new", "message"),
     [
         ("v1.3.0", "", "", "so the tag is v1.2.0 and not v1.3.0"),
         ("1.2.0", "", "", "so the tag is v1.2.0 and not 1.2.0"),
         ("v1.2.0", "## [1.2.0] - 2026-12-01", "## [Unreleased]", "is Unreleased and not 1.2.0"),
         ("v1.2.0", "## [1", "## 1", "is none and not 1.2.0"),
-        ("v1.2.0", "] - 2026-12-01", "]", "does not say when 1.2.0 was released"),
-        ("v1.2.0", NOTES, "", "says nothing about 1.2.0"),
-        ("v1.2.0", "tag/v1.2.0", "tag/v1.1.0", "without the link of [1.2.0]"),
+        ("v1.2.0", "] - 2026-12-01", "]", "has no release date for 1.2.0"),
+        ("v1.2.0", NOTES, "", "has no entries for 1.2.0"),
+        ("v1.2.0", "tag/v1.2.0", "tag/v1.1.0", "has no link for [1.2.0]"),
     ],
     ids=["other tag", "no v", "not released", "no heading", "no date", "no text", "other link"],
 )
-def test_what_does_not_fit_is_refused(
-    tmp_path: Path, tag: str, old: str, new: str, says: str
-) -> None:
+def test_a_mismatch_is_rejected(tmp_path: Path, tag: str, old: str, new: str, message: str) -> None:
     assert old in CHANGELOG
 
     result = release(tmp_path, tag, CHANGELOG.replace(old, new))
 
     assert result.returncode == 1
     assert result.stderr.startswith("release: ")
-    assert says in result.stderr
+    assert message in result.stderr
     assert result.stdout == ""

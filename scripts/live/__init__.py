@@ -1,1 +1,1 @@
-"""Real processes: a Home Assistant that has the integration, and the Microsoft tenant it talks to."""
+"""The demo's processes: Home Assistant and the simulated tenant."""

@@ -1,7 +1,4 @@
-"""The demo as a command: `python -m scripts.live`.
-
-Whoever stops it while it is still being imported sees it end, and no traceback.
-"""
+"""Run the demo: `python -m scripts.live`."""
 
 import signal
 import sys

@@ -1,6 +1,6 @@
-"""The demo: a home with a lamp, a simulated Microsoft tenant, and somebody who is signed in.
+"""The demo: a home, a simulated tenant and a signed-in person.
 
-Run by `scripts/demo`, which makes the environment that this needs; see `__main__`.
+`scripts/demo` creates the environment and runs it; see `__main__`.
 """
 
 import asyncio
@@ -25,12 +25,12 @@ from .options import parse
 from .processes import ROOT, LiveError, free_port, is_free, until
 
 STATE: Final = ROOT / ".demo"
-FURNITURE: Final = Path(__file__).with_name("demo_home")
+TEMPLATES: Final = Path(__file__).with_name("demo_home")
 BLUEPRINTS: Final = ROOT / "blueprints"
 DASHBOARD: Final = "teams-presence"
 
-USUAL_PORTS: Final = (8123, 8455, 8456)
-"""Of Home Assistant, and of the simulator without and with TLS."""
+DEFAULT_PORTS: Final = (8123, 8455, 8456)
+"""Home Assistant, the simulator, and the simulator with TLS."""
 
 ROBIN: Final = "robin"
 LAMP: Final = "light.desk_lamp"
@@ -39,8 +39,8 @@ STATUS_MESSAGE: Final = "sensor.robin_example_status_message"
 SIGN_IN_SECONDS: Final = 60
 
 
-def say(text: str) -> None:
-    """Tell what is going on, at once even where output goes to a file."""
+def report(text: str) -> None:
+    """Print a message without buffering."""
     print(text, flush=True)
 
 
@@ -52,46 +52,46 @@ class Demo:
     microsoft: Microsoft
 
 
-def furnish(directory: Path, simulator_url: str) -> None:
-    """Put the demo home's configuration and the project's blueprints into a directory.
+def write_configuration(directory: Path, simulator_url: str) -> None:
+    """Write the demo's configuration and blueprints into a directory.
 
-    A file that was changed there, as the automation editor does, stays as it is.
+    Files that were edited there, such as automations, are kept.
     """
-    for source in FURNITURE.rglob("*.yaml"):
-        name = source.relative_to(FURNITURE)
-        file, as_furnished = directory / name, directory / ".furniture" / name
-        if file.exists() and as_furnished.exists() and file.read_text() != as_furnished.read_text():
-            say(f"Keeping the changes in {name}")
+    for source in TEMPLATES.rglob("*.yaml"):
+        name = source.relative_to(TEMPLATES)
+        file, original = directory / name, directory / ".furniture" / name
+        if file.exists() and original.exists() and file.read_text() != original.read_text():
+            report(f"Keeping changes in {name}")
             continue
         text = Template(source.read_text()).substitute(simulator=f"{simulator_url}/")
-        for copy in (file, as_furnished):
+        for copy in (file, original):
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(text)
     shutil.copytree(BLUEPRINTS, directory / "blueprints", dirs_exist_ok=True)
 
 
-def usual_ports() -> tuple[int, ...]:
-    """Return the usual ports, others where something else listens there."""
-    ports = {port: port if is_free(port) else free_port() for port in USUAL_PORTS}
+def default_ports() -> tuple[int, ...]:
+    """Return the default ports, with replacements for used ones."""
+    ports = {port: port if is_free(port) else free_port() for port in DEFAULT_PORTS}
     if other := [f"{new} instead of {old}" for old, new in ports.items() if new != old]:
-        say(f"Something else listens on the usual ports: taking {', '.join(other)}")
+        report(f"Default ports are in use: using {', '.join(other)}")
     return tuple(ports.values())
 
 
 def free_ports() -> tuple[int, ...]:
-    """Return ports for a home that nobody looks at."""
-    return tuple(free_port() for _ in USUAL_PORTS)
+    """Return free ports."""
+    return tuple(free_port() for _ in DEFAULT_PORTS)
 
 
 @contextlib.asynccontextmanager
 async def running(state: Path, ports: tuple[int, ...]) -> AsyncIterator[Demo]:
-    """Run the demo's processes, with everything they keep in one directory."""
+    """Run the demo's processes with all files in one directory."""
     home_port, port, tls_port = ports
     directory = state / "home"
     directory.mkdir(parents=True, exist_ok=True)
-    say("Starting the simulated Microsoft tenant")
+    report("Starting the simulated Microsoft tenant")
     async with Microsoft(state, port=port, tls_port=tls_port) as microsoft:
-        furnish(directory, microsoft.url)
+        write_configuration(directory, microsoft.url)
         home = Home(
             directory,
             port=home_port,
@@ -99,7 +99,7 @@ async def running(state: Path, ports: tuple[int, ...]) -> AsyncIterator[Demo]:
             clouds=microsoft.cloud,
         )
         home.install()
-        say("Starting Home Assistant")
+        report("Starting Home Assistant")
         async with home:
             value = {"default_panel": DASHBOARD}
             await home.command("frontend/set_system_data", key="core", value=value)
@@ -107,7 +107,7 @@ async def running(state: Path, ports: tuple[int, ...]) -> AsyncIterator[Demo]:
 
 
 async def sign_in(demo: Demo, account: str) -> None:
-    """Add an account through the config flow, playing the second device of a sign-in by code."""
+    """Add an account with a device code."""
     home = demo.home
     step = await home.start_flow()
     step = await home.continue_flow(step, next_step_id="device_code")
@@ -120,33 +120,33 @@ async def sign_in(demo: Demo, account: str) -> None:
     )
     placeholders = step.get("description_placeholders") or {}
     if "code" not in placeholders:
-        raise LiveError(f"the sign-in shows no code: {step.get('errors') or step}")
+        raise LiveError(f"the sign-in did not return a code: {step.get('errors') or step}")
     await demo.microsoft.enter_code(placeholders["code"], account)
 
-    async def look() -> bool:
-        now = await home.look_at_flow(step)
+    async def is_set_up() -> bool:
+        now = await home.get_flow(step)
         if now is not None and now["type"] not in {"progress", "create_entry"}:
             raise LiveError(f"the sign-in failed: {now.get('errors') or now}")
         return any(entry["state"] == "loaded" for entry in await home.entries())
 
-    await until(f"The account of {account} did not appear", look, seconds=SIGN_IN_SECONDS)
+    await until(f"The account of {account} was not set up", is_set_up, seconds=SIGN_IN_SECONDS)
 
 
 async def show(state: Path) -> None:
     """Run the demo until it is stopped."""
-    async with running(state, usual_ports()) as demo:
-        # The tenant of the last time is gone, and with it every sign-in.
+    async with running(state, default_ports()) as demo:
+        # The previous tenant no longer exists, so its sign-ins are invalid.
         for entry in await demo.home.entries():
             await demo.home.remove(entry)
         (state / "lock").write_text(demo.home.url)
-        say("Signing in as Robin Example")
+        report("Signing in as Robin Example")
         await sign_in(demo, ROBIN)
-        say(await introduction(demo))
+        report(await instructions(demo))
         ended = {
             asyncio.create_task(demo.home.wait()),
             asyncio.create_task(demo.microsoft.wait()),
         }
-        if has_keyboard():
+        if is_interactive():
             ended.add(asyncio.create_task(restart_on_enter(demo.home)))
         try:
             done, _ = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
@@ -157,13 +157,13 @@ async def show(state: Path) -> None:
                 task.cancel()
 
 
-def has_keyboard() -> bool:
-    """Tell whether somebody at a terminal can press keys that reach us."""
+def is_interactive() -> bool:
+    """Return whether standard input is a foreground terminal."""
     return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
 
 
 async def restart_on_enter(home: Home) -> None:
-    """Restart Home Assistant whenever Enter is pressed, so that it runs the code as it is now."""
+    """Restart Home Assistant with changed code when Enter is pressed."""
     loop = asyncio.get_running_loop()
     pressed = asyncio.Event()
 
@@ -177,22 +177,22 @@ async def restart_on_enter(home: Home) -> None:
     try:
         while True:
             await pressed.wait()
-            say("Restarting Home Assistant")
+            report("Restarting Home Assistant")
             await home.restart()
             pressed.clear()
-            say("Home Assistant runs the code as it is now")
+            report("Home Assistant is running the changed code")
     finally:
         loop.remove_reader(sys.stdin)
 
 
-async def introduction(demo: Demo) -> str:
-    """Return the addresses and what to click there."""
-    keys = "Press Enter to run changed code, " if has_keyboard() else "Press "
+async def instructions(demo: Demo) -> str:
+    """Return the addresses and instructions."""
+    keys = "Press Enter to run changed code, " if is_interactive() else "Press "
     return f"""
   Home Assistant     {await demo.home.sign_in_link()}
   Simulated Teams    {demo.microsoft.url}   (also in Home Assistant's sidebar)
 
-  The first link signs you in once, within ten minutes; later it is "Unable to connect".
+  The first link signs you in once, within ten minutes; after that it shows "Unable to connect".
   Then open {demo.home.url}: user name {USERNAME}, password {demo.home.password}
 
   Open Home Assistant. Robin Example is signed in and available: the desk lamp is green.
@@ -210,36 +210,38 @@ async def introduction(demo: Demo) -> str:
 
 
 def is_red(lamp: State) -> bool:
-    """Tell whether a lamp shines red."""
+    """Return whether a lamp is red."""
     return lamp["state"] == "on" and lamp["attributes"]["rgb_color"] == [255, 0, 0]
 
 
 async def check(state: Path) -> None:
-    """Run the demo without anybody and raise LiveError where it does not work."""
+    """Run the demo unattended; raise LiveError on a failure."""
     async with running(state, free_ports()) as demo:
         try:
-            await walk_through(demo)
+            await check_features(demo)
         except LiveError as err:
-            # The log often knows why.
-            said = [complaint.splitlines()[0] for complaint in demo.home.complaints()]
-            raise LiveError("\n".join([str(err), *said])) from err
+            # The log often contains the cause.
+            lines = [complaint.splitlines()[0] for complaint in demo.home.complaints()]
+            raise LiveError("\n".join([str(err), *lines])) from err
         if complaints := demo.home.complaints():
-            raise LiveError("Home Assistant's log complains:\n" + "\n".join(complaints))
-        say("Home Assistant's log has no complaint about the integration")
+            raise LiveError(
+                "Unexpected messages in Home Assistant's log:\n" + "\n".join(complaints)
+            )
+        report("Home Assistant's log has no warnings about the integration")
 
 
-async def walk_through(demo: Demo) -> None:
-    """Sign in, see the lamp follow, and see a message arrive."""
+async def check_features(demo: Demo) -> None:
+    """Sign in, turn the lamp red and set a message."""
     home, microsoft = demo.home, demo.microsoft
     await sign_in(demo, ROBIN)
-    say("Signed in as Robin Example; the entities are")
-    await home.wait_for(AVAILABILITY, "become known", lambda at: at["state"] == "available")
+    report("Signed in as Robin Example. Entities:")
+    await home.wait_for(AVAILABILITY, "become available", lambda at: at["state"] == "available")
     for entity in await home.states():
-        say(f"  {entity['entity_id']:<50} {entity['state']}")
+        report(f"  {entity['entity_id']:<50} {entity['state']}")
 
     await microsoft.gesture(ROBIN, "join_call")
     await home.wait_for(LAMP, "turn red", is_red)
-    say("Robin joined a call, and the lamp turned red")
+    report("Robin joined a call, and the lamp turned red")
 
     message = "Back at three"
     await home.act(f"{DOMAIN}.set_status_message", entity_id=AVAILABILITY, message=message)
@@ -249,23 +251,23 @@ async def walk_through(demo: Demo) -> None:
 
     await until("The status message did not reach Microsoft", arrived, seconds=10)
     await home.wait_for(STATUS_MESSAGE, "show it", lambda at: at["state"] == message)
-    say(f'The status message "{message}" reached Microsoft')
+    report(f'The status message "{message}" reached Microsoft')
 
 
 def run_check() -> int:
-    """Check in a directory of its own, which is kept for a look where something failed."""
+    """Check in a temporary directory, which is kept on failure."""
     state = Path(tempfile.mkdtemp(prefix="teams-presence-demo-"))
     try:
-        code = until_stopped(check(state))
+        code = run_until_signaled(check(state))
     except LiveError as err:
-        say(f"Failed: {err}\nThe logs are in {state}")
+        report(f"Failed: {err}\nThe logs are in {state}")
         return 1
     shutil.rmtree(state)
     return code
 
 
 def run_show(*, fresh: bool) -> int:
-    """Show the demo with what the last one left, or with nothing."""
+    """Run the demo with or without the last one's configuration."""
     STATE.mkdir(exist_ok=True)
     with (STATE / "lock").open("a+") as lock:
         try:
@@ -273,35 +275,37 @@ def run_show(*, fresh: bool) -> int:
         except BlockingIOError:
             lock.seek(0)
             address = lock.read()
-            say(f"Failed: a demo {f'runs at {address}' if address else 'is starting'} already")
+            report(
+                f"Failed: a demo {f'is already running at {address}' if address else 'is starting'}"
+            )
             return 1
         lock.truncate(0)
         if fresh:
             shutil.rmtree(STATE / "home", ignore_errors=True)
         try:
-            until_stopped(show(STATE))
+            run_until_signaled(show(STATE))
         except LiveError as err:
-            say(f"Failed: {err}")
+            report(f"Failed: {err}")
             return 1
-    # Stopped by hand, which is how a demo ends.
+    # The user stopped it.
     return 0
 
 
-def until_stopped(work: Coroutine[None, None, None]) -> int:
-    """Run to the end, or until a signal; either way everything is stopped properly."""
+def run_until_signaled(work: Coroutine[None, None, None]) -> int:
+    """Run until finished or signaled, then shut down cleanly."""
 
     async def run() -> int:
         task = asyncio.ensure_future(work)
 
         def stop() -> None:
-            # Only once: a second Ctrl-C must not interrupt the stopping.
+            # A second Ctrl-C must not interrupt the shutdown.
             for number in signals:
                 loop.add_signal_handler(number, lambda: None)
-            say("Stopping")
+            report("Stopping")
             task.cancel()
 
         loop = asyncio.get_running_loop()
-        # Also where a shell started this in the background and left SIGINT ignored.
+        # Explicitly, because shells ignore SIGINT for background jobs.
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         for number in signals:
             loop.add_signal_handler(number, stop)
@@ -315,6 +319,6 @@ def until_stopped(work: Coroutine[None, None, None]) -> int:
 
 
 def main() -> int:
-    """Read the command line."""
+    """Run the command line."""
     options = parse()
     return run_check() if options.check else run_show(fresh=options.fresh)

@@ -1,11 +1,8 @@
-"""Start Home Assistant with one more cloud to choose from: the simulator.
+"""Start Home Assistant with the simulator as an additional cloud.
 
-`python launcher.py --login URL --graph URL --portal URL --config DIRECTORY`; whatever is not an
-address goes to Home Assistant. The integration has no hook for this: its table of clouds gets one
-more row before anything reads it.
+`python launcher.py --login URL --graph URL --portal URL --config DIRECTORY`
 
-REQUESTS_CA_BUNDLE has to be set by whoever starts this process: the HTTP clients under MSAL and
-Home Assistant read it when they are imported.
+Other arguments are passed to Home Assistant. Set REQUESTS_CA_BUNDLE before the start.
 """
 
 import argparse
@@ -16,7 +13,7 @@ import sys
 
 
 def add_cloud(*, login: str, graph: str, portal: str) -> None:
-    """Add the row `simulator` to the integration's table of clouds."""
+    """Add `simulator` to the integration's cloud table."""
     clouds = importlib.import_module("custom_components.ms_teams_presence.graph.clouds")
     clouds.CLOUDS["simulator"] = clouds.Cloud(
         key="simulator", login=login, graph=graph, portal=portal, has_work_location=True
@@ -24,7 +21,7 @@ def add_cloud(*, login: str, graph: str, portal: str) -> None:
 
 
 def main() -> int:
-    """Add the cloud, then be Home Assistant; when it asks for a restart, be another one."""
+    """Add the cloud and run Home Assistant; restart on request."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--login", required=True)
     parser.add_argument("--graph", required=True)
@@ -32,8 +29,8 @@ def main() -> int:
     parser.add_argument("--config", required=True, type=Path)
     options, rest = parser.parse_known_args()
 
-    # The integration is imported the way Home Assistant will: from the configuration directory.
-    # This script's own directory must not be in the way of that.
+    # Import the integration as Home Assistant will, from the configuration directory, not from
+    # this script's directory.
     sys.path[0] = str(options.config.resolve())
     add_cloud(login=options.login, graph=options.graph, portal=options.portal)
 
@@ -44,7 +41,7 @@ def main() -> int:
     sys.argv[1:] = ["--config", str(options.config), *rest]
     code = home_assistant()
     if code == RESTART_EXIT_CODE:
-        # In place, so that whoever started this process still holds the right one.
+        # Replace this process, so that the parent still has the right one.
         os.execv(sys.executable, [sys.executable, __file__, *arguments])  # noqa: S606
     return code
 

@@ -1,4 +1,4 @@
-"""The simulated Microsoft tenant as a process of its own, and what its control API does from outside."""
+"""The simulated tenant as a process, and its control API."""
 
 from pathlib import Path
 import sys
@@ -12,13 +12,10 @@ START_SECONDS: Final = 30
 
 
 class Microsoft:
-    """A simulator on two ports of the loopback: pages without TLS, sign-in and Graph with it.
-
-    Used as a context manager it is started on entry and stopped on exit.
-    """
+    """A simulator process on two loopback ports: HTTP and HTTPS."""
 
     def __init__(self, directory: Path, *, port: int, tls_port: int) -> None:
-        """Describe a tenant; the directory is for its certificate and its log."""
+        """Initialize; the directory is for the certificate and the log."""
         self.url = f"http://127.0.0.1:{port}"
         self.tls_url = f"https://127.0.0.1:{tls_port}"
         self._certificates = directory / "certificate"
@@ -29,16 +26,16 @@ class Microsoft:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to trust this tenant's certificate."""
+        """Return the environment that trusts this tenant's certificate."""
         return {"REQUESTS_CA_BUNDLE": str(self._certificates / "bundle.pem")}
 
     @property
     def cloud(self) -> list[str]:
-        """The launcher's arguments that make this tenant's cloud known to the integration."""
+        """Return the launcher's arguments for this tenant's cloud."""
         return ["--login", self.tls_url, "--graph", self.tls_url, "--portal", self.url]
 
     async def __aenter__(self) -> Self:
-        """Start."""
+        """Start the process."""
         self._certificates.mkdir(parents=True, exist_ok=True)
         self._log.unlink(missing_ok=True)
         port, tls_port = self._ports
@@ -52,14 +49,14 @@ class Microsoft:
         )
         self._session = aiohttp.ClientSession(base_url=self.url)
         try:
-            await until("The simulator did not answer", self._answers, seconds=START_SECONDS)
+            await until("The simulator did not respond", self._is_responding, seconds=START_SECONDS)
         except BaseException:
             await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the process."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -68,12 +65,12 @@ class Microsoft:
             self._child = None
 
     async def wait(self) -> None:
-        """Wait until the process ends by itself, and say so."""
+        """Wait until the process ends, then raise LiveError."""
         if self._child is not None:
             await self._child.wait()
             self._child.check()
 
-    async def _answers(self) -> bool:
+    async def _is_responding(self) -> bool:
         if self._child is not None:
             self._child.check()
         try:
@@ -84,57 +81,57 @@ class Microsoft:
     async def _control(self, method: str, path: str, body: object = None) -> Any:
         if self._session is None:
             raise LiveError("the simulator is not running")
-        async with self._session.request(method, f"/simulator/{path}", json=body) as answer:
-            if answer.status >= 400:
-                raise LiveError(f"the simulator refused {path}: {(await answer.text()).strip()}")
-            return await answer.json()
+        async with self._session.request(method, f"/simulator/{path}", json=body) as response:
+            if response.status >= 400:
+                raise LiveError(f"the simulator rejected {path}: {(await response.text()).strip()}")
+            return await response.json()
 
     async def state(self) -> dict[str, Any]:
-        """Return the whole tenant."""
+        """Return the state of the tenant."""
         state: dict[str, Any] = await self._control("GET", "state")
         return state
 
     async def message_of(self, person: str) -> str | None:
-        """Return the status message that a person shows, as Microsoft has it."""
+        """Return a person's status message in the tenant."""
         presence = (await self.state())["people"][person]["presence"]
         message = presence.get("statusMessage")
         return None if message is None else str(message["message"]["content"])
 
     async def gesture(self, person: str, gesture: str, **arguments: object) -> None:
-        """Do what a person would do in Teams: `join_call`, `present` or `close_teams`."""
+        """Perform a gesture in Teams: `join_call`, `present` or `close_teams`."""
         await self._control("POST", f"people/{person}/{gesture}", arguments)
 
     async def change_tenant(self, **policy: str) -> None:
-        """Change what the tenant's administrator decides, such as `user_consent="blocked"`."""
+        """Change tenant policies, such as `user_consent="blocked"`."""
         await self._control("POST", "tenant", policy)
 
     async def revoke(self, person: str) -> None:
-        """Refuse somebody's refresh tokens from now on."""
+        """Revoke a person's refresh tokens."""
         await self._control("POST", "revoke", {"person": person})
 
     async def expire_access_tokens(self) -> None:
-        """Let Graph refuse all access tokens issued so far."""
+        """Expire all access tokens issued so far."""
         await self._control("POST", "expire_access_tokens")
 
     async def add_fault(self, match: str, **options: object) -> None:
-        """Let requests go wrong from now on, as `simulator.faults` describes."""
+        """Add a fault; `simulator.faults` documents the options."""
         await self._control("POST", "faults", {"match": match, **options})
 
     async def clear_faults(self) -> None:
-        """Let everything go well again."""
+        """Remove all faults."""
         await self._control("DELETE", "faults")
 
-    async def is_keeping_somebody_waiting(self) -> bool:
-        """Tell whether a fault keeps a request waiting."""
+    async def has_delayed_request(self) -> bool:
+        """Return whether a fault is delaying a request."""
         return any(fault["hanging"] for fault in (await self.state())["faults"])
 
     async def requests(self) -> list[dict[str, Any]]:
-        """Return what was asked so far."""
+        """Return the requests received so far."""
         requests: list[dict[str, Any]] = await self._control("GET", "requests")
         return requests
 
     async def enter_code(self, code: str, account: str, decision: str = "accept") -> None:
-        """Play the second device of a sign-in by code."""
+        """Enter a device code on Microsoft's page."""
         body = {"user_code": code, "account": account, "decision": decision}
         await self._control("POST", "device", body)
 

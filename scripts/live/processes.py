@@ -1,4 +1,4 @@
-"""Processes of this machine: started with a log file, waited for, and always ended."""
+"""Child processes with a log file."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,24 +12,24 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 POLL: Final = 0.1
-"""Seconds between two looks at something that is expected to change."""
+"""Seconds between two checks."""
 
 
 class LiveError(Exception):
-    """Something did not come about; the message is one sentence for the person at the keyboard."""
+    """A step failed or timed out; the message is for users."""
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that nobody listens on now."""
+    """Return a free TCP port on the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this port of the loopback."""
+    """Return whether a server could listen on a loopback port."""
     with socket.socket() as probe:
-        # As servers do, so that connections that are still closing do not count.
+        # As servers do; ignores connections that are still closing.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -39,12 +39,12 @@ def is_free(port: int) -> bool:
 
 
 async def until[T](
-    what: str, look: Callable[[], Coroutine[None, None, T | None]], *, seconds: float
+    what: str, check: Callable[[], Coroutine[None, None, T | None]], *, seconds: float
 ) -> T:
-    """Look again and again until there is something to see; `what` completes "… did not …"."""
+    """Poll until the result is truthy; raise LiveError after a timeout."""
     end = time.monotonic() + seconds
     while True:
-        if found := await look():
+        if found := await check():
             return found
         if time.monotonic() > end:
             raise LiveError(f"{what} within {seconds:.0f} seconds")
@@ -52,10 +52,10 @@ async def until[T](
 
 
 class Child:
-    """A process of ours."""
+    """A child process."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
-        """Take over a process that was just started."""
+        """Wrap a started process."""
         self.name = name
         self.log = log
         self._process = process
@@ -69,7 +69,7 @@ class Child:
         directory: Path,
         environment: Mapping[str, str] | None = None,
     ) -> Child:
-        """Start a command in a directory; what it prints is appended to the log file."""
+        """Start a command and append its output to the log."""
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -78,22 +78,22 @@ class Child:
                 stderr=output,
                 cwd=directory,
                 env={**os.environ, **(environment or {})},
-                # Ctrl-C in a terminal reaches its whole process group. Children are ended by
-                # us alone, in order: Home Assistant before the tenant that it talks to.
+                # Ctrl-C in a terminal signals the whole process group, but Home Assistant has to
+                # stop before the tenant.
                 start_new_session=True,
             )
         return cls(name, process, log)
 
     @property
     def is_running(self) -> bool:
-        """Whether the process has not ended yet."""
+        """Return whether the process is running."""
         return self._process.returncode is None
 
     def check(self) -> None:
-        """Raise if the process has ended by itself."""
+        """Raise LiveError if the process has ended."""
         if not self.is_running:
             lines = self.log.read_text(errors="replace").strip().splitlines()
-            last = lines[-1] if lines else "nothing was logged"
+            last = lines[-1] if lines else "the log is empty"
             raise LiveError(
                 f"{self.name} ended with exit code {self._process.returncode}: {last} "
                 f"(see {self.log})"
@@ -104,7 +104,7 @@ class Child:
         await self._process.wait()
 
     async def stop(self, *, seconds: float = 30) -> None:
-        """Ask the process to end, and end it when it does not."""
+        """Terminate the process; kill it after a timeout."""
         if self.is_running:
             self._process.terminate()
             try:
@@ -112,11 +112,11 @@ class Child:
             except TimeoutError:
                 self._signal_group(signal.SIGKILL)
                 await self._process.wait()
-        # Whatever it may have started itself.
+        # Also kills its children.
         self._signal_group(signal.SIGKILL)
 
     async def kill(self) -> None:
-        """End the process at once, without a chance to finish anything."""
+        """Kill the process and its children."""
         self._signal_group(signal.SIGKILL)
         await self._process.wait()
 

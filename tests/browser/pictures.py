@@ -14,7 +14,7 @@ from typing import Final, Literal
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from scripts.live.demo import AVAILABILITY, LAMP, ROBIN, Demo, is_red, running, usual_ports
+from scripts.live.demo import AVAILABILITY, LAMP, ROBIN, Demo, default_ports, is_red, running
 from scripts.live.processes import LiveError
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 from tests.documents import ROOT, snippets
@@ -114,7 +114,7 @@ async def take_all(names: list[str]) -> None:
     pictures = sorted((PICTURES[name].signed_in, name) for name in names)
     with tempfile.TemporaryDirectory() as directory:
         async with (
-            running(Path(directory), usual_ports()) as demo,
+            running(Path(directory), default_ports()) as demo,
             browser_window(demo.home) as window,
         ):
             is_set = False

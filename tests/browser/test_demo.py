@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext, Page, expect
 import pytest
 import pytest_asyncio
 
-from scripts.live.demo import LAMP, ROBIN, Demo, introduction, is_red, sign_in
+from scripts.live.demo import LAMP, ROBIN, Demo, instructions, is_red, sign_in
 from scripts.live.home import USERNAME, Home
 from scripts.live.processes import LiveError
 
@@ -28,7 +28,7 @@ async def page(window: BrowserContext) -> AsyncIterator[Page]:
 async def printed(demo: Demo) -> tuple[str, str]:
     """Return the link and the password from what is printed."""
     found = re.search(
-        r"Home Assistant +(\S+).*, password (\S+)", await introduction(demo), re.DOTALL
+        r"Home Assistant +(\S+).*, password (\S+)", await instructions(demo), re.DOTALL
     )
     assert found
     return found[1], found[2]

@@ -9,7 +9,7 @@ from homeassistant.util.yaml import load_yaml
 from playwright.async_api import BrowserContext, Locator, Page, expect
 import pytest
 
-from scripts.live.demo import BLUEPRINTS, FURNITURE, LAMP, ROBIN, Demo, is_red
+from scripts.live.demo import BLUEPRINTS, TEMPLATES, LAMP, ROBIN, Demo, is_red
 from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 from tests.documents import ROOT, links, rows
 
@@ -87,7 +87,7 @@ async def choose_entity(page: Page, field: str, name: str) -> None:
 
 async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
     home = demo.home
-    automations = load_yaml(FURNITURE / "automations.yaml")
+    automations = load_yaml(TEMPLATES / "automations.yaml")
     assert isinstance(automations, list)
     for automation in automations:
         await home.rest("DELETE", f"/api/config/automation/config/{automation['id']}")

@@ -21,7 +21,7 @@ async def test_enter_restarts_home_assistant(
         return str(zone["last_changed"])
 
     async def is_back() -> bool:
-        return "runs the code as it is now" in capsys.readouterr().out
+        return "is running the changed code" in capsys.readouterr().out
 
     before = await started()
     keyboard, terminal = os.openpty()

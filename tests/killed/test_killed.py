@@ -67,7 +67,7 @@ async def test_killed(
     if kill.match == "token":
         await microsoft.expire_access_tokens()
     call = asyncio.create_task(home.act(kill.action, entity_id=AVAILABILITY, **(kill.data or {})))
-    await until("The request did not arrive", microsoft.is_keeping_somebody_waiting, seconds=30)
+    await until("The request did not arrive", microsoft.has_delayed_request, seconds=30)
     await home.kill()
     with pytest.raises(aiohttp.ClientError):
         await call
