@@ -154,8 +154,10 @@ def test_all_of_it_runs(checkout: Path) -> None:
         "lint ",
         WHOLE,
         *AGAIN,
-        f"{NEWEST} -m pytest -p no:homeassistant --numprocesses 2 --dist loadfile"
-        " tests/browser -m browser",
+        (
+            f"{NEWEST} -m pytest -p no:homeassistant --numprocesses 2 --dist loadfile"
+            " tests/browser -m browser"
+        ),
         "demo --check",
     ]
 

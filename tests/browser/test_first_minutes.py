@@ -9,7 +9,7 @@ from homeassistant.util.yaml import load_yaml
 from playwright.async_api import BrowserContext, Locator, Page, expect
 import pytest
 
-from scripts.live.demo import BLUEPRINTS, TEMPLATES, LAMP, ROBIN, Demo, is_red
+from scripts.live.demo import BLUEPRINTS, LAMP, ROBIN, TEMPLATES, Demo, is_red
 from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 from tests.documents import ROOT, links, rows
 
