@@ -17,7 +17,7 @@ MAX_CODE: int = 2500
 MAX_WORDS: float = 9.5
 # From the lowest to the highest; a module imports from lower ones only.
 LAYERS = (
-    {"const", "graph"},
+    {"const", "graph", "pacing"},
     {"entra"},
     {"auth"},
     {"account", "pending_writes", "preferred_presence"},
