@@ -1,6 +1,7 @@
 """Loaded by pytest before any other plugin: what has to happen before Home Assistant is imported.
 
-`--again` is for a whole run on one more Home Assistant: it leaves out what any one of them shows.
+`--again` is for a whole run on one more Home Assistant: it leaves out what any one of them shows,
+and uses asyncio's debug mode, which makes tests nearly twice as long.
 """
 
 import os
@@ -38,7 +39,7 @@ _LOWER_RINGS: Final = frozenset({"graph", "simulator"})
 
 
 class _WithoutDebugMode:
-    """Overrides a fixture of the test package, which makes a run nearly twice as long."""
+    """Overrides a fixture of the test package."""
 
     @pytest.fixture(autouse=True)
     def enable_event_loop_debug(self) -> None:
@@ -47,13 +48,13 @@ class _WithoutDebugMode:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--again`."""
-    text = "leave out what a run on another Home Assistant shows, and asyncio's debug mode"
+    text = "leave out what a run on another Home Assistant shows, and use asyncio's debug mode"
     parser.addoption("--again", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Switch asyncio's debug mode off for `--again`."""
-    if config.getoption("again"):
+    """Switch asyncio's debug mode off without `--again`."""
+    if not config.getoption("again"):
         config.pluginmanager.register(_WithoutDebugMode())
 
 
