@@ -9,7 +9,7 @@ from typing import Final
 from scripts.document import write
 from scripts.live.processes import ROOT, LiveError
 
-from . import footprint, people, polls, set_up
+from . import changes, footprint, homes, people, polls, set_up
 from .bench import FLOOR, GRAPH_SDK, INTEGRATION, O365, Bench, running
 from .report import Findings, markdown
 
@@ -21,6 +21,8 @@ SECTIONS: Final[dict[str, Callable[[Bench], Awaitable[Findings]]]] = {
     "footprint": footprint.measure,
     "set_up": set_up.measure,
     "people": people.measure,
+    "changes": changes.measure,
+    "homes": homes.measure,
 }
 
 

@@ -39,6 +39,7 @@ class State(TypedDict):
     entity_id: str
     state: str
     attributes: Json
+    last_changed: str
 
 
 class FlowStep(TypedDict, total=False):
@@ -180,6 +181,12 @@ class Home:
         if self._child is not None:
             await self._child.wait()
             self._child.check()
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process so far; Linux only."""
+        if self._child is None:
+            raise LiveError("Home Assistant is not running")
+        return self._child.cpu_seconds()
 
     async def _start_process(self) -> None:
         arguments = ["--config", str(self.directory), "--log-no-color"]
@@ -381,6 +388,14 @@ class Home:
         following: FlowStep = await self.rest("POST", path, options)
         if following["type"] != "create_entry":
             raise LiveError(f"the options were rejected: {following.get('errors') or following}")
+
+    async def set_disabled(self, entry: Json, *, disabled: bool) -> None:
+        """Disable or enable a config entry."""
+        await self.command(
+            "config_entries/disable",
+            entry_id=entry["entry_id"],
+            disabled_by="user" if disabled else None,
+        )
 
     async def reload(self, entry: Json) -> None:
         """Reload a config entry."""

@@ -103,6 +103,12 @@ class Child:
         """Wait until the process has ended."""
         await self._process.wait()
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time so far; Linux only."""
+        # Fields 14 and 15 are user and system time; a name in parentheses may contain spaces.
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     async def stop(self, *, seconds: float = 30) -> None:
         """Terminate the process; kill it after a timeout."""
         if self.is_running:
