@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import datetime
+from functools import partial
 import random
 from statistics import mean, median
 import time
 from typing import Final
 
 from scripts.live.demo import Demo, sign_in
-from scripts.live.home import Home
+from scripts.live.home import Home, State
 from scripts.live.processes import free_port
 
 from .bench import ROBIN, Bench, say
@@ -35,7 +36,7 @@ async def measure(bench: Bench) -> Findings:
     home.install()
     async with home:
         await sign_in(Demo(home, tenant), ROBIN)
-        await home.wait_for(_IN_CALL, "become known", lambda at: at["state"] == "off")
+        await home.wait_for(_IN_CALL, "become known", partial(_is, "off"))
         delays = await _measure_delays(bench, home)
         costs = await _measure_costs(bench, home)
     text = "From a change in Teams to the state in Home Assistant, in seconds"
@@ -59,12 +60,14 @@ async def _measure_delays(bench: Bench, home: Home) -> list[float]:
         await asyncio.sleep(phases.uniform(0, _PAUSE))
         changed = time.time()
         await bench.tenant.gesture(ROBIN, gesture)
-        shown = await home.wait_for(
-            _IN_CALL, f"turn {state}", lambda at, to=state: at["state"] == to
-        )
+        shown = await home.wait_for(_IN_CALL, f"turn {state}", partial(_is, state))
         # Home Assistant's own time of the change, on the same clock.
         delays.append(datetime.fromisoformat(shown["last_changed"]).timestamp() - changed)
     return delays
+
+
+def _is(expected: str, state: State) -> bool:
+    return state["state"] == expected
 
 
 async def _measure_costs(bench: Bench, home: Home) -> Table:
