@@ -7,7 +7,7 @@ from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.condition import Condition, EntityStateConditionBase
 
-from .entity import entities_with_key
+from .entity import async_write_changed, entities_with_key
 from .graph.models import Availability
 
 
@@ -24,7 +24,10 @@ def _make_condition(domain: str, key: str, *states: str) -> type[Condition]:
 
         @override
         def entity_filter(self, entities: set[str]) -> set[str]:
-            return entities_with_key(self._hass, super().entity_filter(entities), key)
+            found = entities_with_key(self._hass, super().entity_filter(entities), key)
+            # Home Assistant reads their states next. In the middle of an update they are old.
+            async_write_changed(self._hass, found)
+            return found
 
         @override
         def _check_all_match_state(self, states: list[State]) -> bool:

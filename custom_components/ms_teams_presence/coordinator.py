@@ -42,6 +42,11 @@ _COLLEAGUES_INTERVAL: Final = 30
 _MIN_INTERVAL: Final = 1.0
 # Failed polls in a row that change nothing: a blink to unavailable would flash every light.
 _TOLERATED_FAILURES: Final = 2
+# The order in which entities write their states; the others follow.
+_WRITE_ORDER: Final[dict[object, int]] = {
+    key: place
+    for place, key in enumerate(("availability", "activity", "status_message", "work_location"))
+}
 # Polls after which a deleted person is requested again: an hour.
 _RECHECK_AFTER: Final = 120
 
@@ -181,6 +186,19 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         """Tell what depends on presences that a poll succeeded."""
         if self.after_read and self.last_update_success and not self.failures:
             self.after_read()
+
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Update the entities, sensors first."""
+        # An automation runs while other entities still have the state of the last poll.
+        self._listeners = dict(
+            sorted(
+                self._listeners.items(),
+                key=lambda listener: _WRITE_ORDER.get(listener[1][1], len(_WRITE_ORDER)),
+            )
+        )
+        super().async_update_listeners()
 
     @callback
     def async_show_written(self, person_id: str, **members: Any) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from typing import Final, override
+from typing import Final, cast, override
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -11,6 +11,7 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.entity_platform import (
     AddConfigEntryEntitiesCallback,
     async_get_current_platform,
+    async_get_platforms,
 )
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
@@ -35,6 +36,14 @@ def entities_with_key(hass: HomeAssistant, entity_ids: Collection[str], key: str
     }
 
 
+@callback
+def async_write_changed(hass: HomeAssistant, entity_ids: Collection[str]) -> None:
+    """Write what the current update has changed but not written yet."""
+    for platform in async_get_platforms(hass, DOMAIN):
+        for entity_id in platform.entities.keys() & entity_ids:
+            cast("PresenceEntity", platform.entities[entity_id]).async_write_if_changed()
+
+
 class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
     """Entity of one person."""
 
@@ -44,7 +53,7 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         self, runtime: PresenceRuntime, person: Person, description: EntityDescription
     ) -> None:
         """Initialize."""
-        super().__init__(runtime.coordinator_of(person.id))
+        super().__init__(runtime.coordinator_of(person.id), description.key)
         self.runtime = runtime
         self.entity_description = description
         self.person_id = person.id
@@ -61,7 +70,7 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
             model="Teams",
             name=person.name,
         )
-        self._last_inputs: tuple[object, ...] = ()
+        self._last_inputs = self._state_inputs
 
     @property
     def presence(self) -> Presence:
@@ -97,6 +106,10 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
+        self.async_write_if_changed()
+
+    @callback
+    def async_write_if_changed(self) -> None:
         """Write the state if something about this person has changed."""
         if (inputs := self._state_inputs) != self._last_inputs:
             self._last_inputs = inputs
