@@ -392,7 +392,13 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
                 for key, value in self._registration.items()
                 if key not in self._stored_credentials
             }
-        entries = self._async_current_entries(include_ignore=False)
+        # An app is registered for people or for itself: the other kind's only misleads.
+        is_app_only = self._sign_in == SIGN_IN_APPLICATION
+        entries = [
+            entry
+            for entry in self._async_current_entries(include_ignore=False)
+            if (entry.data.get(CONF_SIGN_IN) == SIGN_IN_APPLICATION) is is_app_only
+        ]
         last = max(entries, key=lambda entry: entry.created_at, default=None)
         if last is None:
             return {}

@@ -24,10 +24,12 @@ from simulator.tenant import (
     TENANT_ID,
     daemon_certificate,
 )
+from tests.home import account as people
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.people import async_add
 from tests.home.states import state
+from tests.home.test_config_flow import suggested
 from tests.home.test_people import ALEX, async_get
 
 FORM: dict[str, Any] = {
@@ -118,7 +120,7 @@ async def test_the_same_app_twice_is_refused(account: Account, entry: PresenceCo
         ({"tenant": "common"}, {"tenant": "personal_authority"}),
         ({"tenant": "nobody.example"}, {"tenant": "tenant_not_found"}),
         ({"client_secret": "wrong"}, {"client_secret": "secret_wrong"}),
-        ({"client_id": PUBLIC_CLIENT_ID}, {"client_secret": "secret_not_wanted"}),
+        ({"client_id": PUBLIC_CLIENT_ID}, {"client_id": "registered_for_people"}),
     ],
 )
 async def test_what_is_wrong_has_its_sentence_and_makes_no_entry(
@@ -129,6 +131,44 @@ async def test_what_is_wrong_has_its_sentence_and_makes_no_entry(
     assert flow["step_id"] == "application"
     assert flow["errors"] == errors
     assert not hass.config_entries.async_entries(DOMAIN)
+
+
+async def test_a_form_suggests_the_app_of_an_account_of_the_same_kind_only(
+    account: Account,
+) -> None:
+    await async_sign_in(account)
+    assert "client_id" not in suggested(await account.async_open())
+    assert "tenant" not in suggested(await account.async_open("device_code"))
+    await account.async_sign_in()
+
+    assert suggested(await account.async_open())["client_id"] == PUBLIC_CLIENT_ID
+    assert suggested(await account.async_open("device_code"))["client_id"] == PUBLIC_CLIENT_ID
+    assert suggested(await account.async_open("application"))["client_id"] == DAEMON_CLIENT_ID
+
+
+async def test_the_app_for_people_as_the_organizations_app_is_named_with_a_certificate_too(
+    account: Account,
+) -> None:
+    fault = account.simulator.faults.add("token", aadsts=700025)
+    flow = await async_fill(account, client_secret=None, certificate=daemon_certificate().pem)
+    assert flow["errors"] == {"client_id": "registered_for_people"}
+    fault.remove()
+    flow = await account.async_configure(flow, FORM)
+
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.mark.parametrize("sign_in", ["browser", "device_code"])
+async def test_the_organizations_app_as_an_app_for_people_is_told_what_is_missing(
+    account: Account, sign_in: str
+) -> None:
+    account.simulator.faults.add("token" if sign_in == "browser" else "devicecode", aadsts=7000218)
+    flow = await account.async_open(sign_in)
+    flow = await account.async_configure(flow, people.FORM)
+    if sign_in == "browser":
+        flow = await account.async_visit(flow)
+
+    assert flow["errors"] == {"base": "public_client_refused"}
 
 
 KEY = daemon_certificate().private_key

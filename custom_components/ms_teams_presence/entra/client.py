@@ -171,7 +171,13 @@ class EntraClient:
             )
             return application.authority.tenant.lower(), _parse_token_response(result)
 
-        return await self._application().async_run(acquire)
+        try:
+            return await self._application().async_run(acquire)
+        except SignInError as err:
+            if err.reason == "secret_not_wanted":
+                # Without a credential it can't sign in at all.
+                raise SignInError("registered_for_people", code=err.code) from None
+            raise
 
     async def async_refresh_token(self, token: Token, claims: str | None = None) -> Token:
         """Refresh with the granted scopes only; app-only access signs in anew.
