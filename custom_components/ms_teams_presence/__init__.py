@@ -3,13 +3,19 @@
 from typing import Final
 
 from homeassistant.const import Platform
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import config_validation as cv
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError
+from homeassistant.helpers import (
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
 from .issues import delete_issues
 from .preferred_presence import PreferenceStore
+from .registration_form import unreadable
 from .runtime import PresenceConfigEntry, PresenceRuntime
 from .services import async_setup_services
 from .sessions import async_clear_sessions
@@ -27,6 +33,9 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
     """Set up an account from a config entry."""
+    if unreadable(entry.data):
+        raise ConfigEntryError(translation_domain=DOMAIN, translation_key="entry_unreadable")
+    _update_unique_ids(hass, entry)
     runtime = PresenceRuntime(hass, entry)
     await runtime.async_setup()
     entry.runtime_data = runtime
@@ -47,5 +56,24 @@ async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) ->
 async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
     """Clear presence sessions, issues and stored data of a removed entry."""
     delete_issues(hass, entry)
-    await async_clear_sessions(hass, entry)
+    if not unreadable(entry.data):
+        await async_clear_sessions(hass, entry)
     await PreferenceStore(hass, entry.entry_id).async_remove()
+
+
+@callback
+def _update_unique_ids(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
+    """Follow an organization's app that was registered anew."""
+
+    def follow(unique_id: str) -> str:
+        # They begin with the entry's unique id, which ends with the client id.
+        return f"{entry.unique_id}_{unique_id.partition('_')[2]}"
+
+    devices, entities = dr.async_get(hass), er.async_get(hass)
+    for device in dr.async_entries_for_config_entry(devices, entry.entry_id):
+        identifiers = {(domain, follow(own)) for domain, own in device.identifiers}
+        if identifiers != device.identifiers:
+            devices.async_update_device(device.id, new_identifiers=identifiers)
+    for entity in er.async_entries_for_config_entry(entities, entry.entry_id):
+        if (unique_id := follow(entity.unique_id)) != entity.unique_id:
+            entities.async_update_entity(entity.entity_id, new_unique_id=unique_id)

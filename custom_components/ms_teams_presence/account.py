@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -18,10 +17,9 @@ from homeassistant.exceptions import (
     OAuth2TokenRequestReauthError,
 )
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.config_entry_oauth2_flow import OAuth2Session
 from homeassistant.util import dt as dt_util
 
-from .auth import MicrosoftOAuth2Implementation
+from .auth import ConfigEntryTokenProvider, MicrosoftOAuth2Implementation
 from .const import CONF_NAME, CONF_OBJECT_ID, DOMAIN, GUID, SUBENTRY_PERSON
 from .entra.registration import ACCESS_READ_WRITE, AppRegistration
 from .graph.client import PresenceClient
@@ -89,10 +87,11 @@ class Account:
         self.writable_ids = frozenset[str]()
         if self.registration.access == ACCESS_READ_WRITE:
             self.writable_ids = frozenset({self.me.id} if self.me else self.people)
-        self._implementation = MicrosoftOAuth2Implementation(hass, self.registration)
-        self._oauth = OAuth2Session(hass, entry, self._implementation)
+        implementation = MicrosoftOAuth2Implementation(hass, self.registration)
         self.client = PresenceClient(
-            async_get_clientsession(hass), self.registration.cloud, self._async_token
+            async_get_clientsession(hass),
+            self.registration.cloud,
+            ConfigEntryTokenProvider(hass, entry, implementation),
         )
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._throttled_until = 0.0
@@ -207,17 +206,6 @@ class Account:
     def async_create_background_task(self, job: Coroutine[Any, Any, None], name: str) -> None:
         """Create a background task tied to the config entry."""
         self.entry.async_create_background_task(self.hass, job, f"{DOMAIN} {name}")
-
-    async def _async_token(self, *, rejected: str | None = None, claims: str | None = None) -> str:
-        """Return an access token, a new one if Graph rejected the current one."""
-        token = self._oauth.token
-        if rejected == token["access_token"]:
-            self._implementation.claims = claims
-            self.hass.config_entries.async_update_entry(
-                self.entry, data={**self.entry.data, CONF_TOKEN: {**token, "expires_at": 0}}
-            )
-        await self._oauth.async_ensure_token_valid()
-        return str(self._oauth.token["access_token"])
 
 
 def is_not_sent(err: Exception) -> bool:

@@ -1,25 +1,32 @@
 """OAuth2 implementation on top of `entra`."""
 
+import asyncio
 from collections.abc import Mapping
+from math import inf
 import secrets
 import time
 from typing import Any, Final, override
 
 from aiohttp import RequestInfo, hdrs
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import (
+    OAuth2TokenRequestBaseError,
     OAuth2TokenRequestReauthError,
     OAuth2TokenRequestTransientError,
 )
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import (
     AUTH_CALLBACK_PATH,
+    CLOCK_OUT_OF_SYNC_MAX_SEC,
     AbstractOAuth2Implementation,
     _encode_jwt,
     async_get_redirect_uri,
 )
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util.hass_dict import HassKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -29,6 +36,10 @@ from .entra.errors import SignInError
 from .entra.registration import AppRegistration, Identity
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 
+# Seconds between two tokens fetched because Graph rejected the one before: Entra blocks loops.
+_FETCH_INTERVAL: Final = 300.0
+# Claims and time of the last one by config entry, kept over a reload.
+_LAST_FETCH: Final[HassKey[dict[str, tuple[str | None, float]]]] = HassKey(f"{DOMAIN}.last_fetch")
 # Bytes of the nonce that tells two attempts of one flow apart.
 _NONCE_BYTES: Final = 16
 
@@ -121,6 +132,73 @@ class MicrosoftOAuth2Implementation(AbstractOAuth2Implementation):
         return kind(domain=DOMAIN, request_info=request, message=str(err))
 
 
+class ConfigEntryTokenProvider:
+    """Token provider that updates a config entry.
+
+    Raises what refreshing raises.
+    """
+
+    # Home Assistant's OAuth2 session can't keep a token that Graph rejects until a better one
+    # exists, and stores a token though the entry was given another one meanwhile.
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: ConfigEntry,
+        implementation: MicrosoftOAuth2Implementation,
+    ) -> None:
+        """Initialize."""
+        self._hass = hass
+        self._entry = entry
+        self._implementation = implementation
+        self._lock = asyncio.Lock()
+        self._fetches = hass.data.setdefault(_LAST_FETCH, {})
+
+    async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
+        """Return an access token, if possible another than the rejected one."""
+        if rejected is None and not self._is_expired:
+            return self._access_token
+        async with self._lock:
+            if rejected == self._access_token and self._may_fetch(claims):
+                await self._async_refresh(claims)
+                self._fetches[self._entry.entry_id] = (claims, time.monotonic())
+            elif self._is_expired:
+                await self._async_refresh(None)
+        return self._access_token
+
+    @property
+    def _access_token(self) -> str:
+        return str(self._entry.data[CONF_TOKEN]["access_token"])
+
+    @property
+    def _is_expired(self) -> bool:
+        expires_at: float = self._entry.data[CONF_TOKEN]["expires_at"]
+        return expires_at <= time.time() + CLOCK_OUT_OF_SYNC_MAX_SEC
+
+    def _may_fetch(self, claims: str | None) -> bool:
+        """Return whether a token may be fetched in place of a rejected one."""
+        last_claims, last = self._fetches.get(self._entry.entry_id, (None, -inf))
+        is_new_challenge = claims is not None and claims != last_claims
+        return is_new_challenge or time.monotonic() - last >= _FETCH_INTERVAL
+
+    async def _async_refresh(self, claims: str | None) -> None:
+        """Refresh the token, unless the entry gets another one meanwhile."""
+        token = self._entry.data[CONF_TOKEN]
+        self._implementation.claims = claims
+        try:
+            refreshed = await self._implementation.async_refresh_token(token)
+        except OAuth2TokenRequestBaseError as err:
+            if self._entry.data[CONF_TOKEN] != token:
+                return
+            if isinstance(err, OAuth2TokenRequestReauthError):
+                self._entry.async_start_reauth_if_available(self._hass)
+            raise
+        if self._entry.data[CONF_TOKEN] == token:
+            self._hass.config_entries.async_update_entry(
+                self._entry, data={**self._entry.data, CONF_TOKEN: refreshed}
+            )
+
+
 class InMemoryTokenProvider:
     """Token provider that does not update a config entry.
 
@@ -164,8 +242,13 @@ def description_placeholders(
         redirect_url = ""
     placeholders = {"redirect_url": redirect_url, "code": code or "-"}
     if registration is None:
-        # Before a form was filled in.
-        return placeholders | {"portal_url": CLOUDS[DEFAULT_CLOUD].portal}
+        # Before a form was filled in, or the stored data can't be read.
+        unknown = ("tenant", "client_id", "permissions", "admin_consent_url")
+        return (
+            placeholders
+            | dict.fromkeys(unknown, "-")
+            | {"portal_url": CLOUDS[DEFAULT_CLOUD].portal}
+        )
     return placeholders | {
         "portal_url": registration.cloud.portal,
         "tenant": registration.tenant,

@@ -1,7 +1,7 @@
 """Config flow; names of steps and fields are stable."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 import logging
 from typing import Any, Final, override
 
@@ -15,7 +15,7 @@ from homeassistant.config_entries import (
 )
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
@@ -35,13 +35,11 @@ from .auth import (
 )
 from .const import (
     CONF_ACCESS,
-    CONF_CLOUD,
     CONF_HOLD_SESSION,
     CONF_NAME,
     CONF_OBJECT_ID,
     CONF_POLL_INTERVAL,
     CONF_SIGN_IN,
-    CONF_TENANT,
     CREDENTIAL_KEYS,
     DEFAULT_POLL_INTERVAL,
     DOMAIN,
@@ -61,6 +59,7 @@ from .entra.registration import (
 from .graph.client import PresenceClient
 from .graph.errors import GraphAuthError, GraphError, GraphPermissionError, GraphRejectedError
 from .issues import sign_in_issue_id
+from .sessions import async_clear_sessions
 from .subentry_flow import PersonSubentryFlow
 
 _LOGGER = logging.getLogger(__name__)
@@ -72,7 +71,40 @@ _SIGN_IN_METHODS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE, SIGN_IN_APPLICA
 _UNKNOWN_USER_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 
-class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN):
+class _CancelableFlow(AbstractOAuth2FlowHandler):
+    """Flow whose requests and tasks end when its window is closed."""
+
+    def __init__(self) -> None:
+        """Initialize."""
+        super().__init__()
+        self._is_removed = False
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def _create_task[T](self, job: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Create a task that ends with the flow."""
+        task = self.hass.async_create_task(job, f"{DOMAIN} sign-in")
+        self._tasks = [*(known for known in self._tasks if not known.done()), task]
+        return task
+
+    async def _async_run(self, step: Coroutine[Any, Any, ConfigFlowResult]) -> ConfigFlowResult:
+        """Run a step that sends requests."""
+        try:
+            return await self._create_task(step)
+        except asyncio.CancelledError:
+            if self._is_removed:
+                raise UnknownFlow from None
+            raise
+
+    @callback
+    @override
+    def async_remove(self) -> None:
+        """Cancel what is under way."""
+        self._is_removed = True
+        for task in self._tasks:
+            task.cancel()
+
+
+class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
     """Config flow; every error leads to the step that resolves it."""
 
     DOMAIN = DOMAIN
@@ -82,7 +114,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     _device_flow: DeviceFlow
     _device_flow_task: asyncio.Task[dict[str, Any]]
     _error: SignInError
-    _start_sign_in: Callable[[], Awaitable[ConfigFlowResult]]
+    _start_sign_in: Callable[[], Coroutine[Any, Any, ConfigFlowResult]]
 
     def __init__(self) -> None:
         """Initialize."""
@@ -122,7 +154,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
 
     async def async_step_reconfigure(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Let the user change the method, the app or the access."""
-        self._load_registration(self._get_reconfigure_entry().data)
+        self._registration = registration_form.read(self._get_reconfigure_entry().data)
         if self._registration[CONF_SIGN_IN] == SIGN_IN_APPLICATION:
             # App-only access can't become a user's, nor the other way round.
             return await self.async_step_application()
@@ -132,7 +164,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Handle a reauthentication request."""
-        self._load_registration(entry_data)
+        self._registration = registration_form.read(entry_data)
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -150,10 +182,6 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         step: Callable[[UserInput], Awaitable[ConfigFlowResult]]
         step = getattr(self, f"async_step_{self._sign_in}")
         return await step(self._registration)
-
-    def _load_registration(self, data: Mapping[str, Any]) -> None:
-        """Start from the registration of a config entry, without its credential."""
-        self._registration = {key: data[key] for key in data.keys() - CREDENTIAL_KEYS}
 
     def _stored_error(self) -> SignInError:
         """Return the sign-in error of the account's repair issue."""
@@ -216,7 +244,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             # The callback was loaded twice; the first one goes on from here.
             return self.async_external_step_done(next_step_id="creation")
         try:
-            return await super().async_step_creation(user_input)
+            return await self._async_run(super().async_step_creation(user_input))
         except SignInError as err:
             return await self._async_show_error(err)
 
@@ -247,7 +275,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             token = await self._device_flow_task
         except SignInError as err:
             return await self._async_show_error(err)
-        return await self.async_oauth_create_entry({CONF_TOKEN: token})
+        return await self._async_run(self.async_oauth_create_entry({CONF_TOKEN: token}))
 
     @override
     async def async_oauth_create_entry(self, data: dict[str, Any]) -> ConfigFlowResult:
@@ -279,7 +307,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
     async def _async_handle_form(
         self,
         user_input: UserInput,
-        start_sign_in: Callable[[], Awaitable[ConfigFlowResult]],
+        start_sign_in: Callable[[], Coroutine[Any, Any, ConfigFlowResult]],
     ) -> ConfigFlowResult:
         """Show the form, or validate it and start the sign-in."""
         self._start_sign_in = start_sign_in
@@ -302,7 +330,7 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         )
         self.flow_impl = self._implementation
         try:
-            return await self._start_sign_in()
+            return await self._async_run(self._start_sign_in())
         except SignInError as err:
             return await self._async_show_error(err)
 
@@ -311,20 +339,15 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
         self._stored_credentials = frozenset()
         if self.source == SOURCE_USER or self._credential_rejected:
             return
-        stored = self._existing_entry.data
-        if stored[CONF_CLIENT_ID] == self._registration[CONF_CLIENT_ID] and not (
-            CREDENTIAL_KEYS & self._registration.keys()
-        ):
-            fields = registration_form.field_names(self._sign_in)
-            self._stored_credentials = CREDENTIAL_KEYS & stored.keys() & fields
-            self._registration |= {key: stored[key] for key in self._stored_credentials}
+        stored = registration_form.stored_credential(self._registration, self._existing_entry.data)
+        self._stored_credentials = frozenset(stored)
+        self._registration |= stored
 
     async def _async_start_device_flow(self) -> ConfigFlowResult:
         """Request a device code and start polling."""
         self._device_flow = await self._implementation.async_initiate_device_flow()
-        self._device_flow_task = self.hass.async_create_task(
-            self._implementation.async_poll_device_flow(self._device_flow),
-            f"{DOMAIN} poll device flow",
+        self._device_flow_task = self._create_task(
+            self._implementation.async_poll_device_flow(self._device_flow)
         )
         return await self.async_step_wait_for_device_code()
 
@@ -338,10 +361,17 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
             self._abort_if_unique_id_configured()
             return self.async_create_entry(title=title, data=data)
         entry = self._existing_entry
-        self._abort_if_unique_id_mismatch(
-            reason="wrong_account", description_placeholders={"account": entry.title}
-        )
-        return self.async_update_reload_and_abort(entry, data=data)
+        if self._sign_in == SIGN_IN_APPLICATION and _is_new_app(entry, unique_id):
+            self._abort_if_unique_id_configured()
+        else:
+            self._abort_if_unique_id_mismatch(
+                reason="wrong_account", description_placeholders={"account": entry.title}
+            )
+        # From here on nothing is canceled; a reload closes a reauth flow, too.
+        self._tasks = []
+        if entry.data.get(CONF_CLIENT_ID) != data[CONF_CLIENT_ID]:
+            await _async_clear_sessions_of_app(self.hass, entry)
+        return self.async_update_reload_and_abort(entry, unique_id=unique_id, data=data)
 
     @property
     def _existing_entry(self) -> ConfigEntry:
@@ -392,21 +422,16 @@ class MicrosoftTeamsPresenceConfigFlow(AbstractOAuth2FlowHandler, domain=DOMAIN)
                 for key, value in self._registration.items()
                 if key not in self._stored_credentials
             }
-        # An app is registered for people or for itself: the other kind's only misleads.
-        is_app_only = self._sign_in == SIGN_IN_APPLICATION
-        entries = [
-            entry
-            for entry in self._async_current_entries(include_ignore=False)
-            if (entry.data.get(CONF_SIGN_IN) == SIGN_IN_APPLICATION) is is_app_only
-        ]
-        last = max(entries, key=lambda entry: entry.created_at, default=None)
-        if last is None:
-            return {}
-        return {key: last.data[key] for key in (CONF_CLOUD, CONF_TENANT, CONF_CLIENT_ID)}
+        entries = self._async_current_entries(include_ignore=False)
+        return registration_form.last_app(self._sign_in, entries)
 
     def _placeholders(self, code: str = "") -> dict[str, str]:
         """Return what the texts of the forms and of the external step may mention."""
-        registration = AppRegistration.from_data(self._registration) if self._registration else None
+        try:
+            registration = AppRegistration.from_data(self._registration)
+        except KeyError:
+            # No form was submitted, or the stored data is incomplete.
+            registration = None
         return description_placeholders(self.hass, registration, code)
 
 
@@ -429,7 +454,7 @@ class OptionsFlow(OptionsFlowWithReload):
                 )
             )
         }
-        if self.config_entry.data[CONF_ACCESS] == ACCESS_READ_WRITE:
+        if self.config_entry.data.get(CONF_ACCESS) == ACCESS_READ_WRITE:
             fields[vol.Required(CONF_HOLD_SESSION, default=False)] = BooleanSelector()
         return self.async_show_form(
             step_id="init",
@@ -437,6 +462,20 @@ class OptionsFlow(OptionsFlowWithReload):
                 vol.Schema(fields), self.config_entry.options
             ),
         )
+
+
+def _is_new_app(entry: ConfigEntry, unique_id: str) -> bool:
+    """Return whether the organization's app was registered anew in its tenant."""
+    tenants = {str(known).partition(".")[0] for known in (entry.unique_id, unique_id)}
+    return unique_id != entry.unique_id and len(tenants) == 1
+
+
+async def _async_clear_sessions_of_app(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Clear the presence sessions of an app that is about to be replaced."""
+    # Another app can neither renew nor clear them, and they may last for hours.
+    if entry.state.recoverable and not registration_form.unreadable(entry.data):
+        await hass.config_entries.async_unload(entry.entry_id)
+        await async_clear_sessions(hass, entry)
 
 
 async def _async_test_access(

@@ -21,6 +21,7 @@ from .const import (
 from .coordinator import PresenceCoordinator
 from .entra.registration import AppRegistration
 from .graph.models import Presence, unknown_values
+from .registration_form import unreadable
 from .runtime import PresenceConfigEntry, PresenceRuntime
 
 _SETTINGS: Final = (CONF_CLOUD, CONF_SIGN_IN, CONF_ACCESS, CONF_COLLEAGUES)
@@ -33,11 +34,15 @@ async def async_get_config_entry_diagnostics(
     diagnostics: dict[str, Any] = {
         "state": entry.state.value,
         "reason": entry.error_reason_translation_key,
-        "entry": {key: entry.data[key] for key in _SETTINGS if key in entry.data},
         "options": dict(entry.options),
         "colleagues": len(entry.subentries),
-        "sign_in": _sign_in(entry),
         "unknown_values": unknown_values(),
+    }
+    if members := unreadable(entry.data):
+        return diagnostics | {"unreadable": members}
+    diagnostics |= {
+        "entry": {key: entry.data[key] for key in _SETTINGS if key in entry.data},
+        "sign_in": _sign_in(entry),
     }
     if entry.state is not ConfigEntryState.LOADED:
         return diagnostics

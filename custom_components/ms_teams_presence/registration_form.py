@@ -1,11 +1,12 @@
 """The form for an app registration: its fields, and what is wrong with them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 import re
 from typing import Any, Final
 import unicodedata
 
-from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -23,10 +24,14 @@ from .const import (
     CONF_CERTIFICATE,
     CONF_CLOUD,
     CONF_COLLEAGUES,
+    CONF_NAME,
+    CONF_OBJECT_ID,
     CONF_SIGN_IN,
     CONF_TENANT,
+    CREDENTIAL_KEYS,
     GUID,
     ORGANIZATIONS,
+    SIGN_IN_BROWSER,
     SIGN_IN_DEVICE_CODE,
 )
 from .entra.registration import ACCESS_READ, ACCESS_READ_WRITE, SIGN_IN_APPLICATION
@@ -91,7 +96,7 @@ def parse(sign_in: str, user_input: Mapping[str, Any]) -> dict[str, Any]:
         key: value
         for key in field_names(sign_in) - {_CONF_TROUBLE}
         # An empty text in a required field is reported by `validate`.
-        if (value := _clean(key, user_input.get(key))) or key in _REQUIRED_TEXT
+        if (value := _clean(key, user_input.get(key, ""))) or key in _REQUIRED_TEXT
     }
 
 
@@ -128,3 +133,85 @@ def validate(registration: Mapping[str, Any]) -> dict[str, str]:
     if not GUID.fullmatch(registration[CONF_CLIENT_ID]):
         errors[CONF_CLIENT_ID] = "client_id_invalid"
     return errors
+
+
+def unreadable(data: Mapping[str, Any]) -> list[str]:
+    """Return the stored members that are missing or malformed."""
+    optional = {CONF_OBJECT_ID, CONF_NAME} if _is_app_only(data) else set()
+    return [
+        key
+        for key, is_readable in _MEMBERS.items()
+        if not is_readable(data.get(key)) and key not in optional
+    ] + ([] if _is_token(data.get(CONF_TOKEN), is_app_only=_is_app_only(data)) else [CONF_TOKEN])
+
+
+def read(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the readable part of a stored registration."""
+    sign_in = SIGN_IN_APPLICATION if _is_app_only(data) else SIGN_IN_BROWSER
+    registration = {
+        key: data[key]
+        for key in (CONF_SIGN_IN, CONF_CLOUD, CONF_TENANT, CONF_CLIENT_ID, CONF_ACCESS)
+        if _MEMBERS[key](data.get(key))
+    }
+    return {
+        CONF_SIGN_IN: sign_in,
+        CONF_COLLEAGUES: data.get(CONF_COLLEAGUES) is True,
+    } | registration
+
+
+def stored_credential(registration: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored credential if the form left it empty for the same app."""
+    is_same_app = stored.get(CONF_CLIENT_ID) == registration[CONF_CLIENT_ID]
+    if not is_same_app or CREDENTIAL_KEYS & registration.keys():
+        return {}
+    fields = field_names(registration[CONF_SIGN_IN])
+    return {key: stored[key] for key in CREDENTIAL_KEYS & stored.keys() & fields}
+
+
+def last_app(sign_in: str, entries: Iterable[ConfigEntry]) -> dict[str, Any]:
+    """Return the app of the last account of the same kind."""
+    # An app is registered for people or for itself: one of the other kind misleads.
+    is_app_only = sign_in == SIGN_IN_APPLICATION
+    same = [entry for entry in entries if _is_app_only(entry.data) is is_app_only]
+    last = max(same, key=lambda entry: entry.created_at, default=None)
+    registration = read(last.data) if last else {}
+    suggested = (CONF_CLOUD, CONF_TENANT, CONF_CLIENT_ID)
+    return {key: registration[key] for key in suggested if key in registration}
+
+
+def _is_app_only(data: Mapping[str, Any]) -> bool:
+    """Return whether a config entry is that of the organization's app."""
+    if not _MEMBERS[CONF_SIGN_IN](data.get(CONF_SIGN_IN)):
+        return CONF_OBJECT_ID not in data
+    return bool(data[CONF_SIGN_IN] == SIGN_IN_APPLICATION)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_token(value: object, *, is_app_only: bool) -> bool:
+    """Return whether a stored token can be used and refreshed."""
+    if not isinstance(value, Mapping):
+        return False
+    texts = ["access_token"] if is_app_only else ["access_token", "refresh_token", "scope"]
+    return isinstance(value.get("expires_at"), int | float) and all(
+        _is_text(value.get(key)) for key in texts
+    )
+
+
+# What the members of a config entry are, apart from the token.
+_MEMBERS: Final[dict[str, Callable[[Any], bool]]] = {
+    CONF_ACCESS: lambda value: value in (ACCESS_READ, ACCESS_READ_WRITE),
+    CONF_CERTIFICATE: lambda value: value is None or isinstance(value, str),
+    CONF_CLIENT_ID: _is_text,
+    CONF_CLIENT_SECRET: lambda value: value is None or isinstance(value, str),
+    CONF_CLOUD: lambda value: isinstance(value, str) and value in CLOUDS,
+    CONF_COLLEAGUES: lambda value: value is None or isinstance(value, bool),
+    CONF_NAME: _is_text,
+    CONF_OBJECT_ID: _is_text,
+    CONF_SIGN_IN: lambda value: (
+        value in (SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE, SIGN_IN_APPLICATION)
+    ),
+    CONF_TENANT: _is_text,
+}

@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .const import CONF_CLOUD, CONF_SIGN_IN, DOMAIN
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
+from .registration_form import read, unreadable
 from .runtime import PresenceConfigEntry
 
 
@@ -21,7 +22,8 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     """Return reachability and account counts."""
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     loaded = [entry.runtime_data for entry in entries if entry.state is ConfigEntryState.LOADED]
-    keys = {entry.data[CONF_CLOUD] for entry in entries} or {DEFAULT_CLOUD}
+    registrations = [read(entry.data) for entry in entries if not unreadable(entry.data)]
+    keys = {registration[CONF_CLOUD] for registration in registrations} or {DEFAULT_CLOUD}
     clouds = [CLOUDS[key] for key in sorted(keys)]
     addresses = {
         "can_reach_sign_in": [
@@ -40,7 +42,9 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
             (until for runtime in loaded if (until := runtime.account.throttled_until)),
             default=None,
         ),
-        "sign_in_ways": ", ".join(sorted({entry.data[CONF_SIGN_IN] for entry in entries})),
+        "sign_in_ways": ", ".join(
+            sorted({registration[CONF_SIGN_IN] for registration in registrations})
+        ),
     }
 
 

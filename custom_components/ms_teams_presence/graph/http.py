@@ -44,7 +44,7 @@ class TokenProvider(Protocol):
     """Callable that returns an access token."""
 
     async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
-        """Return an access token, a new one if Graph rejected the given one.
+        """Return an access token, if possible a new one if Graph rejected the given one.
 
         `claims` is the JSON of a claims challenge that the new token has to satisfy.
         """
@@ -78,8 +78,10 @@ class GraphHttp:
         try:
             return await self._async_send(method, url, body, headers, token)
         except GraphAuthError as err:
-            token = await self._token_provider(rejected=token, claims=err.claims)
-            return await self._async_send(method, url, body, headers, token)
+            renewed = await self._token_provider(rejected=token, claims=err.claims)
+            if renewed == token:
+                raise
+            return await self._async_send(method, url, body, headers, renewed)
 
     async def _async_send(
         self,
