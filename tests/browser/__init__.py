@@ -1,5 +1,5 @@
-"""The third ring: a real Home Assistant process, a real simulator process and a real browser.
+"""Tests in a browser, with real Home Assistant and simulator processes.
 
-Run without the package that fakes Home Assistant's insides:
+Run without the plugin that patches Home Assistant:
 `python -m pytest -p no:homeassistant tests/browser`.
 """

@@ -1,4 +1,4 @@
-"""Home Assistant's pages as a person uses them: what is clicked, and what is then seen."""
+"""Page object for Home Assistant's frontend."""
 
 from collections.abc import AsyncIterator
 import contextlib
@@ -23,9 +23,9 @@ from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 
 TITLE: Final = "Microsoft Teams Presence"
 TEXTS: Final = json.loads((INTEGRATION / "translations/en.json").read_text())
-# A name of another site that leads to this machine, as DNS rebinding makes one.
+# A foreign host name that resolves to the loopback, as in DNS rebinding.
 REBOUND: Final = "rebound.example"
-# Pages are built in the browser, by two busy cores at worst.
+# Enough for two busy cores.
 MILLISECONDS: Final = 20_000
 WINDOW: Final = 1280, 800
 
@@ -42,18 +42,20 @@ ARGUMENTS: Final = (
 
 
 def chromium() -> str | None:
-    """Return this machine's Chromium; without one, Playwright takes the one it has installed."""
-    named = os.environ.get("CHROMIUM")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    """Return the installed Chromium, or None for Playwright's own."""
+    configured = os.environ.get("CHROMIUM")
+    return configured or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None
+    )
 
 
 @contextlib.asynccontextmanager
 async def browser_window(home: Home) -> AsyncIterator[BrowserContext]:
-    """Open a new browser that is signed in; raises LiveError where there is none."""
+    """Open a logged-in browser; raise LiveError without Chromium."""
     async with async_playwright() as playwright:
         executable = chromium() or playwright.chromium.executable_path
         if shutil.which(executable) is None:
-            raise LiveError("There is no Chromium here; install it, or name it in CHROMIUM")
+            raise LiveError("Chromium not found; install it, or set CHROMIUM to its path")
         browser = await playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
         async with browser:
             width, height = WINDOW
@@ -68,30 +70,30 @@ async def browser_window(home: Home) -> AsyncIterator[BrowserContext]:
 
 
 def error_text(key: str) -> re.Pattern[str]:
-    """Return what the integration says of an error, with anything where a placeholder is."""
+    """Return a pattern for an error text with any placeholders."""
     parts = re.split(r"\{\w+\}", TEXTS["config"]["error"][key])
     return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
 
 
 class Frontend:
-    """One tab with Home Assistant."""
+    """A tab with Home Assistant."""
 
     def __init__(self, page: Page, home: Home) -> None:
-        """Take over a tab."""
+        """Initialize."""
         self.page = page
         self.home = home
 
     async def open(self, path: str = "/") -> None:
-        """Go to a page of Home Assistant."""
+        """Open a path."""
         await self.page.goto(f"{self.home.url}{path}")
 
     @property
     def dialog(self) -> Locator:
-        """The dialog of the config flow."""
+        """Return the dialog of the config flow."""
         return self.page.locator("dialog-data-entry-flow")
 
     async def choose_integration(self) -> None:
-        """Click through Settings to this integration."""
+        """Start the config flow from Settings."""
         await self.open("/config/integrations/dashboard")
         await self.page.get_by_role("button", name="Add integration").click()
         search = self.page.get_by_placeholder("Search for a brand name")
@@ -99,77 +101,77 @@ class Frontend:
         await self.page.locator("dialog-add-integration").get_by_text(TITLE).click()
         await expect(self.dialog).to_contain_text(TEXTS["config"]["step"]["user"]["title"])
 
-    async def choose_way(self, way: str) -> None:
-        """Choose how to sign in: `browser` or `device_code`."""
-        label = TEXTS["config"]["step"]["user"]["menu_options"][way]
+    async def choose_sign_in_method(self, method: str) -> None:
+        """Choose the sign-in method: `browser` or `device_code`."""
+        label = TEXTS["config"]["step"]["user"]["menu_options"][method]
         await self.dialog.get_by_text(label).click()
-        await expect(self.dialog).to_contain_text(TEXTS["config"]["step"][way]["title"])
+        await expect(self.dialog).to_contain_text(TEXTS["config"]["step"][method]["title"])
 
     async def fill_in(self, *, tenant: str, client_id: str) -> None:
-        """Fill in the form about the app registration, whose cloud stays Microsoft's global one."""
+        """Fill in tenant and client ID."""
         await self.dialog.locator("input[name=tenant]").fill(tenant)
         await self.dialog.locator("input[name=client_id]").fill(client_id)
 
     async def choose_simulator(self) -> None:
-        """Choose the cloud that only exists here."""
+        """Select the simulator's cloud."""
         cloud = TEXTS["config"]["step"]["browser"]["data"]["cloud"]
         await self.dialog.get_by_label(cloud).click()
         await self.page.get_by_role("menuitem", name="simulator").click()
 
     async def include_colleagues(self) -> None:
-        """Switch on the only switch of the form."""
+        """Turn on the form's only switch."""
         await self.dialog.locator("ha-switch").click()
 
     async def submit(self) -> None:
         """Submit the form."""
         await self.dialog.get_by_role("button", name="Submit").click()
 
-    async def submit_and_leave(self) -> Page:
-        """Submit the form and return the tab that opens with Microsoft's page."""
+    async def submit_and_open_microsoft(self) -> Page:
+        """Submit the form and return Microsoft's tab."""
         async with self.page.context.expect_page() as tab:
             await self.submit()
         return await tab.value
 
     async def sign_in(self, account: str, *, colleagues: bool = False) -> None:
-        """Sign in with the browser for the first time, from the first click to the last."""
+        """Add an account with the browser method."""
         await self.choose_integration()
-        await self.choose_way("browser")
+        await self.choose_sign_in_method("browser")
         await self.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
         await self.choose_simulator()
         if colleagues:
             await self.include_colleagues()
-        microsoft = await self.submit_and_leave()
+        microsoft = await self.submit_and_open_microsoft()
         await microsoft.locator(f"#account-{account}").click()
         await microsoft.locator("#accept").click()
         await self.finish()
 
     async def finish(self) -> None:
-        """Close the dialog, which only what went well can be finished in."""
+        """Finish a successful flow and close its dialog."""
         await self.dialog.get_by_role("button", name=re.compile("finish", re.IGNORECASE)).click()
         await expect(self.dialog).to_be_hidden()
-        # Closing a dialog goes a step back in the history, which would call off going elsewhere.
+        # Closing a dialog goes back in the history, which would cancel a navigation.
         await self.page.wait_for_function("() => !history.state?.dialog")
 
     async def open_integration(self) -> None:
-        """Go to the integration's own page."""
+        """Open the integration's page."""
         await self.open(f"/config/integrations/integration/{INTEGRATION.name}")
 
     async def add_colleagues(self) -> None:
-        """Click "Add colleagues" where there is one account only."""
+        """Click "Add colleagues" of the only account."""
         await self.open_integration()
         label = TEXTS["config_subentries"]["person"]["initiate_flow"]["user"]
         await self.page.get_by_role("button", name=label).click()
 
     async def search(self, text: str) -> None:
-        """Look for colleagues, and see who is found."""
+        """Search for people and wait for the results."""
         texts = TEXTS["config_subentries"]["person"]["step"]
         await expect(self.dialog).to_contain_text(texts["user"]["title"])
         await self.dialog.locator("input").fill(text)
         await self.submit()
         await expect(self.dialog).to_contain_text(texts["choose"]["title"])
 
-    async def watch(self, text: str, *names: str) -> None:
-        """Search for colleagues and add some of those found, from the first click to the last."""
+    async def add_people(self, text: str, *names: str) -> None:
+        """Search for people and add some of them."""
         await self.add_colleagues()
         await self.search(text)
         for name in names:
@@ -178,9 +180,12 @@ class Frontend:
         await self.finish()
 
     async def open_dashboard(self, path: str, config: Json) -> None:
-        """Make a dashboard of what somebody pastes into the raw editor, and open its first view."""
-        names = [known["url_path"] for known in await self.home.command("lovelace/dashboards/list")]
-        if path not in names:
+        """Save a dashboard and open its first view."""
+        paths = [
+            dashboard["url_path"]
+            for dashboard in await self.home.command("lovelace/dashboards/list")
+        ]
+        if path not in paths:
             await self.home.command(
                 "lovelace/dashboards/create",
                 url_path=path,
@@ -192,25 +197,25 @@ class Frontend:
         await self.open(f"/{path}/{config['views'][0]['path']}")
 
     async def remove_colleague(self, name: str) -> None:
-        """Delete a colleague from their row on the integration's page."""
+        """Delete a colleague from the integration's page."""
         await self.open_integration()
         row = self.page.locator("ha-config-sub-entry-row", has_text=name)
         # The first menu is the colleague's, the second their device's.
         await row.get_by_role("button", name="Menu").first.click()
         items = self.page.get_by_role("menuitem", name="Delete")
         await items.locator("visible=true").click()
-        question = self.page.locator("dialog-box")
-        await question.get_by_role("button", name="Delete").click()
+        confirmation = self.page.locator("dialog-box")
+        await confirmation.get_by_role("button", name="Delete").click()
         await expect(row).to_be_hidden()
 
     async def open_device(self, name: str) -> None:
-        """Go to the page of a device."""
+        """Open the page of a device."""
         found = await self.home.device(name)
         if found is None:
-            raise LiveError(f"there is no device {name}")
+            raise LiveError(f"device {name} not found")
         await self.open(f"/config/devices/device/{found['id']}")
 
     @property
     def teams(self) -> FrameLocator:
-        """The simulated Teams on the demo's dashboard."""
+        """Return the simulated Teams on the demo's dashboard."""
         return self.page.frame_locator("iframe")

@@ -1,4 +1,4 @@
-"""The pictures of the documents, taken from the real thing; run by `scripts/screenshots`."""
+"""Take the documentation's screenshots; run by `scripts/screenshots`."""
 
 import argparse
 import asyncio
@@ -32,7 +32,7 @@ type Show = Callable[[Demo, Frontend], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Picture:
-    """What is to be seen, how wide and high, in which light, and whether Robin is signed in by then."""
+    """A screenshot: its content, size and color scheme."""
 
     show: Show
     size: tuple[int, int] = WINDOW
@@ -41,9 +41,9 @@ class Picture:
 
 
 async def show_sign_in(_: Demo, frontend: Frontend) -> None:
-    """Show the form about the app registration."""
+    """Show the app registration form."""
     await frontend.choose_integration()
-    await frontend.choose_way("browser")
+    await frontend.choose_sign_in_method("browser")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
 
 
@@ -65,7 +65,7 @@ async def show_simulator(demo: Demo, frontend: Frontend) -> None:
 
 
 async def show_pasted(number: int, _: Demo, frontend: Frontend) -> None:
-    """Show a dashboard of the documents as it is pasted."""
+    """Show a dashboard from the documentation."""
     config = snippets(DASHBOARDS)[number].content
     await frontend.open_dashboard(f"docs-{number}", config)
     await expect(frontend.page.locator("hui-tile-card").first).to_be_visible()
@@ -83,26 +83,26 @@ PICTURES: Final[dict[str, Picture]] = {
 }
 
 
-async def set_the_scene(demo: Demo, frontend: Frontend) -> None:
-    """Sign Robin in, watch two colleagues, and let everybody do something."""
+async def prepare(demo: Demo, frontend: Frontend) -> None:
+    """Sign Robin in, add two colleagues, and change their presences."""
     home, microsoft = demo.home, demo.microsoft
     await microsoft.gesture(ROBIN, "set_status_message", text="Back at three")
     await microsoft.gesture(ROBIN, "set_work_location", location="remote")
     await microsoft.gesture("alex", "go_away")
     await microsoft.gesture("kim", "present")
     await frontend.sign_in(ROBIN, colleagues=True)
-    await frontend.watch("example", "Alex Example", "Kim Example")
+    await frontend.add_people("example", "Alex Example", "Kim Example")
     await home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
     await microsoft.gesture(ROBIN, "join_call")
     await home.wait_for(LAMP, "turn red", is_red)
     kim = "sensor.kim_example_availability"
-    await home.wait_for(kim, "be read", lambda at: at["state"] == "do_not_disturb")
+    await home.wait_for(kim, "be do_not_disturb", lambda at: at["state"] == "do_not_disturb")
 
 
-async def take(page: Page, path: Path) -> None:
-    """Take a picture when nothing moves any more, in few colours and so in few bytes."""
+async def take_screenshot(page: Page, path: Path) -> None:
+    """Take a screenshot and reduce its colors and size."""
     await page.evaluate("document.fonts.ready")
-    # Dialogs and toggles slide into place, and no event tells when the last one has arrived.
+    # Wait for transitions of dialogs and toggles; no event reports their end.
     await page.wait_for_timeout(1500)
     screen = await page.screenshot(animations="disabled", caret="hide")
     with Image.open(io.BytesIO(screen)) as image:
@@ -110,34 +110,34 @@ async def take(page: Page, path: Path) -> None:
 
 
 async def take_all(names: list[str]) -> None:
-    """Take pictures in a home of their own, those without an account first."""
+    """Take screenshots, those without an account first."""
     pictures = sorted((PICTURES[name].signed_in, name) for name in names)
     with tempfile.TemporaryDirectory() as directory:
         async with (
             running(Path(directory), default_ports()) as demo,
             browser_window(demo.home) as window,
         ):
-            is_set = False
+            is_prepared = False
             for signed_in, name in pictures:
-                if signed_in and not is_set:
-                    await set_the_scene(demo, Frontend(await window.new_page(), demo.home))
-                    is_set = True
+                if signed_in and not is_prepared:
+                    await prepare(demo, Frontend(await window.new_page(), demo.home))
+                    is_prepared = True
                 picture = PICTURES[name]
-                # In a tab of its own: the last one may still be on its way to another page.
+                # Use a new tab, as the last one may still be navigating.
                 page = await window.new_page()
                 width, height = picture.size
                 await page.set_viewport_size({"width": width, "height": height})
                 await page.emulate_media(color_scheme=picture.scheme)
                 await picture.show(demo, Frontend(page, demo.home))
-                await take(page, IMAGES / f"{name}.png")
+                await take_screenshot(page, IMAGES / f"{name}.png")
                 await page.close()
 
 
 def main() -> str | None:
-    """Read the command line; return what went wrong."""
+    """Run the command line and return the error, if any."""
     parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__)
     parser.add_argument(
-        "name", nargs="*", choices=PICTURES, default=[*PICTURES], help="all where none is named"
+        "name", nargs="*", choices=PICTURES, default=[*PICTURES], help="default: all"
     )
     try:
         asyncio.run(take_all(parser.parse_args().name))

@@ -1,4 +1,4 @@
-"""The integration's directory alone, in the smallest home there is."""
+"""The integration's directory alone, with the smallest possible configuration."""
 
 from pathlib import Path
 
@@ -26,5 +26,5 @@ async def test_a_copy_alone_is_offered_and_starts(tmp_path: Path) -> None:
     async with home, browser_window(home) as window:
         frontend = Frontend(await window.new_page(), home)
         await frontend.choose_integration()
-        await frontend.choose_way("browser")
+        await frontend.choose_sign_in_method("browser")
         assert home.complaints() == []

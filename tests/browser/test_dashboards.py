@@ -1,4 +1,4 @@
-"""The dashboards of the documentation, pasted as they stand there, in the real frontend."""
+"""The documentation's dashboards in the real frontend."""
 
 from collections.abc import AsyncIterator, Iterator
 import re
@@ -20,17 +20,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 VIEW, BOARD = (snippet.content for snippet in snippets(ROOT / "docs/dashboards.md"))
 IN_CALL = "binary_sensor.robin_example_in_a_call"
 BANNER = "Please do not come in"
-# What the frontend shows for a card that it can't make, and for an entity that is not there.
+# Elements and text for broken cards and missing entities.
 ERROR_CARD = "hui-error-card, hui-warning, hui-error-badge, hui-error-heading-badge"
-NOT_THERE = re.compile("entity not (found|available)", re.IGNORECASE)
+NOT_FOUND = re.compile("entity not (found|available)", re.IGNORECASE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def signed_in(demo: Demo, window: BrowserContext) -> Demo:
-    """Sign Robin in, with the colleagues that the board shows."""
+    """Sign Robin in and add the board's colleagues."""
     frontend = Frontend(await window.new_page(), demo.home)
     await frontend.sign_in(ROBIN, colleagues=True)
-    await frontend.watch("example", "Alex Example", "Kim Example")
+    await frontend.add_people("example", "Alex Example", "Kim Example")
     await demo.home.wait_for("sensor.kim_example_availability", "appear", lambda _: True)
     return demo
 
@@ -43,17 +43,17 @@ async def view(frontend: Frontend) -> AsyncIterator[Frontend]:
 
 
 def card(frontend: Frontend, name: str) -> Locator:
-    """Find a tile by its name."""
+    """Return a tile by its name."""
     return frontend.page.locator("hui-tile-card", has_text=name)
 
 
 def errors(frontend: Frontend) -> Locator:
-    """Find whatever went wrong on a dashboard."""
-    return frontend.page.locator(ERROR_CARD).or_(frontend.page.get_by_text(NOT_THERE))
+    """Return the errors on a dashboard."""
+    return frontend.page.locator(ERROR_CARD).or_(frontend.page.get_by_text(NOT_FOUND))
 
 
 def cards(tree: Any) -> Iterator[Json]:
-    """Return every card of a dashboard that is always there."""
+    """Yield a dashboard's unconditional cards."""
     for section in tree["views"][0]["sections"]:
         yield from (found for found in section["cards"] if found["type"] != "conditional")
 
@@ -109,10 +109,10 @@ async def test_quiet_is_one_click(view: Frontend, demo: Demo) -> None:
 async def test_lunch_is_one_click(view: Frontend, demo: Demo) -> None:
     await card(view, "At lunch").click()
 
-    async def said() -> bool:
+    async def has_message() -> bool:
         return await demo.microsoft.message_of(ROBIN) == "At lunch"
 
-    await until("The message did not arrive", said, seconds=10)
+    await until("The message did not arrive", has_message, seconds=10)
 
 
 async def test_the_list_fills_itself(frontend: Frontend, demo: Demo) -> None:

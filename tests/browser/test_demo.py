@@ -1,4 +1,4 @@
-"""What scripts/demo prints, followed by a person whose browser does not know this home."""
+"""The demo's printed instructions, in a browser without a session."""
 
 from collections.abc import AsyncIterator
 import re
@@ -19,14 +19,14 @@ MAIN = "home-assistant-main"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(window: BrowserContext) -> AsyncIterator[Page]:
-    """Open a tab that shares nothing with the other tests' tabs."""
+    """Open a tab without the other tests' cookies."""
     assert window.browser
     async with await window.browser.new_context() as context:
         yield await context.new_page()
 
 
 async def printed(demo: Demo) -> tuple[str, str]:
-    """Return the link and the password from what is printed."""
+    """Return the printed link and password."""
     found = re.search(
         r"Home Assistant +(\S+).*, password (\S+)", await instructions(demo), re.DOTALL
     )
@@ -73,7 +73,7 @@ async def test_the_printed_password_signs_in(demo: Demo, page: Page) -> None:
 
 
 async def users(home: Home) -> list[dict[str, Any]]:
-    """Return the people who may sign in."""
+    """Return the users who can log in."""
     found = await home.command("config/auth/list")
     return [user for user in found if not user["system_generated"]]
 

@@ -1,4 +1,4 @@
-"""What the demo promises, clicked: the lamp, the status message, and all of it after a restart."""
+"""The demo's features: lamp, status message, and restart."""
 
 from collections.abc import AsyncIterator
 
@@ -32,7 +32,7 @@ async def signed_in(demo: Demo) -> Demo:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def dashboard(signed_in: Demo, frontend: Frontend) -> AsyncIterator[Frontend]:
-    """Open the demo's dashboard, with Robin available and nothing said."""
+    """Open the demo's dashboard without a call or message."""
     await frontend.open()
     await frontend.page.wait_for_url(f"**/{DASHBOARD}/**")
     yield frontend
@@ -67,7 +67,7 @@ async def test_a_restart_keeps_everything(signed_in: Demo, dashboard: Frontend) 
     home, microsoft = signed_in.home, signed_in.microsoft
     await home.restart()
     await home.wait_for(AVAILABILITY, "be back", lambda at: at["state"] == "available")
-    # The page comes back by itself too, but when depends on how often it has tried meanwhile.
+    # The page reconnects by itself, but with an increasing delay.
     await dashboard.open()
 
     await dashboard.teams.locator("#robin-join-call").click()

@@ -1,4 +1,4 @@
-"""From the installed integration to the first red lamp: what README says, clicked and counted."""
+"""README's first steps, up to the first red lamp, with counted clicks."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,66 +20,66 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 README: Final = ROOT / "README.md"
 FIGURES: Final = ROOT / "docs/first-minutes.md"
 BLUEPRINT: Final = "ms_teams_presence/busy_light.yaml"
-# The button in README, and "Open link" on the page of others that it leads to. Both need the internet.
+# The badge in README and "Open link" on My Home Assistant. Both need internet access.
 MY_LINK_CLICKS: Final = 2
 
 
 class Tally:
-    """Counts what a person does, step by step: clicks, fields and pages of others."""
+    """Counts clicks, fields and external pages in each step."""
 
     def __init__(self) -> None:
-        """Start with nothing done."""
+        """Initialize."""
         self.steps: dict[str, list[int]] = {}
-        self._now = [0, 0, 0]
+        self._counts = [0, 0, 0]
 
-    async def watch(self, window: BrowserContext) -> None:
-        """Count the clicks in every page that opens from now on."""
+    async def count_clicks(self, window: BrowserContext) -> None:
+        """Count the clicks in every page opened from now on."""
         await window.expose_function("countClick", self._click)
-        # Playwright keeps a click from a page that moves under it, and clicks again.
+        # Playwright prevents a click if its target moves, and retries.
         await window.add_init_script(
             "addEventListener('pointerdown', event => setTimeout(() =>"
             " event.isTrusted && !event.defaultPrevented && countClick()), true)"
         )
 
     def _click(self) -> None:
-        self._now[0] += 1
+        self._counts[0] += 1
 
-    async def settle(self, page: Page) -> None:
-        """Wait until every click so far is counted, which is after the click itself."""
+    async def wait_for_clicks(self, page: Page) -> None:
+        """Wait for the click counter, which runs after each click."""
         await page.evaluate("() => new Promise(resolve => setTimeout(resolve))")
 
-    def begin(self, step: str) -> None:
-        """Begin a step; whatever is done from now on belongs to it."""
-        self._now = self.steps[step] = [0, 0, 0]
+    def start_step(self, step: str) -> None:
+        """Start a step."""
+        self._counts = self.steps[step] = [0, 0, 0]
 
     def pause(self) -> None:
-        """Count nothing for a while."""
-        self._now = [0, 0, 0]
+        """Stop counting."""
+        self._counts = [0, 0, 0]
 
-    def go_on(self) -> None:
-        """Go on with the last step."""
-        self._now = list(self.steps.values())[-1]
+    def resume(self) -> None:
+        """Resume the last step."""
+        self._counts = list(self.steps.values())[-1]
 
-    def leave(self, clicks: int = 0) -> None:
-        """Count a page of others, with the clicks that can't be done here."""
-        self._now[0] += clicks
-        self._now[2] += 1
+    def count_external_page(self, clicks: int = 0) -> None:
+        """Count an external page and the clicks on it."""
+        self._counts[0] += clicks
+        self._counts[2] += 1
 
     async def fill(self, field: Locator, text: str) -> None:
         """Fill in a field."""
-        self._now[1] += 1
+        self._counts[1] += 1
         await field.fill(text)
 
 
 def my_link(redirect: str) -> str:
-    """Return what follows the question mark in README's button for a redirect."""
+    """Return the query of README's My Home Assistant link."""
     (link,) = [link for link in links(README) if f"/redirect/{redirect}/" in link]
     return urlsplit(link).query
 
 
 async def choose_entity(page: Page, field: str, name: str) -> None:
-    """Choose an entity in a field of the blueprint."""
-    # By its name: the fields appear one after the other, and not from top to bottom.
+    """Select an entity in a field of the blueprint."""
+    # Find the row by name, because fields appear in no particular order.
     row = page.locator("ha-settings-row", has=page.get_by_text(field, exact=True))
     await row.get_by_text("Select an entity").click()
     await page.locator("ha-combo-box-item", has_text=name).first.click()
@@ -93,32 +93,32 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
         await home.rest("DELETE", f"/api/config/automation/config/{automation['id']}")
     await home.command("blueprint/delete", domain="automation", path=BLUEPRINT)
     tally = Tally()
-    await tally.watch(window)
+    await tally.count_clicks(window)
     page = await window.new_page()
     frontend = Frontend(page, home)
 
-    tally.begin("Sign in")
-    tally.leave(MY_LINK_CLICKS)
+    tally.start_step("Sign in")
+    tally.count_external_page(MY_LINK_CLICKS)
     await frontend.open(f"/config/integrations/dashboard/add?{my_link('config_flow_start')}")
     await page.get_by_role("button", name="OK").click()
-    await frontend.choose_way("browser")
+    await frontend.choose_sign_in_method("browser")
     await tally.fill(frontend.dialog.locator("input[name=tenant]"), TENANT_DOMAIN)
     await tally.fill(frontend.dialog.locator("input[name=client_id]"), PUBLIC_CLIENT_ID)
-    # Microsoft's own cloud is chosen already.
-    await tally.settle(page)
+    # Don't count the cloud: Microsoft's is the default.
+    await tally.wait_for_clicks(page)
     tally.pause()
     await frontend.choose_simulator()
-    await tally.settle(page)
-    tally.go_on()
-    microsoft = await frontend.submit_and_leave()
-    tally.leave()
+    await tally.wait_for_clicks(page)
+    tally.resume()
+    microsoft = await frontend.submit_and_open_microsoft()
+    tally.count_external_page()
     await microsoft.locator("#account-robin").click()
     await microsoft.locator("#accept").click()
     await frontend.finish()
-    await tally.settle(page)
+    await tally.wait_for_clicks(page)
 
-    tally.begin("Import the blueprint")
-    tally.leave(MY_LINK_CLICKS)
+    tally.start_step("Import the blueprint")
+    tally.count_external_page(MY_LINK_CLICKS)
     app = web.Application()
     app.router.add_static("/", BLUEPRINTS / "automation/ms_teams_presence")
     dialog = page.locator("ha-dialog-import-blueprint")
@@ -128,19 +128,19 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
         await page.get_by_role("button", name="Preview").click()
         await dialog.get_by_role("button", name="Import blueprint").click()
         await expect(dialog.get_by_text("Blueprint path")).to_be_hidden()
-    await tally.settle(page)
+    await tally.wait_for_clicks(page)
 
-    tally.begin("Make the automation")
+    tally.start_step("Make the automation")
     await page.get_by_text("Busy light for Microsoft Teams", exact=True).first.click()
     await choose_entity(page, "People", "Activity")
     await choose_entity(page, "Lamps", "Desk lamp")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Traces")).to_be_visible()
-    await tally.settle(page)
+    await tally.wait_for_clicks(page)
     tally.pause()
 
     await demo.microsoft.gesture(ROBIN, "join_call")
     await home.wait_for(LAMP, "turn red", is_red)
     tally.steps["Together"] = [sum(column) for column in zip(*tally.steps.values(), strict=True)]
-    written = {step: [int(cell) for cell in cells] for step, *cells, _ in rows(FIGURES, "Step")}
-    assert written == tally.steps
+    documented = {step: [int(cell) for cell in cells] for step, *cells, _ in rows(FIGURES, "Step")}
+    assert documented == tally.steps

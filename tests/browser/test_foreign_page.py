@@ -1,4 +1,4 @@
-"""A page of another site, open in the browser of a person who is signed in, gets at nothing."""
+"""A page of another site can't access Home Assistant or the simulator."""
 
 from collections.abc import AsyncIterator
 import json
@@ -20,15 +20,15 @@ from .frontend import REBOUND, Frontend
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 BLOCKED: Final = "blocked"
-# Of types that no browser asks the server about before it sends them.
+# Content types that need no CORS preflight.
 SEND: Final = """
 async ([url, body]) => {
   const options = body === null ? {} : {
     method: "POST", body: typeof body === "string" ? new URLSearchParams(body) : JSON.stringify(body)
   };
   try {
-    const answer = await fetch(url, options);
-    return [answer.status, await answer.text()];
+    const response = await fetch(url, options);
+    return [response.status, await response.text()];
   } catch (error) {
     return ["blocked", ""];
   }
@@ -39,13 +39,13 @@ GUESSES: Final = (USERNAME, "", "demo", "password", "admin")
 
 
 async def send(page: Page, url: str, body: object = None) -> tuple[int | str, str]:
-    """Send a request from a script of the page; return status and text."""
+    """Send a request from the page; return status and text."""
     status, text = await page.evaluate(SEND, [url, body])
     return status, text
 
 
 def login_flow(origin: str, handler: str) -> dict[str, Any]:
-    """Return what starts a login for a client."""
+    """Return the body that starts a login flow."""
     return {
         "client_id": f"{origin}/",
         "handler": [handler, None],
@@ -54,12 +54,12 @@ def login_flow(origin: str, handler: str) -> dict[str, Any]:
 
 
 def rebound(url: str) -> str:
-    """Return an address with the name of another site that leads to this machine."""
+    """Return a URL whose foreign host name resolves to loopback."""
     return f"http://{REBOUND}:{urlsplit(url).port}"
 
 
 async def use_simulator(page: Page, url: str) -> list[int | str]:
-    """Try to read the simulator and to let Robin join a call; return the statuses."""
+    """Try to read and control the simulator; return the statuses."""
     attempts: tuple[tuple[str, object], ...] = (
         ("/", None),
         ("/simulator/state", None),
@@ -71,7 +71,7 @@ async def use_simulator(page: Page, url: str) -> list[int | str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def foreign(window: BrowserContext) -> AsyncIterator[Page]:
-    """Open a page of another site beside Home Assistant."""
+    """Open a page of another site."""
 
     async def show(_: web.Request) -> web.Response:
         return web.Response(text="<title>Another site</title>", content_type="text/html")
@@ -90,7 +90,7 @@ async def test_the_login_page_does_not_send_a_foreign_page_a_code(
 ) -> None:
     query = {"client_id": foreign.url, "redirect_uri": foreign.url, "response_type": "code"}
     await foreign.goto(f"{demo.home.url}/auth/authorize?{urlencode(query)}")
-    # Without a password it would be on its way back by now.
+    # Without a password prompt it would already redirect.
     await expect(foreign.locator("input[name=password]")).to_be_visible()
     assert foreign.url.startswith(demo.home.url)
 
@@ -109,7 +109,7 @@ async def test_a_foreign_page_reads_nothing(demo: Demo, foreign: Page) -> None:
         assert (await send(foreign, url))[0] == BLOCKED
 
 
-async def test_a_foreign_page_drives_nobody_in_teams(demo: Demo, foreign: Page) -> None:
+async def test_a_foreign_page_can_not_control_teams(demo: Demo, foreign: Page) -> None:
     before = await demo.microsoft.state()
     assert set(await use_simulator(foreign, demo.microsoft.url)) == {BLOCKED}
     assert (await demo.microsoft.state())["people"] == before["people"]
@@ -172,6 +172,6 @@ async def test_other_addresses_are_not_listened_at(demo: Demo, server: str) -> N
         "pages": demo.microsoft.url,
         "sign-in and Graph": demo.microsoft.tls_url,
     }
-    # All of 127.0.0.0/8 is this machine: a server that listens everywhere would answer here.
+    # 127.0.0.0/8 is the loopback: a server on all addresses would accept this.
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", urlsplit(urls[server]).port), timeout=5)

@@ -1,4 +1,4 @@
-"""Colleagues, clicked: found, added and removed, by an account and by the organisation's app."""
+"""Colleagues in the frontend: find, add, remove."""
 
 from collections.abc import AsyncIterator
 
@@ -24,23 +24,23 @@ KIM = "sensor.kim_example_availability"
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="session")
-async def nobody_signed_in(demo: Demo) -> AsyncIterator[None]:
-    """Remove what a test has signed in."""
+async def _remove_accounts(demo: Demo) -> AsyncIterator[None]:
+    """Remove the accounts that the test added."""
     yield
     for entry in await demo.home.entries():
         await demo.home.remove(entry)
 
 
-async def is_gone(home: Home, entity_id: str, device: str) -> None:
-    """Wait until neither an entity nor its device is left."""
+async def wait_until_removed(home: Home, entity_id: str, device: str) -> None:
+    """Wait until an entity and its device are removed."""
 
-    async def look() -> bool:
+    async def is_removed() -> bool:
         return await home.state(entity_id) is None and await home.device(device) is None
 
-    await until(f"{device} did not go", look, seconds=30)
+    await until(f"{device} was not removed", is_removed, seconds=30)
 
 
-async def test_an_account_without_colleagues_says_how_to_include_them(
+async def test_an_account_without_colleagues_explains_how_to_include_them(
     frontend: Frontend, demo: Demo
 ) -> None:
     await sign_in(demo, "robin")
@@ -71,16 +71,16 @@ async def test_colleagues_are_found_added_and_removed(frontend: Frontend, demo: 
             await expect(frontend.page.get_by_text(entity, exact=True).first).to_be_visible()
 
     await frontend.remove_colleague("Alex Example")
-    await is_gone(home, ALEX, "Alex Example")
+    await wait_until_removed(home, ALEX, "Alex Example")
     await home.wait_for(KIM, "stay", lambda at: at["state"] == "busy")
 
 
-async def test_the_organisations_app_sets_the_message_of_a_colleague(
+async def test_the_organizations_app_sets_the_message_of_a_colleague(
     frontend: Frontend, demo: Demo
 ) -> None:
     home, microsoft = demo.home, demo.microsoft
     await frontend.choose_integration()
-    await frontend.choose_way("application")
+    await frontend.choose_sign_in_method("application")
     await frontend.fill_in(tenant=TENANT_DOMAIN, client_id=DAEMON_CLIENT_ID)
     await frontend.choose_simulator()
     await frontend.dialog.locator("input[name=client_secret]").fill(DAEMON_CLIENT_SECRET)
@@ -90,7 +90,7 @@ async def test_the_organisations_app_sets_the_message_of_a_colleague(
 
     await frontend.add_colleagues()
     await frontend.search("alex")
-    # Who is the only one found is chosen already.
+    # A single result is preselected.
     await frontend.submit()
     await frontend.finish()
     await home.wait_for(ALEX, "appear", lambda at: at["state"] == "available")

@@ -1,4 +1,4 @@
-"""The demo runs changed code at the press of a key."""
+"""The demo restarts with changed code when Enter is pressed."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ async def test_enter_restarts_home_assistant(
     demo: Demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def started() -> str:
-        # A zone never changes, so it tells when Home Assistant came up.
+        # A zone's state never changes, so this is when Home Assistant started.
         zone = await demo.home.rest("GET", "/api/states/zone.home")
         return str(zone["last_changed"])
 

@@ -1,4 +1,4 @@
-"""A day in two minutes: what was set ends when it shall, through lost tokens and a restart."""
+"""Expirations on time, despite expired tokens and a restart."""
 
 from datetime import UTC, datetime, timedelta
 import json
@@ -12,17 +12,17 @@ from scripts.live.processes import until
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PREFERENCE = "select.robin_example_preferred_presence"
-# For machines with much else to do; a poll would come after five minutes.
+# Tolerance for busy machines; the next poll is after five minutes.
 PROMPTLY = timedelta(seconds=20)
 
 
 def ends_at(state: State) -> datetime:
-    """Return when a message or a preference ends."""
+    """Return when a message or preference expires."""
     return datetime.fromisoformat(state["attributes"]["expires_at"])
 
 
 async def shown_by_microsoft(demo: Demo) -> str:
-    """Return the availability that everybody sees."""
+    """Return the availability in Teams."""
     presence = (await demo.microsoft.state())["people"][ROBIN]["presence"]
     return str(presence["availability"])
 
@@ -35,7 +35,7 @@ async def test_a_short_day(demo: Demo) -> None:
     await home.set_options(entry, poll_interval=300, hold_session=True)
     await home.reload(entry)
 
-    # A message. The reload ends the polling that follows a change: the next poll is far.
+    # A message. The reload ends fast polling, so the next poll is in five minutes.
     await home.act(
         f"{DOMAIN}.set_status_message",
         entity_id=AVAILABILITY,
@@ -46,16 +46,16 @@ async def test_a_short_day(demo: Demo) -> None:
     message = await home.wait_for(
         STATUS_MESSAGE, "be set", lambda at: at["state"] == "Walking the dog"
     )
-    known = len(await microsoft.requests())
+    count = len(await microsoft.requests())
     await microsoft.expire_access_tokens()
     await home.wait_for(STATUS_MESSAGE, "go", lambda at: at["state"] == "", seconds=60)
     assert ends_at(message) <= datetime.now(UTC) <= ends_at(message) + PROMPTLY
-    # Who looks at its end may be a moment early, and has to look again.
-    looks = [datetime.fromisoformat(at["at"]) for at in (await microsoft.requests())[known:]]
-    assert min(looks) > ends_at(message) - timedelta(seconds=2)
+    # A read at the expiration can be slightly early and is then repeated.
+    reads = [datetime.fromisoformat(at["at"]) for at in (await microsoft.requests())[count:]]
+    assert min(reads) > ends_at(message) - timedelta(seconds=2)
     assert await microsoft.message_of(ROBIN) is None
 
-    # A preference without Teams, first for long.
+    # A long preference without Teams.
     await microsoft.gesture(ROBIN, "close_teams")
     await home.act("homeassistant.update_entity", entity_id=AVAILABILITY)
     await home.wait_for(AVAILABILITY, "be offline", lambda at: at["state"] == "offline")
@@ -74,7 +74,7 @@ async def test_a_short_day(demo: Demo) -> None:
     assert (after["state"], ends_at(after)) == ("do_not_disturb", ends_at(before))
     assert await shown_by_microsoft(demo) == "DoNotDisturb"
 
-    # Then for not so long.
+    # A short one.
     await microsoft.expire_access_tokens()
     await home.act(
         f"{DOMAIN}.set_preferred_presence",
@@ -92,7 +92,7 @@ async def test_a_short_day(demo: Demo) -> None:
     await home.wait_for(PREFERENCE, "end", lambda at: at["state"] == "automatic", seconds=60)
     assert ends_at(short) <= datetime.now(UTC) <= ends_at(short) + PROMPTLY
 
-    # Nothing is left: no session, which would show, nor a preference, which would with Teams open.
+    # Neither a session nor, with Teams open, a preference is left.
     async def is_offline() -> bool:
         return await shown_by_microsoft(demo) == "Offline"
 

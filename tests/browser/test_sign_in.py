@@ -1,4 +1,4 @@
-"""Signing in by clicking, and what a person sees where it does not work."""
+"""Signing in through the frontend, and its error messages."""
 
 from collections.abc import AsyncIterator
 
@@ -16,23 +16,23 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def only_admins_consent(demo: Demo) -> AsyncIterator[None]:
-    """Let the tenant refuse what only its administrator may approve."""
+    """Allow only administrators to consent."""
     await demo.microsoft.change_tenant(user_consent="blocked")
     yield
     await demo.microsoft.change_tenant(user_consent="allowed")
 
 
-async def leave_for_microsoft(frontend: Frontend) -> Page:
-    """Click through Home Assistant up to Microsoft's page."""
+async def open_microsoft_page(frontend: Frontend) -> Page:
+    """Run the config flow up to Microsoft's page."""
     await frontend.choose_integration()
-    await frontend.choose_way("browser")
+    await frontend.choose_sign_in_method("browser")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
     await frontend.choose_simulator()
-    return await frontend.submit_and_leave()
+    return await frontend.submit_and_open_microsoft()
 
 
 async def test_sign_in_with_the_browser_makes_a_device(frontend: Frontend) -> None:
-    microsoft = await leave_for_microsoft(frontend)
+    microsoft = await open_microsoft_page(frontend)
     await microsoft.locator("#account-robin").click()
     await expect(microsoft.locator(".scopes")).to_contain_text("Presence.ReadWrite")
     await microsoft.locator("#accept").click()
@@ -47,7 +47,7 @@ async def test_sign_in_with_the_browser_makes_a_device(frontend: Frontend) -> No
 
 async def test_sign_in_with_a_code_makes_a_device(frontend: Frontend, demo: Demo) -> None:
     await frontend.choose_integration()
-    await frontend.choose_way("device_code")
+    await frontend.choose_sign_in_method("device_code")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
     await frontend.choose_simulator()
     await frontend.submit()
@@ -66,7 +66,7 @@ async def test_sign_in_with_a_code_makes_a_device(frontend: Frontend, demo: Demo
 
 
 async def test_denied_consent_is_explained(frontend: Frontend) -> None:
-    microsoft = await leave_for_microsoft(frontend)
+    microsoft = await open_microsoft_page(frontend)
     await microsoft.locator("#account-kim").click()
     await microsoft.locator("#deny").click()
     await expect(frontend.dialog).to_contain_text(error_text("consent_denied"))
@@ -74,7 +74,7 @@ async def test_denied_consent_is_explained(frontend: Frontend) -> None:
 
 async def test_wrong_tenant_is_explained(frontend: Frontend) -> None:
     await frontend.choose_integration()
-    await frontend.choose_way("browser")
+    await frontend.choose_sign_in_method("browser")
     await frontend.fill_in(tenant="nowhere.example", client_id=PUBLIC_CLIENT_ID)
     await frontend.choose_simulator()
     await frontend.submit()
@@ -83,10 +83,10 @@ async def test_wrong_tenant_is_explained(frontend: Frontend) -> None:
 
 @pytest.mark.usefixtures("only_admins_consent")
 async def test_missing_approval_has_a_link_for_the_administrator(frontend: Frontend) -> None:
-    microsoft = await leave_for_microsoft(frontend)
+    microsoft = await open_microsoft_page(frontend)
     await microsoft.locator("#account-kim").click()
     await expect(microsoft.locator("#message")).to_contain_text("AADSTS90094")
-    # Microsoft's page stops here and never comes back; what helps is in the window behind it.
+    # Microsoft's page does not redirect back, so the dialog has the link.
     link = frontend.dialog.get_by_role("link", name="/adminconsent?")
     await expect(link).to_be_visible()
 
@@ -95,7 +95,7 @@ async def test_the_number_on_microsofts_page_is_explained(frontend: Frontend) ->
     texts = TEXTS["config"]["step"]
     trouble = texts["browser"]["sections"]["trouble"]
     await frontend.choose_integration()
-    await frontend.choose_way("browser")
+    await frontend.choose_sign_in_method("browser")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
     await frontend.choose_simulator()
     await frontend.dialog.get_by_text(trouble["name"]).click()

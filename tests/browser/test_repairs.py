@@ -1,4 +1,4 @@
-"""What Home Assistant offers to mend, clicked: a preference that does not show, a sign-in that ended."""
+"""Repairs and reauthentication in the frontend."""
 
 from playwright.async_api import BrowserContext, expect
 import pytest
@@ -24,7 +24,7 @@ async def signed_in(demo: Demo, window: BrowserContext) -> Demo:
 
 
 async def end_sign_in(signed_in: Demo, provoked: list[str]) -> None:
-    """Let Microsoft end the sign-in, and wait until that is seen."""
+    """End the sign-in and wait until the entities are unavailable."""
     home, microsoft = signed_in.home, signed_in.microsoft
     await home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
     await microsoft.revoke(ROBIN)
@@ -44,8 +44,8 @@ async def test_signing_in_again_brings_the_entities_back(
     await expect(frontend.dialog).to_contain_text(title)
     await expect(frontend.dialog).to_contain_text("Robin Example")
     await expect(frontend.dialog).to_contain_text(TEXTS["config"]["error"]["session_ended"])
-    page = await frontend.submit_and_leave()
-    # The permissions were accepted the first time.
+    page = await frontend.submit_and_open_microsoft()
+    # The permissions were already accepted.
     await page.locator("#account-robin").click()
     await expect(frontend.dialog).to_contain_text("successful")
 
@@ -53,7 +53,7 @@ async def test_signing_in_again_brings_the_entities_back(
     await expect(frontend.page.get_by_role("button", name="Reconfigure")).to_be_hidden()
 
 
-async def test_a_refused_sign_in_is_mended_from_its_repair(
+async def test_a_rejected_sign_in_is_fixed_from_its_repair(
     signed_in: Demo, frontend: Frontend, provoked: list[str]
 ) -> None:
     home = signed_in.home
@@ -62,7 +62,7 @@ async def test_a_refused_sign_in_is_mended_from_its_repair(
     issue = TEXTS["issues"]["sign_in_refused"]
     await frontend.page.get_by_text(issue["title"]).click()
     await expect(frontend.dialog).to_contain_text(TEXTS["config"]["error"]["session_ended"])
-    page = await frontend.submit_and_leave()
+    page = await frontend.submit_and_open_microsoft()
     await page.locator("#account-robin").click()
     await expect(frontend.dialog).to_contain_text("successful")
 
@@ -72,7 +72,7 @@ async def test_a_refused_sign_in_is_mended_from_its_repair(
     await expect(frontend.page.get_by_text(issue["title"])).to_be_hidden()
 
 
-async def test_a_preference_that_does_not_show_is_mended(
+async def test_a_preference_that_does_not_show_is_fixed_by_its_repair(
     signed_in: Demo, frontend: Frontend
 ) -> None:
     home, microsoft = signed_in.home, signed_in.microsoft
