@@ -1,1 +1,1 @@
-"""Tests of the integration, its simulator and the whole in a real Home Assistant."""
+"""Tests of the integration and its simulator."""

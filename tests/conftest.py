@@ -1,11 +1,10 @@
-"""What every ring of the tests builds on: one simulator for each test, over real sockets."""
+"""The simulator fixture for all tests."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-# Imported before Home Assistant looks for custom integrations: the test package has a directory of
-# that name too, and the first one imported wins.
+# Import this first: pytest's Home Assistant plugin has its own `custom_components` package.
 from custom_components import ms_teams_presence  # noqa: F401
 from simulator import Simulator
 from simulator.clouds import CloudName
@@ -16,7 +15,7 @@ from tests.plugin import CERTIFICATE
 async def simulator(
     socket_enabled: None, request: pytest.FixtureRequest
 ) -> AsyncIterator[Simulator]:
-    """Run a Microsoft tenant on loopback, in the global cloud or the one of an indirect parameter."""
+    """Run a tenant in the global cloud or an indirect parameter's."""
     cloud: CloudName = getattr(request, "param", "global")
     async with Simulator(CERTIFICATE, cloud=cloud) as simulator:
         yield simulator

@@ -1,4 +1,4 @@
-"""The documents, taken apart: the YAML to paste, the tables, the headings and the links."""
+"""Parser for documents: YAML, tables, headings and links."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Snippet:
-    """One document of YAML in a document of prose."""
+    """A YAML block of a Markdown document."""
 
     document: str
     number: int
@@ -27,17 +27,17 @@ class Snippet:
 
     @property
     def name(self) -> str:
-        """Where it stands."""
+        """Return the file and line."""
         return f"{self.document}-{self.number}"
 
 
 def blocks(document: Path, language: str) -> list[str]:
-    """Return the blocks of code in a language."""
+    """Return the code blocks of a language."""
     return [block for kind, block in _FENCED.findall(document.read_text()) if kind == language]
 
 
 def snippets(document: Path) -> list[Snippet]:
-    """Return everything in YAML that a document shows."""
+    """Return the YAML blocks of a document."""
     parts = [part for block in blocks(document, "yaml") for part in block.split("\n---\n")]
     return [
         Snippet(document.name, number, parse_yaml(part)) for number, part in enumerate(parts, 1)
@@ -45,12 +45,12 @@ def snippets(document: Path) -> list[Snippet]:
 
 
 def prose(document: Path) -> str:
-    """Return a document without its blocks of code, in which # begins no heading."""
+    """Return a document without code blocks."""
     return _FENCED.sub("", document.read_text())
 
 
 def rows(document: Path, heading: str) -> list[list[str]]:
-    """Return the rows of all tables whose first column has a heading."""
+    """Return the rows of tables with a given first heading."""
     found: list[list[str]] = []
     inside = False
     for line in prose(document).splitlines():
@@ -65,23 +65,23 @@ def rows(document: Path, heading: str) -> list[list[str]]:
 
 
 def links(document: Path) -> list[str]:
-    """Return where a document leads, pictures included."""
+    """Return the targets of links and images."""
     return _LINK.findall(_INLINE_CODE.sub("", prose(document)))
 
 
 @cache
 def anchors(document: Path) -> set[str]:
-    """Return what a link into a document may name, as GitHub makes it of the headings."""
+    """Return the anchors that GitHub generates from headings."""
     found: set[str] = set()
     for heading in _HEADING.findall(prose(document)):
         text = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
         anchor = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
-        count = sum(known == anchor or known.startswith(f"{anchor}-") for known in found)
+        count = sum(other == anchor or other.startswith(f"{anchor}-") for other in found)
         found.add(f"{anchor}-{count}" if anchor in found else anchor)
     return found
 
 
-def beginning(sentence: str) -> str:
-    """Return what somebody would look for of a message: its first sentence, without placeholders."""
-    said = re.sub(r"\{\w+\}", "…", sentence)
-    return re.split(r"(?<=[.?!])\s", said)[0].rstrip(".")
+def first_sentence(message: str) -> str:
+    """Return a message's first sentence up to a placeholder."""
+    text = re.sub(r"\{\w+\}", "…", message)
+    return re.split(r"(?<=[.?!])\s", text)[0].rstrip(".")

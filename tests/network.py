@@ -1,18 +1,18 @@
-"""Addresses of the loopback that answer, and others that do not."""
+"""Loopback addresses that respond, and others that do not."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 import socket
 from typing import Final
 
-# The resolver sorts addresses that are nearer to the machine's own in front of it.
+# The resolver puts addresses with a longer common prefix first.
 GOOD: Final = "127.64.0.1"
 DEAD: Final = tuple(f"127.0.0.{number}" for number in range(2, 10))
 
 
 @contextmanager
-def swallowing(addresses: tuple[str, ...], port: int) -> Iterator[None]:
-    """Let addresses answer no connection: the queue of each listener is full."""
+def unresponsive(addresses: tuple[str, ...], port: int) -> Iterator[None]:
+    """Make addresses unresponsive by filling their listeners' queues."""
     with ExitStack() as stack:
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass
 class Recorder:
-    """Counts connections to a port of the loopback and closes each at once."""
+    """Count and close connections to a loopback port."""
 
     port: int = 0
     connections: int = 0
 
     @property
     def url(self) -> str:
-        """Return the address of a server that a client would believe to speak TLS."""
+        """Return an https URL of the server."""
         return f"https://127.0.0.1:{self.port}"
 
 

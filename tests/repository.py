@@ -1,4 +1,4 @@
-"""Where things are in this repository, and how its files are read."""
+"""Paths and file readers of this repository."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -15,18 +15,18 @@ TRANSLATIONS = sorted((INTEGRATION / "translations").glob("*.json"))
 
 
 def read_json(path: Path) -> Any:
-    """Return a JSON file, in which no key may come twice."""
+    """Read a JSON file and reject duplicate keys."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
-        assert len(keys) == len(set(keys)), f"a key comes twice among {keys} in {path.name}"
+        assert len(keys) == len(set(keys)), f"duplicate keys among {keys} in {path.name}"
         return dict(pairs)
 
     return json.loads(path.read_text(), object_pairs_hook=unique)
 
 
 def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Return every text of a tree and where it is."""
+    """Yield every string of a tree with its path."""
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             yield from leaves(value, f"{path}.{key}" if path else key)
@@ -35,7 +35,7 @@ def leaves(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def literals(node: ast.AST) -> Iterator[str]:
-    """Return every string that is written out below a node, docstrings aside."""
+    """Yield the string literals below a node, except docstrings."""
     docstrings = {
         id(owner.body[0].value)
         for owner in ast.walk(node)

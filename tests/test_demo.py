@@ -1,4 +1,4 @@
-"""What scripts/demo does before and around its processes."""
+"""scripts/demo before and around its processes."""
 
 import fcntl
 from pathlib import Path
@@ -79,7 +79,7 @@ def test_the_configuration_of_an_older_demo_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("socket_enabled")
-def test_a_port_that_is_taken_is_replaced_and_named(
+def test_a_port_in_use_is_replaced_and_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -1,4 +1,4 @@
-"""The integration's modules depend on each other in one direction, and stay small."""
+"""Modules import in one direction and stay small."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ MAX_FUNCTION: int = 40
 MAX_CODE: int = 2500
 # Words per docstring, on average.
 MAX_WORDS: float = 9.5
-# From the lowest to the highest; a module imports from lower ones only.
+# From lowest to highest; modules only import from lower layers.
 LAYERS = (
     {"const", "graph", "pacing"},
     {"entra"},
@@ -33,12 +33,12 @@ LAYERS = (
 
 
 def name_of(path: Path) -> str:
-    """Return the dotted name of a module below the integration."""
+    """Return a module's dotted name within the integration."""
     return ".".join(path.relative_to(INTEGRATION).with_suffix("").parts)
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Return the integration's modules that a module imports, those for types only included."""
+    """Yield the integration's modules that a module imports."""
     package = path.relative_to(INTEGRATION).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -49,7 +49,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def code_lines(path: Path) -> set[int]:
-    """Return the lines with code."""
+    """Return the numbers of lines with code."""
     source = path.read_text()
     tree = ast.parse(source)
     lines = {
@@ -65,7 +65,7 @@ def code_lines(path: Path) -> set[int]:
     return lines
 
 
-def test_no_module_imports_itself_by_a_detour() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = {name_of(path): set(imports(path)) for path in SOURCES}
     assert sum(map(len, graph.values())) > 80
 

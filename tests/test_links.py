@@ -1,4 +1,4 @@
-"""Every link in the documents leads somewhere, as far as that is known without the network."""
+"""Every link in the documents has a target, checked offline."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -8,7 +8,7 @@ import pytest
 
 from tests.documents import DOCUMENTS, ROOT, anchors, links
 
-# Whose addresses the documents may show.
+# Hosts that the documents may link to.
 HOSTS = {
     "aka.ms",
     "developers.home-assistant.io",
@@ -26,12 +26,12 @@ HOSTS = {
 
 
 def names(path: Path) -> str:
-    """Return a document's name for a test."""
+    """Return a document's name for a test id."""
     return str(path.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names)
-def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
+def test_links_within_the_repository_have_targets(document: Path) -> None:
     broken = []
     for link in links(document):
         parts = urlsplit(link)
@@ -46,15 +46,15 @@ def test_links_within_the_repository_lead_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names)
-def test_links_elsewhere_are_encrypted_and_lead_to_known_hosts(document: Path) -> None:
-    strange = [
+def test_external_links_are_encrypted_and_lead_to_allowed_hosts(document: Path) -> None:
+    unexpected = [
         link
         for link in links(document)
         if (parts := urlsplit(link)).scheme
         and (parts.scheme != "https" or parts.netloc not in HOSTS)
     ]
 
-    assert strange == []
+    assert unexpected == []
 
 
 def test_every_document_is_reached_from_the_first_one() -> None:
@@ -95,5 +95,5 @@ def test_every_picture_is_shown_and_small() -> None:
     assert [picture.name for picture in pictures if picture.stat().st_size > 120_000] == []
 
 
-def test_the_front_door_stays_short() -> None:
+def test_the_readme_stays_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) < 250

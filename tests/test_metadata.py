@@ -1,4 +1,4 @@
-"""What Home Assistant, the Marketplace and GitHub read of this repository, checked without them."""
+"""Metadata for Home Assistant, the Marketplace and GitHub."""
 
 from collections.abc import Mapping
 import importlib
@@ -57,15 +57,15 @@ TRANSLATION_SECTIONS = {
 
 
 def descriptions(platform: str) -> list[EntityDescription]:
-    """Return what a platform has a table of."""
+    """Return a platform's entity descriptions."""
     module = importlib.import_module(f"custom_components.{DOMAIN}.{platform}")
     tables = [value for value in vars(module).values() if isinstance(value, tuple)]
-    # What Home Assistant makes of a description is no instance of the class that was called.
+    # Home Assistant's description classes replace themselves, so isinstance doesn't work.
     return [item for table in tables for item in table if hasattr(item, "translation_key")]
 
 
 def entity_descriptions() -> dict[tuple[str, str], EntityDescription]:
-    """Return what every platform has a table of, by platform and translation key."""
+    """Return all entity descriptions by platform and translation key."""
     return {
         (platform, description.translation_key or description.key): description
         for platform in PLATFORMS
@@ -125,15 +125,15 @@ def test_oldest_home_assistant_is_the_same_everywhere() -> None:
     assert f"home-{year}-{month}" in groups
 
 
-def test_marketplace_takes_the_repository_as_it_is() -> None:
+def test_marketplace_accepts_the_repository() -> None:
     hacs = read_json(ROOT / "hacs.json")
     assert hacs["name"] == read_json(INTEGRATION / "manifest.json")["name"]
-    # A ZIP release would make every installation ask GitHub's rate-limited API.
+    # With a ZIP release, every installation would use GitHub's rate-limited API.
     assert set(hacs) <= {"name", "homeassistant", "hacs", "hide_default_branch", "country"}
     assert (ROOT / "README.md").stat().st_size > 0
 
 
-def test_licence_is_mit() -> None:
+def test_license_is_mit() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert text.startswith("MIT License\n\nCopyright (c) ")
     assert "Permission is hereby granted, free of charge" in text
@@ -166,7 +166,7 @@ def test_brand_image_has_its_size(name: str, shortest: int) -> None:
         assert bottom >= height - margin
 
 
-def test_home_assistant_knows_every_brand_image() -> None:
+def test_home_assistant_allows_every_brand_image() -> None:
     assert {path.name for path in (INTEGRATION / "brand").iterdir()} <= ALLOWED_IMAGES
 
 
@@ -205,7 +205,7 @@ def test_every_action_has_texts_and_an_icon(
             assert text.keys() == {"name", "description"}, f"{name}.{field}"
 
 
-async def test_every_action_takes_the_fields_it_is_described_with(
+async def test_every_action_accepts_the_described_fields(
     hass: HomeAssistant, services: dict[str, Any]
 ) -> None:
     async_setup_services(hass)
@@ -263,7 +263,7 @@ def test_every_selector_option_has_a_text(
     assert checked
 
 
-def test_no_action_hides_an_anchor(services: dict[str, Any]) -> None:
+def test_no_action_is_a_yaml_anchor(services: dict[str, Any]) -> None:
     assert not [name for name in services if name.startswith(".")]
 
 
@@ -310,15 +310,15 @@ def test_every_form_field_is_explained(english: dict[str, Any]) -> None:
             ), name
 
 
-def test_the_bug_form_fits_what_people_saw(english: dict[str, Any]) -> None:
+def test_the_bug_form_matches_the_interface(english: dict[str, Any]) -> None:
     form = load_yaml_dict(ROOT / ".github/ISSUE_TEMPLATE/bug.yml")
     asked = {part["id"]: part for part in form["body"] if "id" in part}
     options = {name: part["attributes"].get("options") for name, part in asked.items()}
 
     (page,) = re.findall(r"/blob/main/([^)]+)", form["body"][0]["attributes"]["value"])
     assert (ROOT / page).is_file()
-    ways = list(english["config"]["step"]["user"]["menu_options"].values())
-    assert options["sign-in"][: len(ways)] == ways
+    methods = list(english["config"]["step"]["user"]["menu_options"].values())
+    assert options["sign-in"][: len(methods)] == methods
     assert options["cloud"] == list(english["selector"]["cloud"]["options"].values())
     assert {name for name, part in asked.items() if part.get("validations")} >= {
         "version",
@@ -336,16 +336,16 @@ def test_the_container_makes_every_environment_and_shows_the_demo() -> None:
         if group.startswith("home-")
     ]
 
-    made = re.findall(r"scripts/setup ([\w-]+)", container["postCreateCommand"])
-    assert made == homes
-    # The third is for programs only: sign-in and Graph with TLS.
+    created = re.findall(r"scripts/setup ([\w-]+)", container["postCreateCommand"])
+    assert created == homes
+    # The third port is for sign-in and Graph only.
     assert container["forwardPorts"] == list(DEFAULT_PORTS[:2])
     assert container["portsAttributes"].keys() == {str(port) for port in DEFAULT_PORTS[:2]}
 
 
-def test_what_contributing_says_to_run_is_there() -> None:
+def test_every_path_in_contributing_exists() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    named = set(re.findall(r"\b(?:scripts|tests|docs|custom_components|\.ci)/[\w./-]+\w", text))
+    paths = set(re.findall(r"\b(?:scripts|tests|docs|custom_components|\.ci)/[\w./-]+\w", text))
 
-    assert {"scripts/setup", "scripts/demo", "scripts/lint", "scripts/test"} <= named
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    assert {"scripts/setup", "scripts/demo", "scripts/lint", "scripts/test"} <= paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -1,4 +1,4 @@
-"""The pictures that the documents show can be made again."""
+"""Every picture in the documents can be regenerated."""
 
 from tests.browser.pictures import IMAGES, PICTURES
 

@@ -1,4 +1,4 @@
-"""What scripts install is pinned by version and hash, and users get the MSAL that was tested."""
+"""Scripts install pinned versions, and users get the tested MSAL."""
 
 from pathlib import Path
 import re
@@ -20,7 +20,7 @@ LOCKED = sorted((ROOT / "requirements").glob("*.txt"))
 
 
 def requirements(name: str) -> dict[str, list[str]]:
-    """Return the pins of an environment with their hashes."""
+    """Return an environment's pins with their hashes."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", "")
     lines = [line.split() for line in text.splitlines() if line]
     return {words[0]: [word for word in words if word.startswith("--hash")] for words in lines}

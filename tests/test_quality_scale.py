@@ -1,6 +1,6 @@
-"""Home Assistant's quality scale: every rule answered, and every answer shown where it can be seen.
+"""Home Assistant's quality scale: every rule has evidence.
 
-hassfest skips the quality scale of custom integrations, so this is where it is checked.
+Hassfest skips the quality scale of custom integrations.
 """
 
 from collections import defaultdict
@@ -77,7 +77,7 @@ TIERS = {
 RULES = {rule for rules in TIERS.values() for rule in rules}
 ANSWERS = load_yaml_dict(INTEGRATION / "quality_scale.yaml")["rules"]
 
-# The headings under which some document says what a rule wants to be said.
+# Headings of the documentation that each rule requires.
 SECTIONS = {
     "docs-actions": ("Actions",),
     "docs-conditions": ("Triggers and conditions",),
@@ -94,7 +94,7 @@ SECTIONS = {
     "docs-triggers": ("Triggers and conditions",),
     "docs-use-cases": ("Microsoft Teams Presence for Home Assistant",),
 }
-# A pattern that the code of a rule that is done matches, in whichever file.
+# Patterns in the code that show that a rule is done.
 CODE = {
     "action-exceptions": r"raise _validation_error\(",
     "action-setup": r"(?s)async def async_setup\((?:(?!\n\n\n).)*\n    async_setup_services\(",
@@ -124,8 +124,8 @@ CODE = {
     "test-before-setup": r"async_config_entry_first_refresh",
     "unique-config-entry": r"_abort_if_unique_id_configured\(\)",
 }
-# Those that tests of their own below look at.
-SHOWN_BELOW = {
+# Rules with their own tests below.
+TESTED_BELOW = {
     "brands",
     "config-flow-test-coverage",
     "dependency-transparency",
@@ -137,13 +137,13 @@ SHOWN_BELOW = {
 
 
 def is_done(rule: str) -> bool:
-    """Return whether a rule is answered with done."""
+    """Return whether a rule is done."""
     answer = ANSWERS[rule]
     return "done" in (answer, isinstance(answer, dict) and answer["status"])
 
 
 def sections() -> dict[str, str]:
-    """Return what stands below every heading of the documents, deeper headings included."""
+    """Return the text below every heading, with subsections."""
     found: dict[str, str] = defaultdict(str)
     for text in map(prose, DOCUMENTS):
         for heading in re.finditer(r"^(#+) (.+)$", text, re.MULTILINE):
@@ -163,8 +163,8 @@ def test_every_rule_is_answered() -> None:
             assert len(answer["comment"].split()) >= 5, rule
 
 
-def test_every_rule_that_is_done_is_shown_somewhere() -> None:
-    shown = SECTIONS.keys() | CODE.keys() | SHOWN_BELOW
+def test_every_done_rule_has_evidence() -> None:
+    shown = SECTIONS.keys() | CODE.keys() | TESTED_BELOW
     assert shown <= RULES
     assert [rule for rule in RULES - shown if is_done(rule)] == []
 
@@ -182,12 +182,12 @@ def test_the_documents_have_the_section_a_rule_asks_for(rule: str) -> None:
         assert len(found[heading].split()) >= 10, heading
 
 
-def test_what_is_exempt_for_being_absent_is_absent() -> None:
+def test_exempt_features_are_absent() -> None:
     for rule, name in {"docs-triggers": "triggers", "docs-conditions": "conditions"}.items():
         assert is_done(rule) == (INTEGRATION / f"{name}.yaml").exists(), rule
 
 
-def test_every_platform_says_how_many_updates_may_run_at_once() -> None:
+def test_every_platform_sets_parallel_updates() -> None:
     for platform in ("binary_sensor", "select", "sensor", "text"):
         source = (INTEGRATION / f"{platform}.py").read_text()
         assert re.search(r"^PARALLEL_UPDATES: Final = \d$", source, re.MULTILINE), platform
@@ -206,7 +206,7 @@ def test_everything_has_to_be_covered() -> None:
     assert coverage["report"]["fail_under"] == 100
 
 
-def test_the_manifest_names_an_owner_and_what_is_required() -> None:
+def test_the_manifest_has_an_owner_and_a_requirement() -> None:
     manifest = read_json(INTEGRATION / "manifest.json")
     assert manifest["codeowners"]
     assert len(manifest["requirements"]) == 1

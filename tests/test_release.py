@@ -1,4 +1,4 @@
-"""What stands between a tag and a release."""
+"""Checks between a tag and a release."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ NOTES = """### Added
 
 
 def release(root: Path, tag: str, changelog: str) -> subprocess.CompletedProcess[str]:
-    """Run the script as the workflow does, in a repository whose manifest has 1.2.0."""
+    """Run the script as the workflow does, with manifest version 1.2.0."""
     manifest = root / f"custom_components/{DOMAIN}/manifest.json"
     manifest.parent.mkdir(parents=True)
     manifest.write_text(json.dumps({"domain": DOMAIN, "version": "1.2.0"}))

@@ -1,4 +1,4 @@
-"""The blocks for `az` are what a shell and Microsoft can read, and ask for what the code asks for."""
+"""The `az` blocks are valid and request the right permissions."""
 
 from itertools import product
 import json
@@ -18,12 +18,12 @@ from tests.documents import DOCUMENTS, ROOT, blocks, rows
 
 SETUP = ROOT / "docs/setup.md"
 SHELL = [(document.name, block) for document in DOCUMENTS for block in blocks(document, "sh")]
-# Microsoft Graph, as every tenant knows it.
+# The application ID of Microsoft Graph.
 GRAPH = "00000003-0000-0000-c000-000000000000"
 
 
-def known_ids() -> dict[str, str]:
-    """Return the permissions that the documents name, by id and kind."""
+def documented_ids() -> dict[str, str]:
+    """Return the documented permissions by id and type."""
     delegated = {
         json.loads(line.strip("`"))["id"]: name for name, line in rows(SETUP, "Permission")
     }
@@ -34,8 +34,8 @@ def known_ids() -> dict[str, str]:
     }
 
 
-def asked(is_application: bool) -> list[set[str]]:  # noqa: FBT001
-    """Return every set of permissions that the integration may ask for."""
+def requested(is_application: bool) -> list[set[str]]:  # noqa: FBT001
+    """Return every set of permissions that the integration may request."""
     return [
         set(
             AppRegistration(
@@ -63,13 +63,13 @@ def test_a_shell_can_read_it(document: str, block: str) -> None:
     assert (document, read.returncode, read.stderr) == (document, 0, "")
 
 
-def test_each_registration_is_one_that_the_integration_asks_for() -> None:
+def test_each_registration_has_the_requested_permissions() -> None:
     found = re.findall(
         r"--required-resource-accesses '(\[.*?\])' *\\",
         "".join(block for _, block in SHELL),
         re.DOTALL,
     )
-    names = known_ids()
+    names = documented_ids()
     assert len(found) == 4
     for text in found:
         (resource,) = json.loads(text)
@@ -78,7 +78,7 @@ def test_each_registration_is_one_that_the_integration_asks_for() -> None:
         wanted = {
             names[f"{access['id']} {access['type']}"] for access in resource["resourceAccess"]
         }
-        assert wanted in asked(is_application=kinds == {"Role"})
+        assert wanted in requested(is_application=kinds == {"Role"})
 
 
 def test_the_table_has_every_permission_and_no_other() -> None:
@@ -86,4 +86,6 @@ def test_the_table_has_every_permission_and_no_other() -> None:
         name for row in rows(SETUP, "You want to") for name in re.findall(r"`([^`]+)`", row[1])
     }
 
-    assert table == set[str]().union(*asked(is_application=False), *asked(is_application=True))
+    assert table == set[str]().union(
+        *requested(is_application=False), *requested(is_application=True)
+    )

@@ -1,4 +1,4 @@
-"""Every text that the code asks for is there, and every text that is there is asked for."""
+"""Every text the code uses exists, and every text is used."""
 
 import ast
 from collections import defaultdict
@@ -15,7 +15,7 @@ from custom_components.ms_teams_presence.entra.errors import SIGN_IN_ERRORS
 from tests.documents import ROOT
 from tests.repository import INTEGRATION, SOURCES, leaves, literals, read_json
 
-# Sections of the translations, by the module that shows them.
+# Sections of the translations by the module that uses them.
 FLOWS = {
     "auth": ("config",),
     "registration_form": ("config",),
@@ -23,27 +23,27 @@ FLOWS = {
     "subentry_flow": ("config_subentries.person",),
     "repairs": ("issues.*.fix_flow",),
 }
-# Parameters whose value names a text, and what the text is within a flow.
-OF_A_FLOW = {
+# Parameters with a text key, and the text's section within a flow.
+FLOW_PARAMETERS = {
     "menu_options": "step",
     "progress_action": "progress",
     "reason": "abort",
     "step_id": "step",
 }
-# The same outside flows.
-OF_THE_WHOLE = {"translation_key": ("exceptions", "issues", "selector", "entity.*")}
-# Functions whose first argument names a text.
+# The same outside of flows.
+GLOBAL_PARAMETERS = {"translation_key": ("exceptions", "issues", "selector", "entity.*")}
+# Functions whose first argument is a text key.
 FIRST_ARGUMENT = {"SignInError": "config.error", "_validation_error": "exceptions"}
-# What an exception is called in front of people.
+# Translation keys of exceptions.
 EXCEPTIONS = set(account.REASONS.values())
-# Tables whose members name texts.
+# Tables of text keys.
 TABLES = {
     "config.error": set(SIGN_IN_ERRORS),
     "config_subentries.person.error": EXCEPTIONS,
     "exceptions": EXCEPTIONS,
 }
-# Sections of which every name is one that the code knows.
-KNOWN_TO_THE_CODE = (
+# Sections whose keys must all be in the code.
+USED_BY_THE_CODE = (
     *(
         f"{flow}.{kind}"
         for flow in ("config", "config_subentries.person", "options", "issues.*.fix_flow")
@@ -60,12 +60,12 @@ KNOWN_TO_THE_CODE = (
     "system_health.info",
     "triggers",
 )
-# Home Assistant itself aborts with it.
+# Used by Home Assistant itself.
 NOT_OURS = {"already_configured"}
 
 
 def find(tree: Any, path: str) -> dict[str, Any]:
-    """Return a section, or all sections that a path with a star means."""
+    """Return a section; a star in the path matches all keys."""
     name, _, rest = path.partition(".")
     if not path:
         return dict(tree)
@@ -74,20 +74,20 @@ def find(tree: Any, path: str) -> dict[str, Any]:
 
 
 def named_by_call(call: ast.Call, module: str) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
-    """Return every argument of a call that names a text, and the sections it may be in."""
+    """Yield a call's text keys with their possible sections."""
     name = getattr(call.func, "attr", getattr(call.func, "id", ""))
     if name in FIRST_ARGUMENT and call.args:
         yield (FIRST_ARGUMENT[name],), call.args[0]
     for keyword in call.keywords:
-        if keyword.arg in OF_THE_WHOLE:
-            yield OF_THE_WHOLE[keyword.arg], keyword.value
-        elif keyword.arg in OF_A_FLOW and module in FLOWS:
-            kind = OF_A_FLOW[keyword.arg]
+        if keyword.arg in GLOBAL_PARAMETERS:
+            yield GLOBAL_PARAMETERS[keyword.arg], keyword.value
+        elif keyword.arg in FLOW_PARAMETERS and module in FLOWS:
+            kind = FLOW_PARAMETERS[keyword.arg]
             yield tuple(f"{flow}.{kind}" for flow in FLOWS[module]), keyword.value
 
 
 def named_as_error(node: ast.AST) -> Iterator[ast.AST]:
-    """Return what a form is given as an error: `errors[field] = ...` and `{"base": ...}`."""
+    """Yield a form's errors: `errors[field] = ...` and `{"base": ...}`."""
     if isinstance(node, ast.Assign):
         target = node.targets[0]
         if isinstance(target, ast.Subscript) and getattr(target.value, "id", "") == "errors":
@@ -99,7 +99,7 @@ def named_as_error(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def named_by(source: ast.Module, module: str) -> Iterator[tuple[tuple[str, ...], ast.AST]]:
-    """Return every place of a module that names a text, and the sections it may be in."""
+    """Yield a module's text keys with their possible sections."""
     for node in ast.walk(source):
         if isinstance(node, ast.Call):
             yield from named_by_call(node, module)
@@ -108,13 +108,13 @@ def named_by(source: ast.Module, module: str) -> Iterator[tuple[tuple[str, ...],
 
 
 def value_of(node: ast.AST, module: Any) -> Iterator[str]:
-    """Return the strings that an expression of a module may be: written out, or by their names."""
+    """Yield the possible string values of an expression."""
     if isinstance(node, ast.Constant):
         yield from [node.value] if isinstance(node.value, str) else []
     elif isinstance(node, ast.Name) and node.id.isupper():
         value = getattr(module, node.id)
         yield from [value] if isinstance(value, str) else value
-    elif not isinstance(node, ast.Subscript):  # what is looked up somewhere is not named here
+    elif not isinstance(node, ast.Subscript):  # a lookup is not a literal
         parts = (
             [node.body, node.orelse]
             if isinstance(node, ast.IfExp)
@@ -132,7 +132,7 @@ def english_fixture() -> dict[str, Any]:
 
 
 def sources() -> Iterator[tuple[Any, ast.Module]]:
-    """Return every module of the integration, imported and parsed."""
+    """Yield every module of the integration, imported and parsed."""
     for path in SOURCES:
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         yield importlib.import_module(name), ast.parse(path.read_text())
@@ -151,11 +151,11 @@ def test_every_text_that_the_code_names_exists(english: dict[str, Any]) -> None:
         for sections, keys in named.items()
         if (absent := keys - {key for path in sections for key in find(english, path)})
     }
-    # The text of this step is that of its progress.
+    # This step shows the text of its progress.
     missing["config.step", "options.step"].remove("wait_for_device_code")
     missing = {sections: absent for sections, absent in missing.items() if absent}
     assert missing == {}
-    # What the walk has to come across, so that it can't pass by seeing nothing.
+    # The walk must find these, so that it can't pass by finding nothing.
     assert {"config.error", "exceptions"} <= {path for paths in named for path in paths}
     assert {"user", "reauth_confirm"} <= named["config.step", "options.step"]
     assert {"wrong_account"} <= named["config.abort", "options.abort"]
@@ -163,11 +163,11 @@ def test_every_text_that_the_code_names_exists(english: dict[str, Any]) -> None:
 
 def test_every_text_that_exists_is_used(english: dict[str, Any]) -> None:
     actions = load_yaml_dict(INTEGRATION / "services.yaml")
-    known = {text for _, text in leaves(actions) if isinstance(text, str)}
+    used = {text for _, text in leaves(actions) if isinstance(text, str)}
     for module, source in sources():
-        known.update(value for value in vars(module).values() if isinstance(value, str))
-        known.update(literals(source))
-        known.update(
+        used.update(value for value in vars(module).values() if isinstance(value, str))
+        used.update(literals(source))
+        used.update(
             node.name.removeprefix("async_step_")
             for node in ast.walk(source)
             if isinstance(node, ast.AsyncFunctionDef)
@@ -175,13 +175,13 @@ def test_every_text_that_exists_is_used(english: dict[str, Any]) -> None:
 
     unused = {
         path: absent
-        for path in KNOWN_TO_THE_CODE
-        if (absent := find(english, path).keys() - known - NOT_OURS)
+        for path in USED_BY_THE_CODE
+        if (absent := find(english, path).keys() - used - NOT_OURS)
     }
     assert unused == {}
 
 
-def test_every_refusal_fills_the_gaps_of_its_sentence(english: dict[str, Any]) -> None:
+def test_every_validation_error_fills_its_placeholders(english: dict[str, Any]) -> None:
     checked = 0
     for module, source in sources():
         for node in ast.walk(source):

@@ -1,4 +1,4 @@
-"""Whatever the integration can say is on the page for troubleshooting, and nothing else is."""
+"""The troubleshooting page explains every error message and no other."""
 
 from collections.abc import Iterator
 import re
@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from custom_components.ms_teams_presence.entra.errors import SIGN_IN_ERRORS
-from tests.documents import ROOT, beginning, rows
+from tests.documents import ROOT, first_sentence, rows
 from tests.repository import INTEGRATION, read_json
 
 PAGE = ROOT / "docs/troubleshooting.md"
 
 
-def sentences() -> Iterator[tuple[str, str]]:
-    """Return everything that the integration says when something is wrong, with its key."""
+def error_messages() -> Iterator[tuple[str, str]]:
+    """Yield every error message of the integration with its key."""
     texts: dict[str, Any] = read_json(INTEGRATION / "translations/en.json")
     flows = {"config": texts["config"], **texts["config_subentries"], "options": texts["options"]}
     for name, flow in flows.items():
         for kind in ("error", "abort"):
-            for key, sentence in flow.get(kind, {}).items():
-                yield f"{name}.{kind}.{key}", sentence
+            for key, message in flow.get(kind, {}).items():
+                yield f"{name}.{kind}.{key}", message
     for key, exception in texts["exceptions"].items():
         yield f"exceptions.{key}", exception["message"]
     for key, issue in texts["issues"].items():
@@ -34,12 +34,16 @@ def explained() -> dict[str, str]:
 
 
 def test_every_message_is_explained(explained: dict[str, str]) -> None:
-    missing = [f"{key}: {text}" for key, text in sentences() if not explained.get(beginning(text))]
+    missing = [
+        f"{key}: {text}"
+        for key, text in error_messages()
+        if not explained.get(first_sentence(text))
+    ]
 
     assert missing == []
 
 
-def test_every_number_of_microsoft_leads_to_a_message() -> None:
+def test_every_aadsts_code_leads_to_a_message() -> None:
     english = read_json(INTEGRATION / "translations/en.json")["config"]["error"]
     found = {
         int(number): message
@@ -48,13 +52,13 @@ def test_every_number_of_microsoft_leads_to_a_message() -> None:
     }
 
     assert found == {
-        number: beginning(english[reason])
-        for reason, refusal in SIGN_IN_ERRORS.items()
-        for number in refusal.aadsts_codes
+        number: first_sentence(english[reason])
+        for reason, kind in SIGN_IN_ERRORS.items()
+        for number in kind.aadsts_codes
     }
 
 
-def test_no_message_is_explained_that_is_never_said(explained: dict[str, str]) -> None:
-    said = {beginning(text) for _, text in sentences()}
+def test_every_explained_message_exists(explained: dict[str, str]) -> None:
+    messages = {first_sentence(text) for _, text in error_messages()}
 
-    assert explained.keys() - said == set()
+    assert explained.keys() - messages == set()

@@ -1,4 +1,4 @@
-"""What runs before a change lands, on GitHub and here: asks for little, and leaves no test out."""
+"""Workflows need few permissions and run all tests."""
 
 import asyncio
 import os
@@ -30,11 +30,11 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow_parses_and_asks_for_little(path: Path) -> None:
+def test_workflow_parses_and_has_few_permissions(path: Path) -> None:
     workflow = load_yaml_dict(path)
     assert workflow["permissions"] == {"contents": "read"}
     for name, job in workflow["jobs"].items():
-        # Making a release is the only thing that writes.
+        # Only a release needs write access.
         allowed = {"contents": "write"} if (path.stem, name) == ("release", "release") else None
         assert job.get("permissions") == allowed, name
         assert job["timeout-minutes"] <= 60
@@ -49,7 +49,7 @@ def test_every_action_is_pinned_by_its_commit(path: Path) -> None:
         if own != name:
             assert (ROOT / own / "action.yml").is_file()
         else:
-            # Its version or branch is beside it, for people and for dependabot.
+            # A comment names the version or branch, for Dependabot.
             assert re.fullmatch(r"[\w-]+/[\w/-]+@[0-9a-f]{40} # (v\d+\.\d+\.\d+|main|master)", name)
 
 
@@ -75,7 +75,7 @@ def test_github_tests_every_supported_home_assistant_and_those_to_come() -> None
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a folder whose scripts only note in `ran` how they were called."""
+    """Return a checkout whose scripts only record their calls."""
     for name in (".ci/run", "scripts/test"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
@@ -91,7 +91,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path, *command: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run a script of the folder, and return what came of it and what it called."""
+    """Run a script; return the result and the recorded calls."""
     found = subprocess.run(  # noqa: S603
         command,
         cwd=checkout,
@@ -146,7 +146,7 @@ def test_a_run_again_leaves_out_what_does_not_depend_on_home_assistant(
     assert not [name for name in collected if name.startswith(paths[0])]
 
 
-def test_all_of_it_runs(checkout: Path) -> None:
+def test_ci_runs_everything(checkout: Path) -> None:
     found, ran = run(checkout, "bash", ".ci/run")
 
     assert (found.returncode, found.stderr) == (0, "")
@@ -162,7 +162,7 @@ def test_all_of_it_runs(checkout: Path) -> None:
     ]
 
 
-def test_what_fails_beside_lint_ends_the_run(checkout: Path) -> None:
+def test_a_failure_parallel_to_lint_ends_the_run(checkout: Path) -> None:
     setup = checkout / "scripts/setup"
     broken = f'#!/bin/sh\n[ "$1" = {OLDER[0]} ] && echo "no network" >&2 && exit 3\n'
     setup.write_text(broken + setup.read_text())

@@ -1,4 +1,4 @@
-"""MSAL's HTTP client sends nothing more after it was closed."""
+"""MSAL's HTTP client sends nothing after it is closed."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ async def test_a_closed_client_sends_nothing(simulator: Simulator) -> None:
     cloud = Cloud(key="", login=simulator.tls_url, graph="", portal="https://portal.test")
     async with aiohttp.ClientSession() as session:
         client = MsalHttpClient(session, cloud)
-        # As when a step is given up while its job waits for a free thread.
+        # As when a flow step is canceled while its job waits for a free thread.
         client.close()
         with pytest.raises(SignInError, match="cannot_connect"):
             await asyncio.to_thread(client.get, f"{simulator.tls_url}/organizations")

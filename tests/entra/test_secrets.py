@@ -1,4 +1,4 @@
-"""What is printed of a sign-in or a message has no secret in it."""
+"""The repr of sign-ins and messages contains no secrets."""
 
 from custom_components.ms_teams_presence.entra.client import AuthCodeFlow, DeviceFlow
 from custom_components.ms_teams_presence.entra.registration import AppRegistration

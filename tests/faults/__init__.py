@@ -1,4 +1,4 @@
-"""Everything that can go wrong with Microsoft or on the way there, in a running integration.
+"""Faults of Microsoft and the network, in a running integration.
 
-`scripts/faults` runs it all and prints a table; a sample of it runs with the other tests.
+`scripts/faults` runs all of them and prints a table. A sample runs with the other tests.
 """

@@ -1,4 +1,4 @@
-"""The battery as a command; scripts/faults makes the environment that it needs."""
+"""Run all fault tests; see scripts/faults."""
 
 import argparse
 from collections import Counter
@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 ROOT: Final = Path(__file__).parents[2]
 DOCUMENT: Final = ROOT / "docs/reliability.md"
-RINGS: Final = (
+SUITES: Final = (
     ["tests/faults", "--numprocesses", "2"],
     ["-p", "no:homeassistant", "tests/killed"],
 )
@@ -26,16 +26,16 @@ _END: Final = "<!-- to here -->"
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a test reported of itself, and whether it passed."""
+class Report:
+    """What a test reported, and whether it passed."""
 
     properties: dict[str, str]
     passed: bool
     name: str
 
 
-def run(*arguments: str, **environment: str) -> list[Seen]:
-    """Run tests, showing how they go on, and return what they reported."""
+def run(*arguments: str, **environment: str) -> list[Report]:
+    """Run tests and return their reports."""
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-m", "", "--quiet", "--show-capture=no"]
@@ -45,10 +45,10 @@ def run(*arguments: str, **environment: str) -> list[Seen]:
         )
         if not report.exists():
             sys.exit(result.returncode)
-        # Our own file, written a moment ago.
+        # A file that pytest has just written.
         cases = list(ET.parse(report).iter("testcase"))  # noqa: S314
     return [
-        Seen(
+        Report(
             {item.attrib["name"]: item.attrib["value"] for item in case.iter("property")},
             passed=case.find("failure") is None and case.find("error") is None,
             name=case.attrib["name"],
@@ -57,13 +57,13 @@ def run(*arguments: str, **environment: str) -> list[Seen]:
     ]
 
 
-def number(case: Seen) -> int:
-    """Return where a fault stands in the table, however its tests were shared among processes."""
+def number(case: Report) -> int:
+    """Return a fault's position in the table."""
     return int(case.properties.get("number", 0))
 
 
-def table(cases: Iterable[Seen]) -> str:
-    """Return the table; faults in one place of which the same is expected and seen share a row."""
+def table(cases: Iterable[Report]) -> str:
+    """Return the table; equal results in one place share a row."""
     lines = ["| Fault | Expected | Seen |", "|---|---|---|"]
     lines += [
         f"| {fault} | {expected} | {seen if seen == expected else f'**{seen}**'} |"
@@ -72,15 +72,15 @@ def table(cases: Iterable[Seen]) -> str:
     return "\n".join(lines)
 
 
-def _merged(cases: Iterable[Seen]) -> Iterator[tuple[str, str, str]]:
-    def place(case: Seen) -> str:
+def _merged(cases: Iterable[Report]) -> Iterator[tuple[str, str, str]]:
+    def place(case: Report) -> str:
         return case.properties.get("fault", case.name).partition(": ")[0]
 
     for where, here in groupby(cases, place):
         outcomes: dict[tuple[str, str], list[str]] = {}
         for case in here:
             expected = case.properties.get("expected", "")
-            seen = case.properties.get("seen", "nothing: it did not come so far")
+            seen = case.properties.get("seen", "nothing: the test did not get this far")
             if not case.passed and seen == expected:
                 seen = f"{seen}; failed afterwards"
             fault = case.properties.get("fault", case.name).partition(": ")[2]
@@ -90,36 +90,34 @@ def _merged(cases: Iterable[Seen]) -> Iterator[tuple[str, str, str]]:
 
 
 def write(text: str) -> None:
-    """Put the table between the two marks of the document."""
+    """Replace the table in the document."""
     pattern = re.compile(f"({re.escape(_BEGIN)}\n).*?({re.escape(_END)})", re.DOTALL)
     old = DOCUMENT.read_text()
     if not pattern.search(old):
-        raise ValueError(f"{DOCUMENT} has no place for the table")
+        raise ValueError(f"{DOCUMENT} has no markers for the table")
     DOCUMENT.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", old))
 
 
 def parse() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__)
-    parser.add_argument(
-        "--write", action="store_true", help="put the table into docs/reliability.md, too"
-    )
+    parser.add_argument("--write", action="store_true", help="also update docs/reliability.md")
     parser.add_argument(
         "--fuzz",
         nargs="?",
         type=int,
         const=100_000,
-        metavar="ANSWERS",
-        help="instead, generate so many answers of Graph (100,000) and texts for the forms",
+        metavar="NUMBER",
+        help="instead, generate this many Graph responses (default: 100,000) and form inputs",
     )
     return parser.parse_args()
 
 
 def main() -> int:
-    """Run what is asked for; returns 1 where something is not as it is to be."""
+    """Run the tests; return 1 on unexpected results."""
     options = parse()
     if options.fuzz:
-        cases = run(*FUZZ, FUZZ_ANSWERS=str(options.fuzz))
+        cases = run(*FUZZ, FUZZ_RESPONSES=str(options.fuzz))
         counted: Counter[str] = Counter()
         for case in cases:
             counted.update({what: int(number) for what, number in case.properties.items()})
@@ -127,7 +125,7 @@ def main() -> int:
         failed = [f"FAILED: {case.name}" for case in cases if not case.passed]
         sys.stdout.write("\n".join(lines + failed) + "\n")
         return bool(failed)
-    cases = [case for ring in RINGS for case in sorted(run(*ring), key=number)]
+    cases = [case for suite in SUITES for case in sorted(run(*suite), key=number)]
     passed = sum(case.passed for case in cases)
     text = table(cases) + f"\n\n{passed} of {len(cases)} faults went as expected."
     sys.stdout.write(text + "\n")

@@ -1,4 +1,4 @@
-"""What goes wrong elsewhere than in an answer: a sign-in that ends, a token that gets lost, a wrong clock."""
+"""Faults outside of responses: expired sign-ins and wrong clocks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ WITH_SECRET = {
 
 @dataclass(frozen=True)
 class SignedOut:
-    """Microsoft ends a sign-in; a person signs in again where that is asked for."""
+    """A sign-in that Microsoft ends, and a new one if requested."""
 
     happens: Callable[[Stage], None]
     how: dict[str, Any] = field(default_factory=dict)
-    """What is special about the first sign-in."""
+    """Arguments of the first sign-in."""
 
     async def play(self, stage: Stage) -> str:
-        """See the token that is left work to its end, then what follows."""
+        """Let the access token expire, then sign in again if requested."""
         await stage.async_sign_in(**self.how)
         self.happens(stage)
         stage.robin.join_call()
@@ -51,7 +51,7 @@ class SignedOut:
 
     @staticmethod
     async def _sign_in_again(stage: Stage) -> str:
-        """Do what is asked."""
+        """Complete the reauthentication flow."""
         (flow,) = stage.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
         result = await stage.account.async_configure(flow, {})
         result = await stage.account.async_visit(result)
@@ -62,17 +62,17 @@ class SignedOut:
 
 @dataclass(frozen=True)
 class WrongClock:
-    """Two clocks that disagree by hours, from the start or from one moment on."""
+    """A clock difference of hours, from the start or later."""
 
     before: float = 0
-    """How far Microsoft's clock is ahead at the sign-in, in seconds."""
+    """Seconds by which Microsoft's clock is ahead at the sign-in."""
     during: float = 0
-    """How far it moves ahead while the integration runs; the same as ours being set back."""
+    """Seconds by which it moves ahead later."""
     asleep: float = 0
-    """For how long this machine sleeps, or how far its clock is set forward."""
+    """Seconds by which the local clock jumps ahead, as after a suspend."""
 
     async def play(self, stage: Stage) -> str:
-        """See whether the next poll is as good as ever, and a message arrives."""
+        """Poll and set a message under the clock difference."""
         stage.simulator.skew_clock(self.before)
         await stage.async_sign_in()
         stage.simulator.skew_clock(self.during)

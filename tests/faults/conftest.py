@@ -1,4 +1,4 @@
-"""Home Assistant's test harness with somebody to disturb in it."""
+"""Fixtures for the fault tests."""
 
 from collections.abc import AsyncIterator
 import logging
@@ -26,7 +26,7 @@ from .stage import Stage
 
 @pytest.fixture
 async def simulator(socket_enabled: None) -> AsyncIterator[Simulator]:
-    """Run a simulator that has a name."""
+    """Run a simulator with a host name."""
     pytest_socket.socket_allow_hosts(["127.0.0.1", GOOD, *DEAD])
     async with Simulator(CERTIFICATE, GOOD, name=NAME) as simulator:
         yield simulator
@@ -34,7 +34,7 @@ async def simulator(socket_enabled: None) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def names(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NameServer]:
-    """Run the name server that Home Assistant asks."""
+    """Run the name server for Home Assistant."""
     async with name_server(monkeypatch, {NAME: [GOOD]}) as server:
         yield server
 
@@ -49,10 +49,10 @@ def stage(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Stage:
-    """Return a home in which nobody is signed in yet, and its log."""
+    """Return a home without an account, and its log."""
     for name in ("homeassistant", f"custom_components.{DOMAIN}"):
         caplog.set_level(logging.INFO, name)
-    # In its debug mode the loop complains of callbacks that take as long as the clock was moved, and
-    # of connections that the simulator could not take.
+    # In debug mode the loop warns about callbacks that seem slow when the clock moves, and about
+    # connections that the simulator could not accept.
     hass.loop.set_debug(False)
     return Stage(hass, clock, account, simulator, caplog, names, monkeypatch)

@@ -1,4 +1,4 @@
-"""Every fault of the table, and what it must not do, whichever it is."""
+"""Every fault in the table gives the expected result."""
 
 from collections.abc import Callable
 

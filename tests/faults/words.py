@@ -1,8 +1,8 @@
-"""How what was seen is put into words."""
+"""Text of the fault table's results."""
 
 
 def told(*words: str | None) -> str:
-    """Put what was seen into one line."""
+    """Join the non-empty parts of a result."""
     return "; ".join(word for word in words if word)
 
 

@@ -1,4 +1,4 @@
-"""Answers that Graph would never give and texts that nobody would type, by hypothesis.
+"""Generated Graph responses and form input, with Hypothesis.
 
-A few with the other tests; `scripts/faults --fuzz` generates as many as it is asked for.
+A few run with the other tests; `scripts/faults --fuzz` sets the number.
 """

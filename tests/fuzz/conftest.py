@@ -1,4 +1,4 @@
-"""How much is generated, and a home to give it to."""
+"""Settings and fixtures for the fuzz tests."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,31 +14,31 @@ from tests.home.conftest import (  # noqa: F401  # pytest finds fixtures by thei
     cloud,
 )
 
-ASKED_FOR = os.environ.get("FUZZ_ANSWERS")
-ANSWERS = int(ASKED_FOR or 1000)
-"""How many answers of Graph are generated in all; the texts for forms are fewer in proportion."""
+REQUESTED = os.environ.get("FUZZ_RESPONSES")
+RESPONSES = int(REQUESTED or 1000)
+"""The number of Graph responses; form inputs are proportional."""
 
 BATCH = 10
-"""How many are drawn at once, which is faster."""
+"""Examples per draw, for speed."""
 
 
 def share(percent: float) -> settings:
-    """Return settings for so many percent of the answers, in batches.
+    """Return settings for a percentage of the responses, in batches.
 
-    They are different ones at each run by `scripts/faults`, and the same ones otherwise.
+    `scripts/faults` uses random examples; other runs are deterministic.
     """
     return settings(
-        max_examples=max(1, round(ANSWERS * percent / 100 / BATCH)),
+        max_examples=max(1, round(RESPONSES * percent / 100 / BATCH)),
         deadline=None,
         database=None,
-        derandomize=ASKED_FOR is None,
+        derandomize=REQUESTED is None,
         suppress_health_check=list(HealthCheck),
     )
 
 
 @pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Iterator[Counter[str]]:
-    """Count what was tried, and report it."""
+    """Count the examples and report the counts."""
     counted: Counter[str] = Counter()
     yield counted
     for what, number in counted.items():

@@ -1,4 +1,4 @@
-"""What Graph might say: its own words and shapes, and anything else in their places."""
+"""Strategies for Graph responses, both valid and invalid."""
 
 from typing import Any, Final
 
@@ -15,25 +15,25 @@ _SCALARS: Final = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     _TEXTS,
 )
-ANYTHING: Final = st.recursive(
+ANY_JSON: Final = st.recursive(
     _SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
     max_leaves=6,
 )
 
 
-def _or_anything(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return what is expected four times out of five, and anything else otherwise."""
-    return st.one_of(strategy, strategy, strategy, strategy, ANYTHING)
+def _or_any_json(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy with one invalid value in five."""
+    return st.one_of(strategy, strategy, strategy, strategy, ANY_JSON)
 
 
 def _object(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Return an object of which any member may be missing, or be anything."""
-    optional: dict[str, Any] = {name: _or_anything(member) for name, member in members.items()}
-    return _or_anything(st.fixed_dictionaries({}, optional=optional))
+    """Return objects with missing or invalid members."""
+    optional: dict[str, Any] = {name: _or_any_json(member) for name, member in members.items()}
+    return _or_any_json(st.fixed_dictionaries({}, optional=optional))
 
 
-_WORDS: Final = st.sampled_from(
+_VALUES: Final = st.sampled_from(
     [
         "Available",
         "availableIdle",
@@ -53,7 +53,7 @@ _WORDS: Final = st.sampled_from(
         "Levitating",
     ]
 )
-_MOMENTS: Final = st.sampled_from(
+_DATES: Final = st.sampled_from(
     [
         "2026-11-21T09:00:00.0000000",
         "2026-11-21T09:00:00Z",
@@ -81,13 +81,13 @@ _IDS: Final = st.sampled_from(
 _LONG: Final = st.builds(lambda text, times: text * times, _TEXTS, st.integers(0, 200))
 PRESENCES: Final = _object(
     id=_IDS,
-    availability=_WORDS,
-    activity=_WORDS,
+    availability=_VALUES,
+    activity=_VALUES,
     outOfOfficeSettings=_object(isOutOfOffice=st.booleans(), message=_TEXTS),
     statusMessage=_object(
         message=_object(content=_LONG, contentType=st.just("text")),
-        expiryDateTime=_object(dateTime=_MOMENTS, timeZone=_ZONES),
-        publishedDateTime=_MOMENTS,
+        expiryDateTime=_object(dateTime=_DATES, timeZone=_ZONES),
+        publishedDateTime=_DATES,
     ),
     workLocation=_object(
         workLocationType=st.sampled_from(["office", "remote", "timeOff", "unspecified"])
@@ -97,23 +97,21 @@ PRESENCES: Final = _object(
 PEOPLE: Final = _object(id=_IDS, displayName=_LONG, mail=_TEXTS, userPrincipalName=_TEXTS)
 _COLLECTIONS: Final = _object(value=st.lists(st.one_of(PRESENCES, PEOPLE), max_size=3))
 _ERRORS: Final = _object(error=_object(code=_TEXTS, message=_TEXTS))
-ANSWERS_OF_GRAPH: Final = st.one_of(PRESENCES, PRESENCES, PEOPLE, _COLLECTIONS, _ERRORS)
+RESPONSES: Final = st.one_of(PRESENCES, PRESENCES, PEOPLE, _COLLECTIONS, _ERRORS)
 
-BATCHES: Final = st.lists(ANSWERS_OF_GRAPH, min_size=BATCH, max_size=BATCH)
-"""Answers as JSON has them."""
+BATCHES: Final = st.lists(RESPONSES, min_size=BATCH, max_size=BATCH)
+"""Responses as parsed JSON."""
 BODIES: Final = st.lists(
     st.one_of(
-        ANSWERS_OF_GRAPH.map(orjson.dumps),
-        # Half an answer, and no answer at all.
-        st.builds(
-            lambda data, end: orjson.dumps(data)[:end], ANSWERS_OF_GRAPH, st.integers(0, 200)
-        ),
+        RESPONSES.map(orjson.dumps),
+        # A truncated response, and no JSON.
+        st.builds(lambda data, end: orjson.dumps(data)[:end], RESPONSES, st.integers(0, 200)),
         st.binary(max_size=200),
     ),
     min_size=BATCH,
     max_size=BATCH,
 )
-"""Answers byte for byte."""
+"""Response bodies as bytes."""
 STATUSES: Final = st.sampled_from(
     [200, 200, 200, 201, 204, 302, 400, 401, 403, 404, 429, 500, 503, 599]
 )

@@ -1,4 +1,4 @@
-"""Whatever somebody types into a form, there is a next step or a form that says what is wrong."""
+"""Any form input results in a next step or an error."""
 
 from collections import Counter
 from typing import Any, Final
@@ -54,40 +54,40 @@ FORMS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
         "access": _or_text("read", "read_write", "read"),
     },
 }
-for _way in ("browser", "device_code"):
-    FORMS[_way]["trouble"] = st.fixed_dictionaries(
+for _method in ("browser", "device_code"):
+    FORMS[_method]["trouble"] = st.fixed_dictionaries(
         {}, optional={"number": _or_text("AADSTS50011", "90094", "AADSTS", "65001 and more")}
     )
 _OPTIONAL: Final = frozenset({"client_secret", "certificate", "colleagues", "trouble"})
 
 
-@pytest.mark.parametrize("way", FORMS)
+@pytest.mark.parametrize("method", FORMS)
 @share(2)
 @given(data=st.data())
-async def test_a_form_takes_anything(
-    way: str, data: st.DataObject, account: Account, count: Counter[str]
+async def test_a_form_accepts_or_rejects_any_input(
+    method: str, data: st.DataObject, account: Account, count: Counter[str]
 ) -> None:
-    fields = FORMS[way]
-    typed = data.draw(
+    fields = FORMS[method]
+    user_input = data.draw(
         st.fixed_dictionaries(
             {name: field for name, field in fields.items() if name not in _OPTIONAL},
             optional={name: field for name, field in fields.items() if name in _OPTIONAL},
         )
     )
-    flow = await account.async_open(way)
+    flow = await account.async_open(method)
     count["forms filled in"] += 1
     try:
-        result = await account.async_configure(flow, typed)
+        result = await account.async_configure(flow, user_input)
     except InvalidData:
-        # Home Assistant's own answer to what the form does not offer.
-        count["refused by the form's schema"] += 1
+        # Home Assistant validates the schema first.
+        count["rejected by the form's schema"] += 1
     else:
         _check(result)
     account.hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
 def _check(result: Any) -> None:
-    """See a next step, or a form that says what is wrong."""
+    """Check for a next step or a form with errors."""
     if result["type"] is FlowResultType.FORM:
         assert result["errors"]
         assert all(isinstance(reason, str) and reason for reason in result["errors"].values())
@@ -101,21 +101,21 @@ def _check(result: Any) -> None:
 
 @share(2)
 @given(error=TEXTS.filter(bool), description=TEXTS)
-async def test_what_comes_back_from_the_browser_may_be_anything(
+async def test_the_callback_may_have_any_parameters(
     error: str, description: str, account: Account, count: Counter[str]
 ) -> None:
     flow = await account.async_fill(**FORM)
     state = URL(flow["url"]).query["state"]
-    back = URL("/auth/external/callback").with_query(
+    callback = URL("/auth/external/callback").with_query(
         state=state, error=error, error_description=description
     )
-    answer = await (await account.client()).get(str(back))
-    if answer.status == 400:
-        # Home Assistant itself lets no line break into an address.
-        count["refused by Home Assistant"] += 1
+    response = await (await account.client()).get(str(callback))
+    if response.status == 400:
+        # Home Assistant rejects line breaks in URLs.
+        count["rejected by Home Assistant"] += 1
         account.hass.config_entries.flow.async_abort(flow["flow_id"])
         return
-    assert answer.status == 200
+    assert response.status == 200
     _check(await account.async_configure(flow))
     count["forms filled in"] += 1
     account.hass.config_entries.flow.async_abort(flow["flow_id"])
@@ -123,7 +123,7 @@ async def test_what_comes_back_from_the_browser_may_be_anything(
 
 @share(2)
 @given(text=TEXTS)
-async def test_somebody_may_be_looked_for_by_anything(
+async def test_any_text_can_be_searched_for(
     text: str, hass: HomeAssistant, account: Account, simulator: Simulator, count: Counter[str]
 ) -> None:
     (entry,) = hass.config_entries.async_entries(DOMAIN) or [
@@ -144,7 +144,7 @@ async def test_somebody_may_be_looked_for_by_anything(
     interval=st.floats(allow_nan=False) | st.integers() | st.integers(10, 300),
     hold=st.booleans(),
 )
-async def test_the_options_take_anything(
+async def test_the_options_accept_or_reject_any_input(
     interval: float,
     hold: bool,  # noqa: FBT001
     hass: HomeAssistant,

@@ -1,1 +1,1 @@
-"""Ring one: the Graph client alone against the simulator."""
+"""The Graph client alone against the simulator."""

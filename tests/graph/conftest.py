@@ -1,4 +1,4 @@
-"""What the tests of the Graph client share: an HTTP session, errors, and what was sent."""
+"""Fixtures and helpers for the Graph client's tests."""
 
 from collections.abc import AsyncIterator, Coroutine
 from datetime import tzinfo
@@ -17,21 +17,21 @@ from tests.plugin import CERTIFICATE
 
 
 def cloud_of(simulator: Simulator) -> Cloud:
-    """Return a cloud that is the simulator."""
+    """Return a cloud with the simulator's endpoints."""
     return Cloud(
         key="simulator", login=simulator.tls_url, graph=simulator.tls_url, portal=simulator.url
     )
 
 
 async def error_of(call: Coroutine[object, object, object]) -> GraphError:
-    """Return the error that a call ends with."""
+    """Await a call and return its error."""
     with pytest.raises(GraphError) as caught:
         await call
     return caught.value
 
 
 def sent(simulator: Simulator) -> list[tuple[str, str]]:
-    """Return the requests to Graph: each its method and path."""
+    """Return method and path of each request to Graph."""
     return [
         (request.method, request.path)
         for request in simulator.requests
@@ -41,7 +41,7 @@ def sent(simulator: Simulator) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def trust() -> ssl.SSLContext:
-    """Return what trusts simulators."""
+    """Return an SSL context that trusts the simulator."""
     return ssl.create_default_context(cafile=str(CERTIFICATE.bundle))
 
 
@@ -54,13 +54,13 @@ async def session(simulator: Simulator, trust: ssl.SSLContext) -> AsyncIterator[
 
 @pytest.fixture
 def robin(simulator: Simulator) -> Person:
-    """Return who signed in."""
+    """Return the signed-in person."""
     return simulator.tenant.people["robin"]
 
 
 @pytest.fixture
 def disk_readers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Forget all time zones; returns the threads that read one from the disk from now on."""
+    """Clear the time zone cache; return threads that read zones."""
     readers: list[int] = []
 
     def read(key: str) -> ZoneInfo:

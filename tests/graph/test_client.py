@@ -1,4 +1,4 @@
-"""The client against the simulator: real HTTPS, real tokens, and everything that goes wrong."""
+"""The client against the simulator, with real HTTPS, tokens and faults."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -42,7 +42,7 @@ OUT_FOR_LUNCH = StatusMessage(text="Out for lunch")
 
 @dataclass
 class SignIn:
-    """Robin's tokens, by a code on another device; a `TokenProvider`."""
+    """Robin's token provider, which uses the device flow."""
 
     session: ClientSession
     address: str
@@ -68,11 +68,11 @@ class SignIn:
 
     @property
     def access_token(self) -> str:
-        """The token at hand."""
+        """Return the current access token."""
         return self.tokens["access_token"]
 
     async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
-        """Return the token at hand, or a new one instead of a rejected one."""
+        """Return the current token, or a new one after a rejection."""
         if rejected is not None:
             self.rejected.append(rejected)
             self.claims.append(claims)
@@ -82,7 +82,7 @@ class SignIn:
         return self.access_token
 
     async def _ask(self, end: str, **fields: str) -> dict[str, str]:
-        """Ask one of the sign-in's endpoints."""
+        """POST to a sign-in endpoint."""
         form = {"client_id": PUBLIC_CLIENT_ID, **fields}
         async with self.session.post(f"{self.address}/{end}", data=form) as answer:
             assert answer.ok, await answer.text()
@@ -91,7 +91,7 @@ class SignIn:
 
 @pytest.fixture
 async def sign_in(simulator: Simulator, session: ClientSession) -> SignIn:
-    """Sign in to read and write; the log of requests begins after that."""
+    """Sign in with write access and clear the request log."""
     sign_in = await SignIn.create(simulator, session, "Presence.Read", "Presence.ReadWrite")
     simulator.requests.clear()
     return sign_in
@@ -173,7 +173,7 @@ async def test_a_conference_call_is_a_call_in_the_vocabulary_without_a_word_for_
 
 
 @pytest.mark.parametrize("cloud", ["us_gov_l4", "us_gov_l5"])
-async def test_a_government_cloud_says_nothing_of_an_absence(
+async def test_a_government_cloud_has_no_out_of_office_settings(
     cloud: CloudName, trust: ssl.SSLContext, socket_enabled: None
 ) -> None:
     async with (
@@ -312,14 +312,14 @@ async def test_a_session_of_the_app_that_was_cleared_is_gone(
     assert robin.sessions == []
 
 
-async def test_to_clear_where_there_is_no_session_is_no_error(
+async def test_clearing_without_a_session_is_no_error(
     client: PresenceClient, simulator: Simulator, robin: Person
 ) -> None:
     await client.async_clear_presence(robin.id, PUBLIC_CLIENT_ID)
     assert [request.status for request in simulator.requests] == [404]
 
 
-async def test_to_clear_the_session_of_another_app_is_refused(
+async def test_clearing_the_session_of_another_app_is_rejected(
     client: PresenceClient, robin: Person
 ) -> None:
     error = await error_of(client.async_clear_presence(robin.id, DAEMON_CLIENT_ID))
@@ -398,7 +398,7 @@ async def test_a_write_is_one_request_to_the_persons_own_address(
     ("status", "body"),
     [(200, "empty"), (200, "html"), (200, "truncated"), (202, "null"), (204, "empty")],
 )
-async def test_a_write_succeeds_whatever_a_good_answer_holds(
+async def test_a_write_ignores_the_body_of_a_successful_response(
     status: int, body: Body, client: PresenceClient, simulator: Simulator, robin: Person
 ) -> None:
     fault = simulator.faults.add("graph", status=status, body=body)
@@ -424,7 +424,7 @@ async def test_a_rejected_token_is_replaced_and_the_write_repeated(
     assert robin.status_message is not None
 
 
-async def test_the_provider_is_told_which_token_was_rejected(
+async def test_the_provider_receives_the_rejected_token(
     client: PresenceClient, simulator: Simulator, sign_in: SignIn
 ) -> None:
     old = sign_in.access_token
@@ -457,7 +457,7 @@ async def test_a_second_rejection_is_an_error(client: PresenceClient, simulator:
         ("", None),
     ],
 )
-async def test_the_provider_is_told_what_a_new_token_has_to_prove(
+async def test_the_provider_receives_the_claims_challenge(
     client: PresenceClient,
     simulator: Simulator,
     sign_in: SignIn,
@@ -505,17 +505,17 @@ async def test_a_redirect_is_not_followed(client: PresenceClient, simulator: Sim
     assert sent(simulator) == [("GET", "/v1.0/me/presence")]
 
 
-async def test_a_token_is_sent_to_nobody_without_a_trusted_certificate(
+async def test_no_token_is_sent_without_a_trusted_certificate(
     simulator: Simulator, sign_in: SignIn
 ) -> None:
-    trusts_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    async with ClientSession(connector=TCPConnector(ssl=trusts_nobody)) as session:
+    empty_trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    async with ClientSession(connector=TCPConnector(ssl=empty_trust)) as session:
         client = PresenceClient(session, cloud_of(simulator), sign_in)
         await error_of(client.async_get_my_presence())
     assert simulator.requests == []
 
 
-# Refusals
+# Error responses
 
 
 @pytest.mark.parametrize(
@@ -536,7 +536,7 @@ async def test_a_token_is_sent_to_nobody_without_a_trusted_certificate(
         (509, GraphUnavailableError, "BandwidthLimitExceeded"),
     ],
 )
-async def test_a_refusal_is_the_error_that_says_what_to_do(
+async def test_an_error_response_raises_the_matching_error(
     status: int,
     kind: type[GraphError],
     code: str,
@@ -549,7 +549,7 @@ async def test_a_refusal_is_the_error_that_says_what_to_do(
     assert (type(error), error.status, error.code) == (kind, status, code)
 
 
-async def test_a_write_without_the_permission_is_refused(
+async def test_a_write_without_the_permission_is_rejected(
     simulator: Simulator, session: ClientSession, robin: Person
 ) -> None:
     sign_in = await SignIn.create(simulator, session, "Presence.Read")
@@ -558,7 +558,7 @@ async def test_a_write_without_the_permission_is_refused(
     assert type(error) is GraphPermissionError
 
 
-async def test_a_message_that_graph_finds_too_long_is_refused(
+async def test_a_message_that_is_too_long_for_graph_is_rejected(
     client: PresenceClient, robin: Person
 ) -> None:
     error = await error_of(
@@ -568,7 +568,7 @@ async def test_a_message_that_graph_finds_too_long_is_refused(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 503])
-async def test_a_refusal_has_the_id_of_graphs_answer(
+async def test_an_error_has_the_request_id_of_the_response(
     status: int, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=status, headers={"request-id": "94fb3b52"})
@@ -576,7 +576,7 @@ async def test_a_refusal_has_the_id_of_graphs_answer(
 
 
 @pytest.mark.parametrize("body", ["empty", "html", "truncated", "wrong_type", "null"])
-async def test_a_refusal_whose_body_is_not_graphs_has_no_code(
+async def test_an_error_without_graphs_body_has_no_code(
     body: Body, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=403, body=body)
@@ -587,7 +587,7 @@ async def test_a_refusal_whose_body_is_not_graphs_has_no_code(
 @pytest.mark.parametrize(
     "body", [{}, {"error": None}, {"error": "denied"}, {"error": {}}, {"error": []}, "error", 7]
 )
-async def test_a_refusal_whose_body_is_of_another_shape_has_no_code(
+async def test_an_error_with_an_unexpected_body_has_no_code(
     body: object, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=403, json=body)
@@ -595,7 +595,7 @@ async def test_a_refusal_whose_body_is_of_another_shape_has_no_code(
     assert (type(error), error.code) == (GraphPermissionError, "")
 
 
-async def test_a_refusals_code_is_kept_to_what_a_code_looks_like(
+async def test_an_invalid_error_code_is_dropped(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     body = {"error": {"code": "Bad\nRequest" + "!" * 500 + "x" * 500}}
@@ -605,7 +605,7 @@ async def test_a_refusals_code_is_kept_to_what_a_code_looks_like(
     assert error.code == "BadRequest" + "x" * 90
 
 
-async def test_a_text_that_is_no_unicode_is_refused_without_being_sent(
+async def test_a_text_that_is_not_unicode_is_rejected_without_a_request(
     client: PresenceClient, simulator: Simulator, robin: Person
 ) -> None:
     error = await error_of(
@@ -616,7 +616,7 @@ async def test_a_text_that_is_no_unicode_is_refused_without_being_sent(
     assert not simulator.requests
 
 
-async def test_the_text_of_a_refusal_holds_no_token(
+async def test_the_text_of_an_error_contains_no_token(
     client: PresenceClient, simulator: Simulator, sign_in: SignIn
 ) -> None:
     simulator.faults.add("graph", status=401)
@@ -638,16 +638,16 @@ async def test_the_text_of_a_refusal_holds_no_token(
         (GraphUnavailableError(), "no answer"),
     ],
 )
-def test_the_text_of_an_error_is_what_a_maintainer_needs(error: GraphError, text: str) -> None:
+def test_the_text_of_an_error_has_status_code_and_request_id(error: GraphError, text: str) -> None:
     assert str(error) == text
 
 
-# Being told to wait
+# Retry-After
 
 
 @dataclass(frozen=True)
 class FromNow:
-    """An HTTP date so many seconds from now."""
+    """An HTTP date relative to now."""
 
     seconds: int
 
@@ -671,28 +671,27 @@ WAITS: list[tuple[int | str | FromNow, float | None]] = [
 
 
 def header(wait: int | str | FromNow) -> int | str | datetime:
-    """Return a fault's Retry-After for a wait."""
+    """Return a fault's Retry-After header."""
     if isinstance(wait, FromNow):
         return datetime.now(UTC) + timedelta(seconds=wait.seconds)
     return wait
 
 
 @pytest.mark.parametrize(("wait", "seconds"), WAITS)
-async def test_too_many_requests_says_how_long_to_wait(
+async def test_a_throttled_error_has_the_retry_after(
     wait: int | str | FromNow, seconds: float | None, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=429, retry_after=header(wait))
     error = await error_of(client.async_get_my_presence())
     assert isinstance(error, GraphThrottledError)
-    # What cannot be read counts as what Graph means when it says nothing, and what is over by now
-    # is still a reason to wait.
+    # An invalid value counts as missing, and a time in the past still means a wait.
     expected = 30 if seconds is None else max(1, seconds)
     assert error.retry_after == pytest.approx(expected, abs=5)
     assert error.retry_after >= 1
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
-async def test_a_moment_is_seen_by_the_clock_of_who_names_it(
+async def test_a_retry_after_date_is_relative_to_the_server_date(
     hours: int, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.skew_clock(hours * 3600)
@@ -702,7 +701,7 @@ async def test_a_moment_is_seen_by_the_clock_of_who_names_it(
     assert error.retry_after == pytest.approx(40, abs=5)
 
 
-async def test_an_answer_without_a_date_is_seen_by_our_own_clock(
+async def test_a_retry_after_date_without_a_server_date_uses_the_local_clock(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add(
@@ -713,7 +712,7 @@ async def test_an_answer_without_a_date_is_seen_by_our_own_clock(
     assert error.retry_after == pytest.approx(40, abs=5)
 
 
-async def test_too_many_requests_without_a_word_about_it_is_half_a_minute(
+async def test_a_throttled_error_without_retry_after_is_half_a_minute(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=429)
@@ -725,7 +724,7 @@ async def test_too_many_requests_without_a_word_about_it_is_half_a_minute(
 @pytest.mark.parametrize(
     ("wait", "seconds"), [(7, 7), ("9999", 3600), (FromNow(60), 60), ("soon", None)]
 )
-async def test_an_outage_may_say_how_long_it_takes(
+async def test_an_outage_may_have_a_retry_after(
     wait: int | str | FromNow, seconds: float | None, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=503, retry_after=header(wait))
@@ -734,7 +733,7 @@ async def test_an_outage_may_say_how_long_it_takes(
     assert error.retry_after == (None if seconds is None else pytest.approx(seconds, abs=5))
 
 
-async def test_an_outage_may_leave_open_how_long_it_takes(
+async def test_an_outage_may_have_no_retry_after(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=503)
@@ -743,7 +742,7 @@ async def test_an_outage_may_leave_open_how_long_it_takes(
     assert error.retry_after is None
 
 
-async def test_the_throttle_of_graph_itself_is_understood(
+async def test_the_simulators_own_throttling_is_understood(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.graph.throttle.limit = 1
@@ -753,7 +752,7 @@ async def test_the_throttle_of_graph_itself_is_understood(
     assert 0 < error.retry_after <= 30
 
 
-# Answers that are no presence
+# Invalid responses
 
 
 @pytest.mark.parametrize(
@@ -766,7 +765,7 @@ async def test_the_throttle_of_graph_itself_is_understood(
         ("wrong_type", "notPresence"),
     ],
 )
-async def test_a_body_that_is_no_presence_will_pass(
+async def test_a_body_that_is_no_presence_is_temporary(
     body: Body, code: str, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", body=body)
@@ -791,7 +790,7 @@ async def test_a_huge_body_is_not_read_to_its_end(
     assert (type(error), error.status, error.code) == (GraphUnavailableError, status, "tooLarge")
 
 
-async def test_a_body_that_is_not_packed_as_it_says_will_pass(
+async def test_a_body_with_a_wrong_content_encoding_is_temporary(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", body="html", headers={"Content-Encoding": "gzip"})
@@ -799,10 +798,10 @@ async def test_a_body_that_is_not_packed_as_it_says_will_pass(
     assert (type(error), error.status) == (GraphUnavailableError, 0)
 
 
-# No answer
+# No response
 
 
-async def test_an_error_does_not_hold_the_address_with_what_was_searched_for(
+async def test_an_error_does_not_contain_the_url_of_a_search(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     await simulator.stop()
@@ -815,7 +814,7 @@ async def test_an_error_does_not_hold_the_address_with_what_was_searched_for(
 
 
 @pytest.mark.parametrize("loss", ["close", "reset"])
-async def test_a_lost_answer_will_pass(
+async def test_a_lost_response_is_temporary(
     loss: Loss, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", loss=loss)
@@ -823,7 +822,7 @@ async def test_a_lost_answer_will_pass(
     assert (type(error), error.status) == (GraphUnavailableError, 0)
 
 
-async def test_an_answer_that_never_comes_is_given_up(
+async def test_a_response_that_never_arrives_times_out(
     client: PresenceClient, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_module, "_TIMEOUT", ClientTimeout(total=0.1))
@@ -833,7 +832,7 @@ async def test_an_answer_that_never_comes_is_given_up(
     assert (type(error), error.code) == (GraphUnavailableError, "TimeoutError")
 
 
-async def test_a_closed_port_will_pass(client: PresenceClient, simulator: Simulator) -> None:
+async def test_a_closed_port_is_temporary(client: PresenceClient, simulator: Simulator) -> None:
     await simulator.stop()
     error = await error_of(client.async_get_my_presence())
     assert (type(error), error.code) == (GraphUnavailableError, "ClientConnectorError")
@@ -859,7 +858,7 @@ async def test_the_client_recovers_as_soon_as_graph_does(
         ("us_gov_l5", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
     ],
 )
-def test_a_cloud_is_where_microsoft_says(key: str, login: str, graph: str) -> None:
+def test_a_cloud_has_microsofts_endpoints(key: str, login: str, graph: str) -> None:
     cloud = CLOUDS[key]
     assert (cloud.login, cloud.graph) == (login, graph)
 

@@ -1,4 +1,4 @@
-"""Which addresses belong to a cloud, in the spellings that mean the same and those that do not."""
+"""Host matching of clouds, with equivalent and different spellings."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CLOUD = CLOUDS["global"]
         "https://login.microsoftonline.com:443/token",
     ],
 )
-def test_the_login_host_is_known_in_every_spelling(url: str) -> None:
+def test_the_login_host_matches_in_every_spelling(url: str) -> None:
     assert CLOUD.is_login_url(url)
     assert CLOUD.is_sign_in_page(url)
 

@@ -1,4 +1,4 @@
-"""What is made of Graph's JSON, and what is sent back: no network, no simulator."""
+"""Parsing and serializing Graph's JSON, without a network."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -23,8 +23,8 @@ ID = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
 LOGGER = "custom_components.ms_teams_presence.graph.models"
 PIN = "<pinnednote></pinnednote>"
 
-# All words of both of Microsoft's lists, as Microsoft spells them, and what each one says.
-WORDS: dict[str, tuple[Availability | None, Activity | None]] = {
+# All values of Microsoft's two vocabularies and how they are parsed.
+VALUES: dict[str, tuple[Availability | None, Activity | None]] = {
     "Available": (Availability.AVAILABLE, Activity.AVAILABLE),
     "AvailableIdle": (Availability.AVAILABLE, Activity.INACTIVE),
     "AvailableInactive": (Availability.AVAILABLE, Activity.INACTIVE),
@@ -48,13 +48,13 @@ WORDS: dict[str, tuple[Availability | None, Activity | None]] = {
         Activity.URGENT_INTERRUPTIONS_ONLY,
     ),
 }
-# Those of them that only repeat an availability.
-PLAIN_WORDS = ("Available", "Away", "BeRightBack", "Busy", "DoNotDisturb", "Offline")
+# Values that only repeat an availability.
+GENERIC_VALUES = ("Available", "Away", "BeRightBack", "Busy", "DoNotDisturb", "Offline")
 SPELLINGS: list[Callable[[str], str]] = [str, str.lower, str.upper, str.swapcase]
 
 
 def read(availability: object = None, activity: object = None, **members: object) -> Presence:
-    """Read a presence that names a person and has these members."""
+    """Parse a presence with these members."""
     body = {"id": ID, "availability": availability, "activity": activity} | members
     presence = Presence.from_graph(body)
     assert presence is not None
@@ -62,52 +62,52 @@ def read(availability: object = None, activity: object = None, **members: object
 
 
 def message(content: object = "Out for lunch", **members: object) -> StatusMessage:
-    """Read a status message that has a text and these members."""
+    """Parse a status message with these members."""
     status = StatusMessage.from_graph({"message": {"content": content}} | members)
     assert status is not None
     return status
 
 
 def expiry(date_time: object, **members: object) -> datetime | None:
-    """Read when a status message goes."""
+    """Parse the expiration of a status message."""
     return message(expiryDateTime={"dateTime": date_time} | members).expires_at
 
 
-# Words
+# Values
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_as_availability_says_the_availability_in_any_case(word: str) -> None:
-    found = {read(availability=spell(word)).availability for spell in SPELLINGS}
-    assert found == {WORDS[word][0]}
+@pytest.mark.parametrize("value", VALUES)
+def test_an_availability_gives_the_availability_in_any_case(value: str) -> None:
+    found = {read(availability=spell(value)).availability for spell in SPELLINGS}
+    assert found == {VALUES[value][0]}
 
 
-@pytest.mark.parametrize("word", sorted(WORDS.keys() - PLAIN_WORDS))
-def test_a_telling_word_as_availability_says_the_activity_in_any_case(word: str) -> None:
-    found = {read(availability=spell(word)).activity for spell in SPELLINGS}
-    assert found == {WORDS[word][1]}
+@pytest.mark.parametrize("value", sorted(VALUES.keys() - GENERIC_VALUES))
+def test_a_specific_availability_gives_the_activity_in_any_case(value: str) -> None:
+    found = {read(availability=spell(value)).activity for spell in SPELLINGS}
+    assert found == {VALUES[value][1]}
 
 
-@pytest.mark.parametrize("word", PLAIN_WORDS)
-def test_a_plain_word_as_availability_says_no_activity(word: str) -> None:
-    assert read(availability=word).activity is None
+@pytest.mark.parametrize("value", GENERIC_VALUES)
+def test_a_generic_availability_gives_no_activity(value: str) -> None:
+    assert read(availability=value).activity is None
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_as_activity_says_the_activity_in_any_case(word: str) -> None:
-    found = {read(activity=spell(word)).activity for spell in SPELLINGS}
-    assert found == {WORDS[word][1]}
+@pytest.mark.parametrize("value", VALUES)
+def test_an_activity_gives_the_activity_in_any_case(value: str) -> None:
+    found = {read(activity=spell(value)).activity for spell in SPELLINGS}
+    assert found == {VALUES[value][1]}
 
 
-@pytest.mark.parametrize("word", WORDS)
-def test_a_word_as_activity_says_no_availability(word: str) -> None:
-    assert read(activity=word).availability is None
+@pytest.mark.parametrize("value", VALUES)
+def test_an_activity_gives_no_availability(value: str) -> None:
+    assert read(activity=value).availability is None
 
 
 @pytest.mark.parametrize(
     ("availability", "activity", "expected"),
     [
-        # The pairs in Microsoft's pages.
+        # The pairs in Microsoft's documentation.
         ("Available", "Available", (Availability.AVAILABLE, Activity.AVAILABLE)),
         ("Available", "OutOfOffice", (Availability.AVAILABLE, Activity.OUT_OF_OFFICE)),
         ("Available", "AvailableInactive", (Availability.AVAILABLE, Activity.INACTIVE)),
@@ -122,7 +122,7 @@ def test_a_word_as_activity_says_no_availability(word: str) -> None:
         ("BeRightBack", "BeRightBack", (Availability.BE_RIGHT_BACK, Activity.BE_RIGHT_BACK)),
         ("Offline", "OffWork", (Availability.OFFLINE, Activity.OFF_WORK)),
         ("Offline", "Offline", (Availability.OFFLINE, Activity.OFFLINE)),
-        # Pairs that follow from the lists of words.
+        # Pairs that follow from the vocabularies.
         ("DoNotDisturb", "Focusing", (Availability.DO_NOT_DISTURB, Activity.FOCUSING)),
         (
             "DoNotDisturb",
@@ -144,21 +144,21 @@ def test_a_word_as_activity_says_no_availability(word: str) -> None:
             (Availability.DO_NOT_DISTURB, Activity.URGENT_INTERRUPTIONS_ONLY),
         ),
         ("busy", "outOfOffice", (Availability.BUSY, Activity.OUT_OF_OFFICE)),
-        # Of two things that somebody does, the activity is the one to show.
+        # Of two specific values, the activity wins.
         ("inAMeeting", "InACall", (Availability.BUSY, Activity.IN_A_CALL)),
-        # What somebody does outweighs that they have not touched the keyboard.
+        # A specific activity outweighs inactivity.
         ("BusyIdle", "InAMeeting", (Availability.BUSY, Activity.IN_A_MEETING)),
         ("BusyIdle", "Busy", (Availability.BUSY, Activity.INACTIVE)),
         ("AvailableIdle", "Available", (Availability.AVAILABLE, Activity.INACTIVE)),
         ("AvailableIdle", "OutOfOffice", (Availability.AVAILABLE, Activity.OUT_OF_OFFICE)),
-        # One half unknown.
+        # One unknown value.
         ("Snoozing", "InACall", (None, Activity.IN_A_CALL)),
         ("Busy", "Snoozing", (Availability.BUSY, None)),
         ("AvailableIdle", "Snoozing", (Availability.AVAILABLE, Activity.INACTIVE)),
         ("PresenceUnknown", "PresenceUnknown", (None, None)),
     ],
 )
-def test_a_pair_of_words_gives_the_more_telling_activity(
+def test_a_pair_of_values_gives_the_more_specific_activity(
     availability: str, activity: str, expected: tuple[Availability | None, Activity | None]
 ) -> None:
     presence = read(availability, activity)
@@ -183,20 +183,20 @@ def test_a_classic_pair_and_its_modern_pair_are_the_same_presence(
     assert read(*classic) == read(*modern)
 
 
-@pytest.mark.parametrize("word", ["Snoozing", "", " Busy", "Busy!", "b\u0131sy", "Bus\ud83d", "9"])
-def test_an_unknown_word_is_an_unknown_state(word: str) -> None:
-    presence = read(word, word)
+@pytest.mark.parametrize("value", ["Snoozing", "", " Busy", "Busy!", "b\u0131sy", "Bus\ud83d", "9"])
+def test_an_unknown_value_is_an_unknown_state(value: str) -> None:
+    presence = read(value, value)
     assert (presence.availability, presence.activity) == (None, None)
 
 
 @pytest.fixture
 def _nothing_was_logged() -> None:
-    """Forget which unknown words were logged already."""
+    """Clear the record of logged unknown values."""
     models._unknown_values.clear()  # noqa: SLF001
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
-def test_an_unknown_word_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_value_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, LOGGER):
         read(availability="Daydreaming")
         read(availability="Daydreaming")
@@ -206,7 +206,7 @@ def test_an_unknown_word_is_logged_once(caplog: pytest.LogCaptureFixture) -> Non
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
-def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_value_is_logged_in_one_short_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, LOGGER):
         read(activity="Day\ndreaming" * 1000)
     (record,) = caplog.records
@@ -215,7 +215,7 @@ def test_an_unknown_word_is_logged_in_one_short_line(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
-def test_unknown_words_are_kept_for_the_diagnostics_as_far_as_there_is_room() -> None:
+def test_a_limited_number_of_unknown_values_is_kept_for_the_diagnostics() -> None:
     read(availability="Daydreaming", activity="Bus\ud83d")
     assert models.unknown_values() == [
         "activity 'Bus\\ud83d'",
@@ -228,20 +228,20 @@ def test_unknown_words_are_kept_for_the_diagnostics_as_far_as_there_is_room() ->
 
 
 @pytest.mark.usefixtures("_nothing_was_logged")
-@pytest.mark.parametrize("word", ["PresenceUnknown", "", None, 7])
-def test_what_is_no_unknown_word_is_not_logged(
-    word: object, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("value", ["PresenceUnknown", "", None, 7])
+def test_a_known_or_missing_value_is_not_logged(
+    value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, LOGGER):
-        read(word, word)
+        read(value, value)
     assert caplog.records == []
 
 
-# What follows from the words
+# Derived properties
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("values", "expected"),
     [
         (("Busy", "InACall"), True),
         (("inACall", "busy"), True),
@@ -257,13 +257,13 @@ def test_what_is_no_unknown_word_is_not_logged(
     ],
 )
 def test_in_call_is_a_call_a_conference_or_presenting(
-    words: tuple[str | None, str | None], *, expected: bool | None
+    values: tuple[str | None, str | None], *, expected: bool | None
 ) -> None:
-    assert read(*words).in_call is expected
+    assert read(*values).in_call is expected
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("values", "expected"),
     [
         (("Busy", "InAMeeting"), True),
         (("inAMeeting", "busy"), True),
@@ -272,14 +272,14 @@ def test_in_call_is_a_call_a_conference_or_presenting(
         (("PresenceUnknown", "PresenceUnknown"), None),
     ],
 )
-def test_in_meeting_is_said_by_either_member(
-    words: tuple[str, str], *, expected: bool | None
+def test_in_meeting_follows_from_either_member(
+    values: tuple[str, str], *, expected: bool | None
 ) -> None:
-    assert read(*words).in_meeting is expected
+    assert read(*values).in_meeting is expected
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("values", "expected"),
     [
         (("DoNotDisturb", "Presenting"), True),
         (("presenting", "doNotDisturb"), True),
@@ -287,10 +287,10 @@ def test_in_meeting_is_said_by_either_member(
         (("PresenceUnknown", "PresenceUnknown"), None),
     ],
 )
-def test_presenting_is_said_by_either_member(
-    words: tuple[str, str], *, expected: bool | None
+def test_presenting_follows_from_either_member(
+    values: tuple[str, str], *, expected: bool | None
 ) -> None:
-    assert read(*words).presenting is expected
+    assert read(*values).presenting is expected
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_presenting_is_said_by_either_member(
         (None, None, None),
     ],
 )
-def test_out_of_office_is_said_by_the_setting_or_the_activity(
+def test_out_of_office_follows_from_the_setting_or_the_activity(
     *, setting: bool | None, activity: str | None, expected: bool | None
 ) -> None:
     presence = read(activity=activity, outOfOfficeSettings={"isOutOfOffice": setting})
@@ -550,7 +550,7 @@ def test_an_expiry_is_in_its_time_zone_or_else_in_utc(
 
 @pytest.fixture
 def _machine_in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the system's own time zone be far from UTC."""
+    """Set a system time zone far from UTC."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "Asia/Tokyo")
         time.tzset()
@@ -603,7 +603,7 @@ def test_the_years_9999_and_1_are_never(date_time: str) -> None:
     ["", "tomorrow", "2022-13-01T00:00:00", "2022-10-18T25:00:00", "0001-01-01T00:00:00", None, 7],
 )
 def test_an_expiry_that_is_no_date_is_never(date_time: object) -> None:
-    # East of Greenwich the first of all days begins before time does.
+    # With a positive offset, this is before datetime.min in UTC.
     assert expiry(date_time, timeZone="Tokyo Standard Time") is None
 
 
@@ -715,15 +715,15 @@ def test_the_id_of_a_person_is_in_lower_case() -> None:
     "data",
     [None, [], "Robin", 7, {}, {"id": None}, {"id": 7}, {"id": ""}, {"displayName": "Robin"}],
 )
-def test_a_person_without_an_id_is_nobody(data: object) -> None:
+def test_a_person_without_an_id_is_none(data: object) -> None:
     assert Person.from_graph(data) is None
 
 
-# Whatever comes
+# Arbitrary JSON
 
 
 def _objects(members: dict[str, st.SearchStrategy[object]]) -> st.SearchStrategy[object]:
-    """Objects that have some of these members, each of the right shape or any other."""
+    """Return objects with optional members, valid or not."""
     anything = {name: value | JSON for name, value in members.items()}
     return st.fixed_dictionaries({}, optional=anything)
 
@@ -733,7 +733,7 @@ JSON: st.SearchStrategy[object] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
-_WORD = st.sampled_from(sorted(WORDS)) | st.text(max_size=12)
+_VALUE = st.sampled_from(sorted(VALUES)) | st.text(max_size=12)
 _DATE_TIME = st.datetimes().map(datetime.isoformat) | st.text(max_size=30)
 _ZONE = st.sampled_from(["UTC", "Tokyo Standard Time", "Europe/Berlin"]) | st.text(max_size=12)
 _STATUS_MESSAGE = _objects(
@@ -746,8 +746,8 @@ _STATUS_MESSAGE = _objects(
 _PRESENCE = _objects(
     {
         "id": st.just(ID),
-        "availability": _WORD,
-        "activity": _WORD,
+        "availability": _VALUE,
+        "activity": _VALUE,
         "outOfOfficeSettings": _objects({"isOutOfOffice": st.booleans()}),
         "statusMessage": _STATUS_MESSAGE,
         "workLocation": _objects({"workLocationType": st.text(max_size=12)}),

@@ -1,4 +1,4 @@
-"""Everybody else: presences of many at once, looking for people, and looking one up."""
+"""Other people: batches of presences, search and lookup."""
 
 import asyncio
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from custom_components.ms_teams_presence.graph.models import (
     Presence,
     StatusMessage,
 )
-from simulator import Person as Somebody, Simulator
+from simulator import Person as TenantPerson, Simulator
 from simulator.clouds import CloudName
 from simulator.faults import Body
 from simulator.tenant import DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, TENANT_ID
@@ -36,23 +36,23 @@ from tests.plugin import CERTIFICATE
 
 from .conftest import cloud_of, error_of, sent
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN_ID = "00000000-0000-0000-0000-000000000000"
 NO_ID = "not-a-guid"
 PRESENCES = "/v1.0/communications/getPresencesByUserId"
-# Halving 650 ids ten times leaves one; each time there are two halves to ask for.
+# Ten splits of 650 ids leave one, and each split adds two requests.
 TO_FIND_ONE = 1 + 2 * 10
 
 
 @dataclass
 class App:
-    """Tokens of the app that acts for itself; a `TokenProvider`."""
+    """Token provider with app-only access."""
 
     session: ClientSession
     simulator: Simulator
     token: str = ""
 
     async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
-        """Return the token at hand, or a new one instead of a rejected one."""
+        """Return the current token, or a new one after a rejection."""
         if not self.token or rejected == self.token:
             form = {
                 "grant_type": "client_credentials",
@@ -69,37 +69,37 @@ class App:
 
 @pytest.fixture
 def client(simulator: Simulator, session: ClientSession) -> PresenceClient:
-    """Return the client of the app."""
+    """Return the app's client."""
     return PresenceClient(session, cloud_of(simulator), App(session, simulator))
 
 
 @pytest.fixture
-def alex(simulator: Simulator) -> Somebody:
+def alex(simulator: Simulator) -> TenantPerson:
     """Return a colleague."""
     return simulator.tenant.people["alex"]
 
 
 @pytest.fixture
-def guest(simulator: Simulator) -> Somebody:
-    """Return somebody whose e-mail address is not the name they have in the directory."""
+def guest(simulator: Simulator) -> TenantPerson:
+    """Return a person whose email differs from the user principal name."""
     return simulator.tenant.people["guest"]
 
 
 def crowd(simulator: Simulator, number: int) -> list[str]:
-    """Let so many people work here, and return their ids."""
+    """Add people to the tenant and return their ids."""
     return [simulator.tenant.add_person(f"worker{index}").id for index in range(number)]
 
 
-def person_of(somebody: Somebody) -> Person:
-    """Return what the directory says of somebody."""
-    return Person(somebody.id, somebody.name, somebody.address)
+def person_of(member: TenantPerson) -> Person:
+    """Return a person as parsed from the directory."""
+    return Person(member.id, member.name, member.address)
 
 
 # Presences
 
 
 async def test_presences_are_read_whole(
-    client: PresenceClient, alex: Somebody, robin: Somebody
+    client: PresenceClient, alex: TenantPerson, robin: TenantPerson
 ) -> None:
     alex.join_call()
     alex.set_status_message("Out for lunch")
@@ -124,17 +124,17 @@ async def test_presences_are_read_whole(
 
 
 async def test_presences_are_asked_by_nothing_but_the_ids(
-    client: PresenceClient, simulator: Simulator, alex: Somebody
+    client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
-    await client.async_get_presences([alex.id, NOBODY])
+    await client.async_get_presences([alex.id, UNKNOWN_ID])
     assert sent(simulator) == [("POST", PRESENCES)]
-    assert simulator.requests[-1].json == {"ids": [alex.id, NOBODY]}
+    assert simulator.requests[-1].json == {"ids": [alex.id, UNKNOWN_ID]}
 
 
 @pytest.mark.parametrize(
     ("people", "requests"), [(0, 0), (1, 1), (650, 1), (651, 2), (1300, 2), (1301, 3)]
 )
-async def test_presences_take_one_request_for_every_650_people(
+async def test_presences_need_one_request_for_every_650_people(
     people: int, requests: int, client: PresenceClient, simulator: Simulator
 ) -> None:
     ids = crowd(simulator, people)
@@ -147,11 +147,11 @@ async def test_the_requests_for_many_presences_go_out_at_once(
 ) -> None:
     monkeypatch.setattr(client_module, "_MAX_PEOPLE", 1)
     ids = crowd(simulator, 3)
-    everybody = asyncio.Barrier(len(ids))
+    barrier = asyncio.Barrier(len(ids))
     app = App(session, simulator)
 
     async def provide(*, rejected: str | None = None, claims: str | None = None) -> str:
-        await everybody.wait()
+        await barrier.wait()
         return await app(rejected=rejected)
 
     client = PresenceClient(session, cloud_of(simulator), provide)
@@ -163,7 +163,7 @@ async def test_the_requests_for_many_presences_go_out_at_once(
     "gesture", ["join_call", "join_meeting", "present", "focus", "close_teams"]
 )
 async def test_both_of_graphs_vocabularies_give_the_same_presences(
-    gesture: str, client: PresenceClient, simulator: Simulator, alex: Somebody
+    gesture: str, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     getattr(alex, gesture)()
     classic = await client.async_get_presences([alex.id])
@@ -172,7 +172,7 @@ async def test_both_of_graphs_vocabularies_give_the_same_presences(
 
 
 @pytest.mark.parametrize("cloud", ["us_gov_l4", "us_gov_l5"])
-async def test_presences_in_a_government_cloud_say_nothing_of_an_absence(
+async def test_presences_in_a_government_cloud_have_no_out_of_office_settings(
     cloud: CloudName, trust: ssl.SSLContext, socket_enabled: None
 ) -> None:
     async with (
@@ -185,16 +185,20 @@ async def test_presences_in_a_government_cloud_say_nothing_of_an_absence(
         assert found[alex].out_of_office is None
 
 
-async def test_presences_have_the_id_in_lower_case(client: PresenceClient, alex: Somebody) -> None:
+async def test_presences_have_the_id_in_lower_case(
+    client: PresenceClient, alex: TenantPerson
+) -> None:
     assert (await client.async_get_presences([alex.id.upper()])).keys() == {alex.id}
 
 
-async def test_who_is_unknown_to_graph_is_left_out(client: PresenceClient, alex: Somebody) -> None:
-    assert (await client.async_get_presences([NOBODY, alex.id])).keys() == {alex.id}
+async def test_a_person_unknown_to_graph_is_left_out(
+    client: PresenceClient, alex: TenantPerson
+) -> None:
+    assert (await client.async_get_presences([UNKNOWN_ID, alex.id])).keys() == {alex.id}
 
 
 async def test_presences_need_their_permission(
-    client: PresenceClient, simulator: Simulator, alex: Somebody
+    client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.tenant.apps[DAEMON_CLIENT_ID].application = {"Presence.ReadWrite.All"}
     assert type(await error_of(client.async_get_presences([alex.id]))) is GraphPermissionError
@@ -210,7 +214,7 @@ async def test_a_rejected_token_is_replaced_for_every_request(
 
 
 async def test_the_time_zone_of_a_colleague_is_read_from_the_disk_in_a_thread(
-    client: PresenceClient, simulator: Simulator, alex: Somebody, disk_readers: list[int]
+    client: PresenceClient, simulator: Simulator, alex: TenantPerson, disk_readers: list[int]
 ) -> None:
     status = {
         "message": {"content": "Out for lunch"},
@@ -222,7 +226,7 @@ async def test_the_time_zone_of_a_colleague_is_read_from_the_disk_in_a_thread(
     assert reader != threading.get_ident()
 
 
-# Presences, with ids that Graph does not take
+# Presences with ids that Graph rejects
 
 
 @pytest.mark.parametrize("place", [0, 324, 325, 649])
@@ -252,12 +256,12 @@ async def test_a_bad_id_costs_the_other_requests_nothing(
 
 
 @pytest.mark.parametrize("ids", [[NO_ID], [NO_ID, ""], ["half \ud83d"]])
-async def test_bad_ids_alone_are_nobody(ids: list[str], client: PresenceClient) -> None:
+async def test_only_bad_ids_give_no_presences(ids: list[str], client: PresenceClient) -> None:
     assert await client.async_get_presences(ids) == {}
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_a_request_that_is_refused_once_is_asked_for_in_halves(
+async def test_a_request_that_is_rejected_once_is_split(
     status: int, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=status, times=1)
@@ -270,7 +274,7 @@ async def test_a_request_that_is_refused_once_is_asked_for_in_halves(
 @pytest.mark.parametrize(
     ("status", "people", "requests"), [(400, 650, 51), (404, 650, 51), (400, 1300, 52)]
 )
-async def test_a_graph_that_refuses_everything_is_not_flooded(
+async def test_a_graph_that_rejects_everything_is_not_flooded(
     status: int, people: int, requests: int, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=status)
@@ -288,7 +292,7 @@ async def test_a_graph_that_refuses_everything_is_not_flooded(
         (503, GraphUnavailableError, 1),
     ],
 )
-async def test_a_refusal_that_is_not_about_the_ids_is_not_halved(
+async def test_an_error_that_is_not_about_the_ids_is_not_split(
     status: int,
     kind: type[GraphError],
     requests: int,
@@ -310,7 +314,7 @@ async def test_an_outage_while_a_bad_id_is_looked_for_is_an_error(
     assert type(error) is GraphUnavailableError
 
 
-# Presences, in answers that are none
+# Presences in invalid responses
 
 
 @pytest.mark.parametrize(
@@ -325,7 +329,7 @@ async def test_an_outage_while_a_bad_id_is_looked_for_is_an_error(
     ],
 )
 async def test_a_body_without_presences_will_pass(
-    body: Body, code: str, client: PresenceClient, simulator: Simulator, alex: Somebody
+    body: Body, code: str, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", body=body)
     error = await error_of(client.async_get_presences([alex.id]))
@@ -333,10 +337,10 @@ async def test_a_body_without_presences_will_pass(
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"value": None}, {"value": {}}, {"value": "Busy"}, {"id": NOBODY}, "value", 7]
+    "body", [{}, {"value": None}, {"value": {}}, {"value": "Busy"}, {"id": UNKNOWN_ID}, "value", 7]
 )
 async def test_an_answer_without_a_list_of_presences_will_pass(
-    body: object, client: PresenceClient, simulator: Simulator, alex: Somebody
+    body: object, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", json=body)
     error = await error_of(client.async_get_presences([alex.id]))
@@ -346,22 +350,22 @@ async def test_an_answer_without_a_list_of_presences_will_pass(
 @pytest.mark.parametrize(
     "member", [None, 7, "Busy", [], {}, {"id": None}, {"id": 7}, {"availability": "Busy"}]
 )
-async def test_a_member_that_is_no_presence_does_not_spoil_the_others(
-    member: object, client: PresenceClient, simulator: Simulator, alex: Somebody
+async def test_an_invalid_presence_does_not_affect_the_others(
+    member: object, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", json={"value": [member, {"id": alex.id}, member]})
     assert await client.async_get_presences([alex.id]) == {alex.id: Presence(id=alex.id)}
 
 
 async def test_a_person_who_was_not_requested_is_left_out(
-    client: PresenceClient, simulator: Simulator, alex: Somebody
+    client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     other = "00000000-0000-0000-0000-000000000001"
     simulator.faults.add("graph", json={"value": [{"id": other}, {"id": alex.id}]})
     assert await client.async_get_presences([alex.id.upper()]) == {alex.id: Presence(id=alex.id)}
 
 
-# Looking for people
+# Searching for people
 
 
 @pytest.mark.parametrize(
@@ -378,20 +382,20 @@ async def test_a_person_who_was_not_requested_is_left_out(
     ],
 )
 async def test_people_are_found_by_words_of_the_name_or_by_address(
-    text: str, client: PresenceClient, alex: Somebody
+    text: str, client: PresenceClient, alex: TenantPerson
 ) -> None:
     assert await client.async_find_people(text) == [person_of(alex)]
 
 
 @pytest.mark.parametrize("text", ["guest@fabrikam.example", "guest_fabrikam"])
 async def test_a_guest_is_found_by_either_address(
-    text: str, client: PresenceClient, guest: Somebody
+    text: str, client: PresenceClient, guest: TenantPerson
 ) -> None:
     assert await client.async_find_people(text) == [person_of(guest)]
 
 
 @pytest.mark.parametrize("text", ["xavier", "lex", "alex robin", "nobody@contoso.example"])
-async def test_a_search_may_find_nobody(text: str, client: PresenceClient) -> None:
+async def test_a_search_may_have_no_results(text: str, client: PresenceClient) -> None:
     assert await client.async_find_people(text) == []
 
 
@@ -452,7 +456,7 @@ async def test_a_name_of_any_characters_is_found_by_itself(
         ("a%20b+c", "a%20b+c"),
     ],
 )
-async def test_what_is_sought_stays_within_its_quotes(
+async def test_the_search_text_stays_within_its_quotes(
     text: str, term: str, client: PresenceClient, simulator: Simulator
 ) -> None:
     await client.async_find_people(text)
@@ -462,15 +466,15 @@ async def test_what_is_sought_stays_within_its_quotes(
 
 
 @pytest.mark.parametrize("text", ["", " \t", '"', '"\\" & #'])
-async def test_nothing_is_asked_where_nothing_is_sought(
+async def test_an_empty_search_sends_no_request(
     text: str, client: PresenceClient, simulator: Simulator
 ) -> None:
     assert await client.async_find_people(text) == []
     assert sent(simulator) == []
 
 
-async def test_half_a_character_is_no_part_of_what_is_sought(
-    client: PresenceClient, alex: Somebody
+async def test_half_a_character_is_dropped_from_a_search(
+    client: PresenceClient, alex: TenantPerson
 ) -> None:
     assert await client.async_find_people("alex \ud83d") == [person_of(alex)]
 
@@ -489,28 +493,28 @@ async def test_a_body_without_people_will_pass(
 
 
 @pytest.mark.parametrize("member", [None, 7, "Alex", [], {}, {"displayName": "Alex"}])
-async def test_a_member_that_is_nobody_does_not_spoil_the_others(
+async def test_an_invalid_person_does_not_affect_the_others(
     member: object, client: PresenceClient, simulator: Simulator
 ) -> None:
-    simulator.faults.add("graph", json={"value": [member, {"id": NOBODY}, member]})
-    assert await client.async_find_people("alex") == [Person(NOBODY, NOBODY)]
+    simulator.faults.add("graph", json={"value": [member, {"id": UNKNOWN_ID}, member]})
+    assert await client.async_find_people("alex") == [Person(UNKNOWN_ID, UNKNOWN_ID)]
 
 
-# Looking somebody up
+# Looking up a person
 
 
 @pytest.mark.parametrize("by", ["id", "address"])
 @pytest.mark.parametrize("spell", [str.lower, str.upper])
-async def test_somebody_is_looked_up_in_one_request_in_any_case(
-    by: str, spell: type[str], client: PresenceClient, simulator: Simulator, alex: Somebody
+async def test_a_lookup_is_one_request_in_any_case(
+    by: str, spell: type[str], client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     name = spell(getattr(alex, by))
     assert await client.async_get_person(name) == person_of(alex)
     assert sent(simulator) == [("GET", f"/v1.0/users/{name}")]
 
 
-async def test_no_more_of_somebody_is_asked_for_than_is_needed(
-    client: PresenceClient, simulator: Simulator, alex: Somebody
+async def test_a_lookup_selects_only_the_needed_fields(
+    client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     await client.async_get_person(alex.id)
     expected = {"$select": "id,displayName,mail,userPrincipalName"}
@@ -518,7 +522,7 @@ async def test_no_more_of_somebody_is_asked_for_than_is_needed(
 
 
 async def test_a_guest_is_looked_up_by_the_name_in_the_directory(
-    client: PresenceClient, simulator: Simulator, guest: Somebody
+    client: PresenceClient, simulator: Simulator, guest: TenantPerson
 ) -> None:
     name = "guest_fabrikam.example#EXT#@contoso.example"
     assert await client.async_get_person(name) == person_of(guest)
@@ -526,14 +530,14 @@ async def test_a_guest_is_looked_up_by_the_name_in_the_directory(
 
 
 @pytest.mark.parametrize("address", ["guest@fabrikam.example", "Guest@Fabrikam.Example"])
-async def test_an_address_that_nobody_signs_in_with_is_searched_for(
-    address: str, client: PresenceClient, simulator: Simulator, guest: Somebody
+async def test_an_address_that_is_no_user_principal_name_is_searched_for(
+    address: str, client: PresenceClient, simulator: Simulator, guest: TenantPerson
 ) -> None:
     assert await client.async_get_person(address) == person_of(guest)
     assert sent(simulator) == [("GET", f"/v1.0/users/{address}"), ("GET", "/v1.0/users")]
 
 
-async def test_an_address_that_only_begins_like_the_sought_one_is_somebody_else(
+async def test_an_address_with_the_same_beginning_is_another_person(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.tenant.add_person("other", address="guest@fabrikam.example.org", guest=True)
@@ -544,8 +548,8 @@ async def test_an_address_that_only_begins_like_the_sought_one_is_somebody_else(
 @pytest.mark.parametrize(
     "name",
     [
-        # A group has an id of that form as well.
-        NOBODY,
+        # A group has an id of this form, too.
+        UNKNOWN_ID,
         "nobody@contoso.example",
         "Alex Example",
         "alex",
@@ -563,21 +567,21 @@ async def test_an_address_that_only_begins_like_the_sought_one_is_somebody_else(
         "../users/alex@contoso.example",
     ],
 )
-async def test_whom_nobody_is_called_is_nobody(name: str, client: PresenceClient) -> None:
+async def test_an_unknown_name_gives_none(name: str, client: PresenceClient) -> None:
     assert await client.async_get_person(name) is None
 
 
 @pytest.mark.parametrize("status", [400, 404])
-async def test_an_id_that_graph_refuses_is_nobodys(
+async def test_an_id_that_graph_rejects_gives_none(
     status: int, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=status)
-    assert await client.async_get_person(NOBODY) is None
+    assert await client.async_get_person(UNKNOWN_ID) is None
     assert len(sent(simulator)) == 1
 
 
-@pytest.mark.parametrize("name", [NOBODY, "alex@contoso.example"])
-async def test_to_look_somebody_up_needs_its_permission(
+@pytest.mark.parametrize("name", [UNKNOWN_ID, "alex@contoso.example"])
+async def test_a_lookup_needs_its_permission(
     name: str, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.tenant.apps[DAEMON_CLIENT_ID].application = {"Presence.Read.All"}
@@ -587,7 +591,7 @@ async def test_to_look_somebody_up_needs_its_permission(
 @pytest.mark.parametrize(
     ("status", "kind"), [(429, GraphThrottledError), (503, GraphUnavailableError)]
 )
-async def test_somebody_who_cannot_be_looked_up_now_is_not_nobody(
+async def test_a_failed_lookup_is_an_error(
     status: int, kind: type[GraphError], client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", status=status)
@@ -596,7 +600,7 @@ async def test_somebody_who_cannot_be_looked_up_now_is_not_nobody(
 
 @pytest.mark.parametrize("body", ["empty", "html", "truncated"])
 async def test_a_person_that_is_no_json_will_pass(
-    body: Body, client: PresenceClient, simulator: Simulator, alex: Somebody
+    body: Body, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", body=body)
     error = await error_of(client.async_get_person(alex.id))
@@ -604,14 +608,14 @@ async def test_a_person_that_is_no_json_will_pass(
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"value": []}, "Alex", 7, {"id": None}])
-async def test_an_answer_that_names_nobody_is_nobody(
-    body: object, client: PresenceClient, simulator: Simulator, alex: Somebody
+async def test_a_response_without_a_person_gives_none(
+    body: object, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", json=body)
     assert await client.async_get_person(alex.id) is None
 
 
-async def test_a_refusal_that_says_nothing_of_somebody_is_not_nobody(
+async def test_an_error_that_is_not_about_the_person_is_an_error(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("GET /v1.0/users/*", status=409)
@@ -635,7 +639,7 @@ async def test_reading_many_leaves_the_garbage_collector_as_it_was(
         gc.enable()
 
 
-async def test_who_is_as_before_is_the_very_same_object(
+async def test_an_unchanged_person_is_the_same_object(
     client: PresenceClient, simulator: Simulator
 ) -> None:
     alex, kim = simulator.tenant.people["alex"], simulator.tenant.people["kim"]

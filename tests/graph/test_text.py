@@ -1,4 +1,4 @@
-"""Names and addresses that Microsoft sends are one plain line, whatever is in them."""
+"""Names and addresses from Microsoft become a single plain line."""
 
 from hypothesis import given, strategies as st
 import pytest

@@ -1,4 +1,4 @@
-"""Names of time zones, in all the spellings that Graph may use."""
+"""Time zone names in every spelling that Graph may use."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -14,13 +14,13 @@ SUMMER = datetime(2022, 7, 18, 12, tzinfo=UTC)
 
 
 def offsets(zone: tzinfo) -> list[timedelta | None]:
-    """Return how far a zone is from UTC in a winter and a summer."""
+    """Return a zone's UTC offsets in winter and summer."""
     return [when.astimezone(zone).utcoffset() for when in (WINTER, SUMMER)]
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Begin like a freshly started process."""
+    """Clear the caches, as in a new process."""
     loaded: dict[str, tzinfo | None] = {}
     monkeypatch.setattr(time_zones, "_loaded", loaded)
 
@@ -51,8 +51,8 @@ def test_a_windows_or_iana_name_has_the_offsets_of_its_place(
     assert offsets(zone) == [timedelta(hours=winter), timedelta(hours=summer)]
 
 
-def test_every_windows_name_stands_for_the_place_that_microsoft_means() -> None:
-    """The simulator has a table of its own, so a slip in either shows."""
+def test_every_windows_name_maps_to_microsofts_place() -> None:
+    """Check against the simulator's independent table."""
     zones = {name: (time_zone(name), ZoneInfo(place)) for name, place in WINDOWS.items()}
     wrong = {
         name
@@ -65,7 +65,7 @@ def test_every_windows_name_stands_for_the_place_that_microsoft_means() -> None:
 @pytest.mark.parametrize(
     "name", ["", "UTC", "utc", "Etc/UTC", "Etc/GMT", "GMT", "Z", "tzone://Microsoft/Utc"]
 )
-def test_every_name_of_utc_is_known_without_reading_the_disk(name: str) -> None:
+def test_every_name_of_utc_is_resolved_without_reading_the_disk(name: str) -> None:
     assert is_loaded(name)
     assert time_zone(name) is UTC
 
@@ -87,7 +87,7 @@ def test_every_name_of_utc_is_known_without_reading_the_disk(name: str) -> None:
         "Zürich",
     ],
 )
-def test_a_name_that_nobody_knows_has_no_zone(name: str) -> None:
+def test_an_unknown_name_has_no_zone(name: str) -> None:
     assert time_zone(name) is None
 
 
@@ -112,7 +112,7 @@ def test_a_name_is_read_from_the_disk_once(name: str, monkeypatch: pytest.Monkey
     assert len(reads) == 1
 
 
-def test_not_more_names_than_there_are_zones_are_remembered() -> None:
+def test_the_cache_is_limited_to_the_number_of_zones() -> None:
     for number in range(5000):
         time_zone(f"Nowhere/Land {number}")
 
@@ -120,7 +120,7 @@ def test_not_more_names_than_there_are_zones_are_remembered() -> None:
     assert is_loaded("Nowhere/Land 4999")
 
 
-def test_a_name_that_is_no_name_is_neither_looked_up_nor_remembered() -> None:
+def test_an_invalid_name_is_neither_looked_up_nor_cached() -> None:
     name = "Zone " * 20
 
     assert is_loaded(name)

@@ -1,6 +1,6 @@
-"""Sign-in and Graph get through the networks that Home Assistant's session gets through.
+"""Sign-in and Graph work in any network that Home Assistant supports.
 
-The resolver asks a real name server, and every address is one of the loopback.
+The resolver uses a real name server with loopback addresses.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +19,7 @@ from simulator import Simulator
 from tests.home.account import Account
 from tests.home.states import state
 from tests.name_server import name_server
-from tests.network import DEAD, GOOD, swallowing
+from tests.network import DEAD, GOOD, unresponsive
 from tests.plugin import CERTIFICATE, NAME
 
 ROBIN = "sensor.robin_example_availability"
@@ -27,14 +27,14 @@ ROBIN = "sensor.robin_example_availability"
 
 @asynccontextmanager
 async def named(host: str) -> AsyncIterator[Simulator]:
-    """Run a simulator that calls itself by a name."""
+    """Run a simulator with a host name."""
     async with Simulator(CERTIFICATE, host, name=NAME) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def _home(enable_custom_integrations: None) -> None:
-    """Let Home Assistant load the integration; the simulator of each test is its own."""
+    """Enable the integration; each test has its own simulator."""
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def join(
     current_request_with_host: None,
     socket_enabled: None,
 ) -> Iterator[Callable[[Simulator], Account]]:
-    """Return what puts a simulator into the table of clouds."""
-    # The harness allows one address of the loopback only.
+    """Return a function that adds a simulator as a cloud."""
+    # The test harness allows only one loopback address.
     pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", GOOD, *DEAD])
 
     def join(simulator: Simulator) -> Account:
@@ -62,7 +62,7 @@ def join(
 
 
 async def async_renew(hass: HomeAssistant, account: Account) -> None:
-    """Let the token expire and the next polls renew it."""
+    """Expire the token and poll until it is refreshed."""
     account.simulator.expire_access_tokens()
     tokens = len([r for r in account.simulator.requests if r.path.endswith("/token")])
     assert await async_setup_component(hass, "homeassistant", {})
@@ -103,7 +103,7 @@ async def test_sign_in_is_as_fast_as_graph_behind_dead_addresses(
     async with named(host) as simulator, name_server(monkeypatch, addresses) as server:
         account = join(simulator)
         port = int(simulator.tls_url.rpartition(":")[2])
-        with swallowing(dead, port):
+        with unresponsive(dead, port):
             started = time.monotonic()
             flow = await account.async_fill()
             opened = time.monotonic() - started
@@ -114,21 +114,21 @@ async def test_sign_in_is_as_fast_as_graph_behind_dead_addresses(
         assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
         assert state(hass, ROBIN) == "available"
         assert opened < 5
-        assert {name for name, _ in server.asked} == {NAME}
+        assert {name for name, _ in server.queries} == {NAME}
         await hass.async_stop(force=True)
 
 
-async def test_a_name_that_is_lost_and_found_again_needs_nobody(
+async def test_a_dns_outage_needs_no_user_action(
     hass: HomeAssistant,
     monkeypatch: pytest.MonkeyPatch,
     join: Callable[[Simulator], Account],
 ) -> None:
     async with named(GOOD) as simulator, name_server(monkeypatch, {NAME: [GOOD]}) as server:
         account = join(simulator)
-        server.lost = True
+        server.is_failing = True
         flow = await account.async_fill()
         assert flow["errors"] == {"base": "cannot_connect"}
-        server.lost = False
+        server.is_failing = False
         flow = await account.async_visit(await account.async_fill())
         await hass.async_block_till_done(wait_background_tasks=True)
 

@@ -1,5 +1,5 @@
-"""A real Home Assistant process that is killed at the worst moments.
+"""A real Home Assistant process is killed at critical moments.
 
-Run without the package that fakes Home Assistant's insides:
-`python -m pytest -p no:homeassistant tests/killed -m faults`; scripts/faults does.
+Run without the plugin that patches Home Assistant:
+`python -m pytest -p no:homeassistant tests/killed -m faults`; scripts/faults runs this.
 """

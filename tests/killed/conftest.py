@@ -1,4 +1,4 @@
-"""The processes of this ring."""
+"""Processes for these tests."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from scripts.live.processes import until
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
-    """Run the demo home and its tenant, with Robin signed in."""
+    """Run the demo with Robin signed in."""
     async with running(tmp_path_factory.mktemp("demo"), free_ports()) as demo:
         await sign_in(demo, ROBIN)
         await demo.home.wait_for(AVAILABILITY, "appear", lambda at: at["state"] == "available")
@@ -21,6 +21,6 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
         async def is_stored() -> bool:
             return DOMAIN in entries.read_text()
 
-        # Home Assistant writes a new account down a little later.
+        # Home Assistant saves new entries with a delay.
         await until("The account was not stored", is_stored, seconds=30)
         yield demo

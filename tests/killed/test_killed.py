@@ -1,4 +1,4 @@
-"""`kill -9` while a token is renewed and while something is written; then Home Assistant starts again."""
+"""`kill -9` during a token refresh or a write, then a restart."""
 
 import asyncio
 from collections.abc import Callable
@@ -23,7 +23,7 @@ BUSY: Final = {"availability": "busy"}
 
 @dataclass(frozen=True)
 class Kill:
-    """What is under way, what of it Microsoft has done by then, and what is to be seen afterwards."""
+    """A request at the kill, and the expected result."""
 
     fault: str
     match: str
@@ -74,7 +74,7 @@ async def test_killed(
     await microsoft.clear_faults()
     await microsoft.gesture(ROBIN, "join_call")
 
-    seen = await _after(kill, demo)
+    seen = await _restart(kill, demo)
     for name, value in (("fault", f"Killed {kill.fault}"), ("expected", kill.expected)):
         record_property(name, value)
     record_property("seen", seen)
@@ -110,8 +110,8 @@ async def test_killed_right_after_a_preference_was_set(
     assert seen == expected
 
 
-async def _after(kill: Kill, demo: Demo) -> str:
-    """Start again and tell what is seen."""
+async def _restart(kill: Kill, demo: Demo) -> str:
+    """Restart and return a description of the result."""
     home, microsoft = demo.home, demo.microsoft
     await home.start()
     (entry,) = await home.entries()

@@ -1,4 +1,4 @@
-"""Whatever Graph answers, there is a presence, nothing, or an error that is expected."""
+"""Every response results in a presence, None, or a GraphError."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -51,7 +51,7 @@ def test_the_models_read_anything(batch: list[object], count: Counter[str]) -> N
 
 
 def _check(presence: Presence) -> None:
-    """Look at a presence as the entities do, and write its message as Graph would be told."""
+    """Check the invariants of a presence."""
     assert presence.id == presence.id.lower() != ""
     assert presence.availability is None or presence.availability in Availability
     assert {presence.in_call, presence.presenting, presence.is_out_of_office} <= {None, True, False}
@@ -67,7 +67,7 @@ def _check(presence: Presence) -> None:
 
 @pytest.fixture
 async def client(simulator: Simulator) -> AsyncIterator[PresenceClient]:
-    """Return a client that speaks to the simulator and has a token of its own invention."""
+    """Return a client with a made-up token."""
     trust = ssl.create_default_context(cafile=str(CERTIFICATE.bundle))
 
     async def token(*, rejected: str | None = None, claims: str | None = None) -> str:
@@ -82,7 +82,7 @@ async def client(simulator: Simulator) -> AsyncIterator[PresenceClient]:
 
 @share(10)
 @given(bodies=BODIES, status=STATUSES, headers=HEADERS)
-async def test_the_client_takes_anything(
+async def test_the_client_survives_any_response(
     bodies: list[bytes],
     status: int,
     headers: dict[str, str],
@@ -110,7 +110,7 @@ async def test_the_client_takes_anything(
 
 @share(2)
 @given(bodies=BODIES, status=STATUSES)
-async def test_the_integration_lives_through_anything(
+async def test_the_integration_survives_any_response(
     bodies: list[bytes],
     status: int,
     hass: HomeAssistant,
@@ -125,7 +125,7 @@ async def test_the_integration_lives_through_anything(
     caplog.clear()
     for body in bodies:
         fault = simulator.faults.add("GET /v1.0/me/presence", content=body, status=status)
-        # The longest time between two polls, whatever was answered before.
+        # The longest polling interval.
         await clock.async_advance(61)
         fault.remove()
         assert fault.hits
