@@ -1,1 +1,1 @@
-"""Tests inside Home Assistant."""
+"""Tests within Home Assistant."""

@@ -1,4 +1,4 @@
-"""Signing in and out of the simulator through Home Assistant's real flows."""
+"""Sign-in through Home Assistant's flows and the simulator."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,14 +25,14 @@ FORM: dict[str, Any] = {
 
 @dataclass
 class Account:
-    """A person in front of Home Assistant's config flow."""
+    """A user of the config flow."""
 
     hass: HomeAssistant
     simulator: Simulator
     client: ClientSessionGenerator
 
     async def async_open(self, sign_in: str = "browser") -> ConfigFlowResult:
-        """Add the integration and choose a way in; returns the form."""
+        """Start the config flow and choose a method; return the form."""
         flow = await self.hass.config_entries.flow.async_init(DOMAIN, context={"source": "user"})
         assert flow["type"] is FlowResultType.MENU
         assert flow["menu_options"] == ["browser", "device_code", "application"]
@@ -47,19 +47,19 @@ class Account:
     async def async_visit(
         self, flow: ConfigFlowResult, account: str = "robin", decision: Decision = "accept"
     ) -> ConfigFlowResult:
-        """Go to Microsoft's page, answer it, and come back to Home Assistant."""
+        """Answer Microsoft's page and return to Home Assistant."""
         assert flow["type"] is FlowResultType.EXTERNAL_STEP, flow
         location = URL(await self.simulator.authorize(flow["url"], account, decision))
-        answer = await (await self.client()).get(location.path_qs)
-        assert answer.status == 200
+        response = await (await self.client()).get(location.path_qs)
+        assert response.status == 200
         return await self.async_configure(flow)
 
     async def async_fill(self, **changes: Any) -> ConfigFlowResult:
-        """Open the browser form and submit it with some fields changed."""
+        """Submit the browser form with some changes."""
         return await self.async_configure(await self.async_open(), FORM | changes)
 
     async def async_renew(self, entry: ConfigEntry, source: str) -> ConfigFlowResult:
-        """Start to sign in again (`reauth`) or to change the sign-in (`reconfigure`)."""
+        """Start a `reauth` or `reconfigure` flow."""
         return await self.hass.config_entries.flow.async_init(
             DOMAIN,
             context={"source": source, "entry_id": entry.entry_id, "unique_id": entry.unique_id},
@@ -67,7 +67,7 @@ class Account:
         )
 
     async def async_sign_in(self, person: str = "robin", **changes: Any) -> PresenceConfigEntry:
-        """Sign in with the browser and return the new entry, set up."""
+        """Sign in with the browser and return the entry."""
         flow = await self.async_visit(await self.async_fill(**changes), person)
         assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
         await self.hass.async_block_till_done(wait_background_tasks=True)

@@ -1,4 +1,4 @@
-"""An automation as a person makes it: for whom it is, what sets it off, and that it ran."""
+"""Helpers for triggers and conditions in automations."""
 
 from typing import Any, Final, Literal
 
@@ -22,10 +22,10 @@ from tests.home.states import state
 
 type Target = dict[str, Any]
 
-# Longer than the pause between two polls, of whomever.
+# Longer than any polling interval.
 POLL: Final = 61
 
-# Every way to say for whom an automation is: one entity, or what reaches all of a person's.
+# Target types: one entity, or targets that include all of a person's entities.
 WAYS: Final = (
     "entity",
     "device",
@@ -38,7 +38,7 @@ WAYS: Final = (
 
 
 async def async_lose(hass: HomeAssistant, clock: HomeClock, entity_id: str) -> None:
-    """Let polls fail until an entity is unavailable."""
+    """Fail polls until an entity is unavailable."""
     for _ in range(3):
         await clock.async_advance(POLL)
     assert state(hass, entity_id) == STATE_UNAVAILABLE
@@ -47,18 +47,18 @@ async def async_lose(hass: HomeAssistant, clock: HomeClock, entity_id: str) -> N
 async def async_automate(
     hass: HomeAssistant, triggers: list[dict[str, Any]], actions: list[dict[str, Any]]
 ) -> list[Event]:
-    """Set an automation up, and return the list that grows with every event `seen` it fires."""
+    """Set up an automation; return its growing list of events."""
     seen: list[Event] = async_capture_events(hass, "seen")
     automation = {"alias": "Watch", "mode": "parallel", "triggers": triggers, "actions": actions}
     assert await async_setup_component(hass, "automation", {"automation": [automation]})
     await hass.async_block_till_done(wait_background_tasks=True)
-    # An automation with a mistake in it is there, but unavailable.
+    # An invalid automation is unavailable.
     assert state(hass, "automation.watch") == STATE_ON
     return seen
 
 
 def device_of(hass: HomeAssistant, entity_id: str) -> str:
-    """Return the id of the device that an entity belongs to."""
+    """Return the device ID of an entity."""
     entity = er.async_get(hass).async_get(entity_id)
     assert entity is not None
     assert entity.device_id is not None
@@ -66,7 +66,7 @@ def device_of(hass: HomeAssistant, entity_id: str) -> str:
 
 
 def target_by(hass: HomeAssistant, way: str, entity_id: str) -> Target:
-    """Return a target that reaches an entity in one of the ways, having arranged the home so."""
+    """Create registry entries and return a matching target."""
     device_id = device_of(hass, entity_id)
     floor = fr.async_get(hass).async_create("Attic")
     area = ar.async_get(hass).async_create("Study", floor_id=floor.floor_id)
@@ -89,9 +89,9 @@ def target_by(hass: HomeAssistant, way: str, entity_id: str) -> Target:
 async def async_ask_as_the_editor_does(
     account: Account, connect: WebSocketGenerator, kind: Literal["trigger", "condition"]
 ) -> tuple[dict[str, Any], set[str]]:
-    """Sign in, and return what the automation editor is told: of ours, and of a person's device."""
+    """Sign in; return our descriptions and those for a device."""
     hass = account.hass
-    # Home Assistant's server takes in nothing new once somebody has come in, as the sign-in does.
+    # The HTTP server accepts no new routes after the sign-in's first request.
     for component in ("auth", "websocket_api"):
         assert await async_setup_component(hass, component, {})
     await account.async_sign_in()

@@ -1,4 +1,4 @@
-"""Moving time: Home Assistant's, the simulator's and the coordinator's are one."""
+"""One clock for Home Assistant and the simulator."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class HomeClock:
     freezer: FrozenDateTimeFactory
 
     async def async_advance(self, seconds: float) -> None:
-        """Let time pass, and whatever is due at its end happen."""
+        """Advance the clock and fire due timers."""
         self.freezer.tick(seconds)
         async_fire_time_changed(self.hass)
         await self.hass.async_block_till_done(wait_background_tasks=True)

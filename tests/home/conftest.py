@@ -1,4 +1,4 @@
-"""Home Assistant's test harness with the integration and the simulator in it."""
+"""Fixtures with Home Assistant, the integration and the simulator."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,18 +19,18 @@ from tests.home.people import async_add
 
 @pytest.fixture(autouse=True)
 def _home(simulator: Simulator, enable_custom_integrations: None) -> None:
-    """Let Home Assistant load the integration, and end before the simulator does.
+    """Enable the integration and stop Home Assistant before the simulator.
 
-    In the other order the simulator would wait for connections that Home Assistant keeps open.
+    Otherwise the simulator would wait for Home Assistant's open connections.
     """
 
 
 @pytest.fixture
 def cloud(simulator: Simulator) -> Iterator[Cloud]:
-    """Put the simulator into the table of clouds, as the demo's launcher does."""
-    played = CLOUDS[simulator.deployment.cloud]
+    """Add the simulator to the cloud table."""
+    simulated = CLOUDS[simulator.deployment.cloud]
     cloud = replace(
-        played,
+        simulated,
         key="simulator",
         login=simulator.tls_url,
         graph=simulator.tls_url,
@@ -49,13 +49,13 @@ def account(
     hass_client_no_auth: ClientSessionGenerator,
     current_request_with_host: None,
 ) -> Account:
-    """Return the means to sign in to the simulator by Home Assistant's own flows."""
+    """Return a user who can sign in to the simulator."""
     return Account(hass, simulator, hass_client_no_auth)
 
 
 @pytest.fixture
 def clock(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> HomeClock:
-    """Hold time still until the test moves it."""
+    """Freeze the time until the test advances it."""
     return HomeClock(hass, freezer)
 
 
@@ -73,13 +73,13 @@ def alex(simulator: Simulator) -> Person:
 
 @pytest.fixture(autouse=True)
 def _no_pause_before_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send a failed write again at once."""
+    """Retry failed writes immediately."""
     monkeypatch.setattr(account_module, "_RETRY_DELAYS", (0.0, 0.0))
 
 
 @pytest.fixture
 async def entry(hass: HomeAssistant, account: Account) -> PresenceConfigEntry:
-    """Sign in as Robin, who may read and set their presence."""
+    """Sign in as Robin with write access."""
     return await account.async_sign_in()
 
 

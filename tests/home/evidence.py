@@ -1,7 +1,7 @@
-"""What a run produced, and what of it must not have got there.
+"""Collect a run's output and search it for sensitive values.
 
-The needles come from where they are known best: Microsoft's side of every exchange. The haystack is
-whatever somebody could copy into a bug report.
+The sensitive values are taken from the simulator's requests and responses. The output is everything
+a user could copy into a bug report.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ from homeassistant.helpers import issue_registry as ir
 from custom_components.ms_teams_presence.const import DOMAIN
 from simulator import Simulator
 
-# What opens a door, by the members of what is sent to Microsoft's sign-in and comes back from it.
+# Secret members of the sign-in's requests and responses.
 KIND_OF_MEMBER: Final = {
     "access_token": "token",
     "refresh_token": "token",
@@ -41,20 +41,20 @@ KINDS: Final = (
     "message",
     "directory_id",
 )
-# What is shorter opens no door, such as the "1" that asks for information about the client, and a
-# part of a token that is shorter would be found by chance.
+# Shorter values are not secret, such as `client_info=1`, and shorter parts of a token would match by
+# chance.
 _SHORTEST: Final = 9
 _SHORTEST_PART: Final = 16
 
 
 @dataclass
 class Needles:
-    """What must not be found, by kind."""
+    """Sensitive values by kind."""
 
     by_kind: dict[str, set[str]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
 
     def add(self, kind: str, *texts: str) -> None:
-        """Add texts, and of a token and a certificate their parts."""
+        """Add texts, and the parts of tokens and certificates."""
         for text in texts:
             parts = re.split(r"[.\s]", text) if kind in {"token", "certificate"} else []
             self.by_kind[kind] |= {
@@ -63,13 +63,13 @@ class Needles:
             }
 
     def add_members(self, members: Mapping[str, object]) -> None:
-        """Add what opens a door of a form or an answer."""
+        """Add the sensitive members of a form or response."""
         for member, kind in KIND_OF_MEMBER.items():
             if isinstance(text := members.get(member), str) and len(text) >= _SHORTEST:
                 self.add(kind, text)
 
     def found_in(self, text: str) -> set[str]:
-        """Return the kinds that a text has something of, however an address would spell it."""
+        """Return the kinds found in a text, also if URL-encoded."""
         spellings = {text.casefold(), unquote_plus(text).casefold()}
         return {
             kind
@@ -79,7 +79,7 @@ class Needles:
 
     @contextlib.contextmanager
     def watching(self, simulator: Simulator) -> Iterator[None]:
-        """Collect what goes over Microsoft's counter, in both directions."""
+        """Collect values from token and device code endpoints."""
         endpoint, device_endpoint = (
             simulator.entra.token_endpoint,
             simulator.entra.device_code_endpoint,
@@ -88,14 +88,14 @@ class Needles:
 
         def watched_token(authority: str, form: Mapping[str, str], origin: str | None) -> Any:
             self.add_members(form)
-            answer = token(authority, form, origin)
-            self.add_members(answer)
-            return answer
+            response = token(authority, form, origin)
+            self.add_members(response)
+            return response
 
         def watched_start(authority: str, form: Mapping[str, str]) -> Any:
-            answer = start_device_flow(authority, form)
-            self.add_members(answer)
-            return answer
+            response = start_device_flow(authority, form)
+            self.add_members(response)
+            return response
 
         endpoint.respond = watched_token  # type: ignore[method-assign]
         device_endpoint.respond = watched_start  # type: ignore[method-assign]
@@ -106,35 +106,35 @@ class Needles:
 
 @dataclass
 class Evidence(logging.Handler):
-    """Everything that was produced: pairs of where and what."""
+    """Collected output as pairs of source and text."""
 
     pieces: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Be a handler that takes every record."""
+        """Initialize a handler for all levels."""
         super().__init__(logging.NOTSET)
 
     __hash__ = logging.Handler.__hash__
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record with its arguments and its exception, before either changes."""
+        """Record a message with its arguments and exception."""
         text = f"{record.getMessage()} {record.args!r}"
         if record.exc_info and record.exc_info[1]:
             text += logging.Formatter().formatException(record.exc_info)
-            text += "".join(explained(record.exc_info[1]))
+            text += "".join(texts_of(record.exc_info[1]))
         self.pieces.append((f"log of {record.name}", text))
 
     def add(self, where: str, what: object) -> None:
-        """Take something else."""
+        """Record any other output."""
         self.pieces.append((where, str(what)))
 
     def add_error(self, error: BaseException) -> None:
-        """Take an error as its caller sees it, and all that led to it."""
-        self.pieces += [("error", text) for text in explained(error)]
+        """Add an error and its causes."""
+        self.pieces += [("error", text) for text in texts_of(error)]
 
     def leaks(self, needles: Needles) -> dict[str, set[str]]:
-        """Return what was found where."""
+        """Return the kinds found in each source."""
         leaks: dict[str, set[str]] = {}
         for where, what in self.pieces:
             if found := needles.found_in(what):
@@ -143,15 +143,15 @@ class Evidence(logging.Handler):
 
     @contextlib.contextmanager
     def gathering(self, hass: HomeAssistant, simulator: Simulator) -> Iterator[None]:
-        """Take every log record and every repair, and in the end every address that was asked."""
+        """Collect log records, repairs and requested URLs."""
 
         @callback
-        def take_issues(event: Event[Any] | None = None) -> None:
+        def add_issues(event: Event[Any] | None = None) -> None:
             for issue in ir.async_get(hass).issues.values():
                 where = "repair" if issue.domain == DOMAIN else f"repair of {issue.domain}"
                 self.add(where, f"{issue!r}")
 
-        cancel = hass.bus.async_listen(ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, take_issues)
+        cancel = hass.bus.async_listen(ir.EVENT_REPAIRS_ISSUE_REGISTRY_UPDATED, add_issues)
         root = logging.getLogger()
         level = root.level
         root.addHandler(self)
@@ -163,12 +163,12 @@ class Evidence(logging.Handler):
         for request in simulator.requests:
             query = "&".join(f"{key}={quote(value)}" for key, value in request.query.items())
             directory = "/users" in request.path and request.method == "GET"
-            where = "address of a directory look-up" if directory else "address"
+            where = "URL of a directory lookup" if directory else "URL"
             self.add(where, f"{request.path}?{query}")
 
 
-def explained(error: BaseException | None) -> Iterator[str]:
-    """Return all that an error and those behind it can be made to say."""
+def texts_of(error: BaseException | None) -> Iterator[str]:
+    """Yield the texts of an error and its causes."""
     while error is not None:
         yield f"{type(error).__name__} {error} {error!r} {error.args!r}"
         if isinstance(error, HomeAssistantError):

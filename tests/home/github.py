@@ -1,7 +1,6 @@
-"""What the Marketplace asks GitHub and its catalog about one repository, answered over a real socket.
+"""A server with the APIs of GitHub and the Marketplace's catalog.
 
-Every answer comes from the archives that git itself makes of tagged trees. It shares nothing with the
-simulator of Microsoft: this one is there to be downloaded from.
+Responses come from tagged git trees. It is independent of the Microsoft simulator.
 """
 
 from base64 import b64encode
@@ -21,7 +20,7 @@ REPOSITORY = "ms-teams-presence/ms-teams-presence"
 REPOSITORY_ID = 1
 DOMAIN = "ms_teams_presence"
 _COMMIT = "0" * 40
-# Hooks and settings of the person at the keyboard are none of a temporary repository's business.
+# Without the user's hooks and settings.
 _ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -31,13 +30,13 @@ _IDENTITY = ("-c", "user.name=Maintainer", "-c", "user.email=maintainer@example.
 
 @dataclass
 class Tagged:
-    """A repository of its own with this one's files, in which to set tags."""
+    """A temporary repository with this project's files."""
 
     git_dir: Path
     work_tree: Path
 
     def git(self, *arguments: str | Path, work_tree: Path | None = None) -> bytes:
-        """Run git in it."""
+        """Run git in the repository."""
         place = (f"--git-dir={self.git_dir}", f"--work-tree={work_tree or self.work_tree}")
         return subprocess.run(  # noqa: S603
             ("git", *_IDENTITY, *place, *arguments),  # noqa: S607
@@ -49,7 +48,7 @@ class Tagged:
 
     @classmethod
     def of(cls, source: Path, folder: Path) -> Self:
-        """Take the files of a working tree that git does not ignore, and check them out elsewhere."""
+        """Commit a working tree's tracked and unignored files to a new repository."""
         tagged = cls(folder / "repository.git", folder / "tree")
         tagged.work_tree.mkdir(parents=True)
         tagged.git("init", "--quiet")
@@ -59,7 +58,7 @@ class Tagged:
         return tagged
 
     def release(self, version: str) -> None:
-        """Give the manifest a version and tag the tree with it."""
+        """Set the manifest's version, commit, and tag."""
         path = self.work_tree / f"custom_components/{DOMAIN}/manifest.json"
         manifest = json.loads(path.read_text())
         path.write_text(json.dumps(manifest | {"version": version}, indent=2))
@@ -67,12 +66,12 @@ class Tagged:
         self.git("tag", f"v{version}")
 
     def archive(self, tag: str) -> bytes:
-        """Return what GitHub offers to download for a tag."""
+        """Return GitHub's ZIP archive of a tag."""
         return self.git("archive", "--format=zip", f"--prefix=ms-teams-presence-{tag}/", tag)
 
 
 def files(archive: bytes) -> dict[str, bytes]:
-    """Return the files of an archive by their path in the repository."""
+    """Return an archive's files by path."""
     with zipfile.ZipFile(io.BytesIO(archive)) as opened:
         return {
             name.partition("/")[2]: opened.read(name)
@@ -83,18 +82,18 @@ def files(archive: bytes) -> dict[str, bytes]:
 
 @dataclass
 class GitHub:
-    """GitHub's API, its downloads and the catalog, with one repository."""
+    """GitHub's API and downloads, and the catalog."""
 
     tagged: Tagged
     releases: list[str] = field(default_factory=list)
     catalog: bool = False
     """Whether the catalog lists the repository."""
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     """The path of every request."""
 
     def __post_init__(self) -> None:
-        """Lay out the paths as GitHub has them, each of its hosts below a name of its own."""
-        app = web.Application(middlewares=[self._note])
+        """Create the routes, with one path prefix per host."""
+        app = web.Application(middlewares=[self._record])
         repository = f"/api/repos/{REPOSITORY}"
         app.add_routes(
             [
@@ -112,16 +111,16 @@ class GitHub:
         self._server = TestServer(app)
 
     async def __aenter__(self) -> Self:
-        """Open the socket."""
+        """Start the server."""
         await self._server.start_server()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close it."""
+        """Stop the server."""
         await self._server.close()
 
     def url(self, host: str) -> str:
-        """Return where one of GitHub's hosts is."""
+        """Return the base URL of a host."""
         return str(self._server.make_url(f"/{host}"))
 
     def release(self, version: str) -> None:
@@ -130,14 +129,14 @@ class GitHub:
         self.releases.insert(0, version)
 
     def files(self, version: str) -> dict[str, bytes]:
-        """Return the tree of a release."""
+        """Return the files of a release."""
         return files(self.tagged.archive(f"v{version}"))
 
     @web.middleware
-    async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        self.asked.append(request.path)
-        answer: web.StreamResponse = await handler(request)
-        return answer
+    async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests.append(request.path)
+        response: web.StreamResponse = await handler(request)
+        return response
 
     def _file(self, ref: str, path: str) -> bytes:
         try:

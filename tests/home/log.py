@@ -1,4 +1,4 @@
-"""What the log holds against the integration."""
+"""Unexpected log records."""
 
 import logging
 
@@ -10,7 +10,7 @@ _LOGGERS = (DOMAIN, "config_entry_oauth2_flow", "msal")
 
 
 def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what was said by or about the integration, above the level of debugging."""
+    """Return warnings and errors of the integration's loggers."""
     return [
         record.getMessage()
         for record in caplog.records

@@ -1,4 +1,4 @@
-"""Colleagues, as a person looks for them and adds them."""
+"""Helpers that search for and add colleagues."""
 
 from homeassistant.config_entries import SubentryFlowResult
 from homeassistant.core import HomeAssistant
@@ -11,7 +11,7 @@ from simulator import Person
 async def async_search(
     hass: HomeAssistant, entry: PresenceConfigEntry, text: str
 ) -> SubentryFlowResult:
-    """Look for somebody."""
+    """Search for people."""
     flow = await hass.config_entries.subentries.async_init(
         (entry.entry_id, "person"), context={"source": "user"}
     )
@@ -22,7 +22,7 @@ async def async_search(
 async def async_add(
     hass: HomeAssistant, entry: PresenceConfigEntry, text: str, *people: Person
 ) -> None:
-    """Look for people, choose some and let the account reload."""
+    """Search for people, add some and wait for the reload."""
     flow = await async_search(hass, entry, text)
     flow = await hass.config_entries.subentries.async_configure(
         flow["flow_id"], {"people": [person.id for person in people]}

@@ -1,4 +1,4 @@
-"""Repairs as a person taps on them, through Home Assistant's own pages."""
+"""Repair flows over HTTP."""
 
 from typing import Any, Final
 
@@ -10,12 +10,12 @@ _FLOWS: Final = "/api/repairs/issues/fix"
 
 
 async def async_open(client: ClientSessionGenerator, issue_id: str) -> dict[str, Any]:
-    """Tap on a repair, and return what it shows."""
+    """Start a repair flow and return its first step."""
     return await _async_post(client, _FLOWS, {"handler": DOMAIN, "issue_id": issue_id})
 
 
 async def async_submit(client: ClientSessionGenerator, shown: dict[str, Any]) -> dict[str, Any]:
-    """Submit what a repair shows, and return where that leads."""
+    """Submit a repair step and return the next."""
     return await _async_post(client, f"{_FLOWS}/{shown['flow_id']}", {})
 
 

@@ -1,4 +1,4 @@
-"""The national clouds, and several accounts side by side."""
+"""National clouds, and several accounts at once."""
 
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
@@ -41,12 +41,12 @@ async def test_every_cloud_from_the_sign_in_to_a_message(
     assert state(hass, "binary_sensor.robin_example_in_a_call") == "on"
     assert state(hass, "binary_sensor.robin_example_out_of_office") == "off"
     assert state(hass, "sensor.robin_example_status_message") == "Hello"
-    known = hass.states.get("sensor.robin_example_work_location")
-    assert (known is not None) == CLOUDS["simulator"].has_work_location
+    location = hass.states.get("sensor.robin_example_work_location")
+    assert (location is not None) == CLOUDS["simulator"].has_work_location
 
 
 @every_cloud
-async def test_every_cloud_takes_the_organisations_app(
+async def test_every_cloud_accepts_the_organizations_app(
     hass: HomeAssistant, account: Account, simulator: Simulator
 ) -> None:
     alex = simulator.tenant.people["alex"]
@@ -56,7 +56,7 @@ async def test_every_cloud_takes_the_organisations_app(
     assert state(hass, "sensor.alex_example_availability") == "available"
 
 
-async def test_a_cloud_that_does_not_match_the_tenant_says_so(account: Account) -> None:
+async def test_a_cloud_that_does_not_match_the_tenant_is_explained(account: Account) -> None:
     account.simulator.faults.add("discovery", aadsts=90038)
     flow = await account.async_fill()
 

@@ -1,4 +1,4 @@
-"""A day at work, minute by minute: what Teams shows and what the home shows never part for long."""
+"""A day at work: Home Assistant follows Teams."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ SHOWN = (
 
 
 def shown(hass: HomeAssistant) -> tuple[str, ...]:
-    """Return what the home shows of the person."""
+    """Return the person's entity states."""
     states = [hass.states.get(entity_id) for entity_id in SHOWN]
     assert all(states)
     return tuple(state.state for state in states if state)
@@ -33,7 +33,7 @@ def shown(hass: HomeAssistant) -> tuple[str, ...]:
 
 @pytest.fixture
 def morning(freezer: FrozenDateTimeFactory) -> None:
-    """Begin at eight on a working day."""
+    """Start at eight on a working day."""
     freezer.move_to(datetime(2031, 3, 3, 8, tzinfo=UTC))
 
 
@@ -47,7 +47,7 @@ async def test_a_day_at_work(
     simulator: Simulator,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # Shorter tests go the same ways with it, and it triples what a day takes.
+    # Debug mode triples the duration, and shorter tests cover the same code.
     hass.loop.set_debug(False)
     robin.close_teams()
     entry: PresenceConfigEntry = await account.async_sign_in()
@@ -57,7 +57,7 @@ async def test_a_day_at_work(
         await hass.config_entries.async_reload(entry.entry_id)
 
     async def restart() -> None:
-        """Be away for ten minutes, and come back with what is on the disk."""
+        """Unload, wait ten minutes, and load from storage."""
         await hass.config_entries.async_unload(entry.entry_id)
         clock.freezer.tick(timedelta(minutes=10))
         await hass.config_entries.async_setup(entry.entry_id)
@@ -68,7 +68,7 @@ async def test_a_day_at_work(
 
         return call
 
-    # When, what happens, and what everybody sees two minutes later.
+    # Time, event, and the states two minutes later.
     plan: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
         ("08:05", reload, ("offline", "offline", "automatic", "")),
         ("08:55", robin.open_teams, ("available", "available", "automatic", "")),

@@ -1,4 +1,4 @@
-"""What the documents tell people to paste works, taken from the documents themselves."""
+"""The documents' YAML examples work."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -33,14 +33,14 @@ from tests.home.states import state
 SNIPPETS = [snippet for document in DOCUMENTS for snippet in snippets(document)]
 OUR_ENTITY = re.compile(r"\b(?:binary_sensor|select|sensor|text)\.(?:robin|alex|kim)_example_\w+")
 PASTED = "pasted"
-# The longest delay in an automation that is pasted, which passes at once.
+# The longest delay in the documented automations.
 DELAY = timedelta(seconds=10)
 
 type Content = dict[str, Any]
 
 
 def leaves(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Return every value of a tree and the key that it stands under."""
+    """Yield every value of a tree with its key."""
     for key, value in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
         if isinstance(value, (Mapping, list)):
             yield from leaves(value)
@@ -49,7 +49,7 @@ def leaves(tree: Any) -> Iterator[tuple[str, Any]]:
 
 
 def steps(tree: Any) -> Iterator[Content]:
-    """Return every action of ours in a snippet, whatever has to happen before it."""
+    """Yield the integration's actions in a snippet, at any depth."""
     if isinstance(tree, Mapping) and str(tree.get("action", "")).startswith(f"{DOMAIN}."):
         yield dict(tree)
     elif isinstance(tree, (Mapping, list)):
@@ -57,14 +57,14 @@ def steps(tree: Any) -> Iterator[Content]:
             yield from steps(branch)
 
 
-def strangers(hass: HomeAssistant, content: Content) -> list[str]:
-    """Return the actions in a snippet that only another home has."""
+def other_actions(hass: HomeAssistant, content: Content) -> list[str]:
+    """Return the snippet's actions of other integrations."""
     actions = {value for key, value in leaves(content) if key == "action" and "." in str(value)}
     return [action for action in actions if not hass.services.has_service(*action.split("."))]
 
 
 async def run_action(hass: HomeAssistant, entry: PresenceConfigEntry, content: Content) -> None:
-    """Do an action, and look at its answer where it has one."""
+    """Perform an action and check its response."""
     domain, _, name = content["action"].partition(".")
     data = content.get("data", {})
     if "config_entry_id" in data:
@@ -81,16 +81,17 @@ async def run_action(hass: HomeAssistant, entry: PresenceConfigEntry, content: C
 
 
 async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, content: Content) -> None:
-    """Set an automation up and run its actions; what acts in it but is not ours is played.
+    """Set up an automation and run its actions.
 
-    Of a choice only one branch is taken, so our own actions are done one by one as well.
+    Other integrations' actions are mocked. A choice runs only one branch, so each of this
+    integration's actions is also run alone.
     """
-    for action in strangers(hass, content):
+    for action in other_actions(hass, content):
         async_mock_service(hass, *action.split("."))
     config = content | {"alias": PASTED}
     assert await async_setup_component(hass, "automation", {"automation": [config]})
     await hass.async_block_till_done()
-    # An automation with a mistake in it is there, but unavailable.
+    # An invalid automation is unavailable.
     assert state(hass, f"automation.{PASTED}") == STATE_ON
     target = {ATTR_ENTITY_ID: f"automation.{PASTED}"}
     run = hass.async_create_task(
@@ -107,23 +108,23 @@ async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, conten
 
 
 async def run_dashboard(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
-    """See that what a dashboard shows is there; tests/browser looks at it."""
+    """Check a dashboard's entities; tests/browser shows it."""
     shown = {name for _, value in leaves(content) for name in OUR_ENTITY.findall(str(value))}
     assert shown
     assert {name for name in shown if hass.states.get(name) is None} == set()
 
 
 async def run_template(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
-    """Set template entities up, each of which has to have a value."""
+    """Set up template entities and check for values."""
     before = set(hass.states.async_entity_ids())
     assert await async_setup_component(hass, "template", content)
     await hass.async_block_till_done()
-    made = set(hass.states.async_entity_ids()) - before
-    assert len(made) == sum(
+    created = set(hass.states.async_entity_ids()) - before
+    assert len(created) == sum(
         len(entities) for group in content["template"] for entities in group.values()
     )
     assert {
-        name for name in made if state(hass, name) in {STATE_UNKNOWN, STATE_UNAVAILABLE}
+        name for name in created if state(hass, name) in {STATE_UNKNOWN, STATE_UNAVAILABLE}
     } == set()
 
 
@@ -135,13 +136,13 @@ async def run_logger(hass: HomeAssistant, _: PresenceConfigEntry, content: Conte
 
 
 async def run_recorder(_: HomeAssistant, __: PresenceConfigEntry, content: Content) -> None:
-    """Validate what the recorder is given; tests/home/test_privacy.py records with it."""
+    """Validate the recorder's configuration; see tests/home/test_privacy.py."""
     assert RECORDER_SCHEMA(content)["recorder"]["exclude"].items() >= (
         content["recorder"]["exclude"].items()
     )
 
 
-# What a snippet is, by the key that only its kind has.
+# Checks by the key that identifies a kind of snippet.
 KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitable[None]]] = {
     "action": run_action,
     "triggers": run_automation,
@@ -156,13 +157,13 @@ KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitab
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    """Return a configuration directory with the blueprints."""
     return install(hass_tmp_config_dir)
 
 
 @pytest.fixture
 async def entry(account: Account, simulator: Simulator) -> PresenceConfigEntry:
-    """Sign in as Robin, with the colleagues that the documents speak of."""
+    """Sign in as Robin and add the documents' colleagues."""
     entry = await account.async_sign_in(colleagues=True)
     people = simulator.tenant.people
     await async_add(account.hass, entry, "example", people["alex"], people["kim"])
@@ -232,7 +233,7 @@ async def test_the_answer_that_is_shown_is_the_answer(
 ) -> None:
     (shown,) = (json.loads(block) for block in blocks(ROOT / "docs/actions.md", "json"))
     simulator.tenant.people["kim"].be_right_back()
-    answer = await hass.services.async_call(
+    response = await hass.services.async_call(
         DOMAIN,
         "get_presence",
         {"config_entry_id": entry.entry_id, "people": list(shown["people"])},
@@ -240,7 +241,7 @@ async def test_the_answer_that_is_shown_is_the_answer(
         return_response=True,
     )
 
-    assert answer == shown
+    assert response == shown
 
 
 @pytest.mark.parametrize("kind", ["trigger", "condition"])

@@ -1,4 +1,4 @@
-"""What the entities of a person show and take."""
+"""States of a person's entities, and writing with them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,7 +36,7 @@ SELECT = "select.robin_example_preferred_presence"
 
 
 async def async_poll(hass: HomeAssistant) -> None:
-    """Let Home Assistant ask for an update, as a person or an automation may."""
+    """Update an entity on request."""
     await hass.services.async_call(
         "homeassistant", "update_entity", {"entity_id": SENSORS["availability"]}, blocking=True
     )
@@ -44,13 +44,13 @@ async def async_poll(hass: HomeAssistant) -> None:
 
 
 def shown(hass: HomeAssistant) -> tuple[str, ...]:
-    """Return the states of the sensors, in their order above."""
+    """Return the states of the sensors, in order."""
     return tuple(state(hass, entity_id) for entity_id in SENSORS.values())
 
 
 @pytest.fixture(autouse=True)
 async def _update_entity(hass: HomeAssistant) -> None:
-    """Load what offers `homeassistant.update_entity`."""
+    """Set up `homeassistant.update_entity`."""
     assert await async_setup_component(hass, "homeassistant", {})
 
 
@@ -150,7 +150,7 @@ async def test_with_read_access_there_is_nothing_to_write_with(
     assert hass.states.get(SELECT) is None
 
 
-async def test_a_message_with_all_that_is_known_about_it(
+async def test_a_message_with_all_its_attributes(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
@@ -192,7 +192,7 @@ async def test_typing_sets_the_message_and_emptying_clears_it(
 
 
 async def async_type(hass: HomeAssistant, value: str) -> None:
-    """Type into the text entity."""
+    """Set the text entity."""
     await hass.services.async_call(
         "text", "set_value", {"entity_id": TEXT, "value": value}, blocking=True
     )
@@ -200,7 +200,7 @@ async def async_type(hass: HomeAssistant, value: str) -> None:
 
 
 async def async_select(hass: HomeAssistant, option: str) -> None:
-    """Choose a preferred presence."""
+    """Select a preferred presence."""
     await hass.services.async_call(
         "select", "select_option", {"entity_id": SELECT, "option": option}, blocking=True
     )
@@ -270,7 +270,7 @@ async def test_a_preference_is_remembered_over_a_reload(
     assert state(hass, SELECT) == "busy"
 
 
-async def test_a_preference_that_ended_meanwhile_is_not_taken_up(
+async def test_a_preference_that_expired_meanwhile_is_not_restored(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
 ) -> None:
     await async_select(hass, "busy")
@@ -282,7 +282,7 @@ async def test_a_preference_that_ended_meanwhile_is_not_taken_up(
     assert state(hass, SELECT) == "automatic"
 
 
-async def test_a_failed_write_says_why_and_changes_nothing(
+async def test_a_failed_write_gives_the_reason_and_changes_nothing(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add("POST *setUserPreferredPresence", status=403)

@@ -1,4 +1,4 @@
-"""Coming and going: unload, reload, removal."""
+"""Unload, reload and removal."""
 
 import subprocess
 import sys

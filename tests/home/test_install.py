@@ -1,4 +1,4 @@
-"""Installing from a plain tagged tree, by Home Assistant's own Marketplace."""
+"""Installation from a tagged tree with Home Assistant's Marketplace."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -37,7 +37,7 @@ type Ask = Callable[..., Awaitable[Any]]
 
 @pytest.fixture
 def hass_config_dir(tmp_path: Path) -> Iterator[str]:
-    """Start with an empty configuration, and without the integration that this repository holds."""
+    """Return an empty configuration directory without the integration."""
     ours = {name: sys.modules.pop(name) for name in [*sys.modules] if name.startswith(PACKAGE)}
     flows = {**HANDLERS}
     path = [*sys.path]
@@ -49,7 +49,7 @@ def hass_config_dir(tmp_path: Path) -> Iterator[str]:
     for name in [name for name in sys.modules if name.startswith(PACKAGE)]:
         del sys.modules[name]
     sys.modules.update(ours)
-    # What was imported from here has put its flow into Home Assistant's table.
+    # The import registered its config flow in Home Assistant.
     HANDLERS.pop(DOMAIN, None)
     HANDLERS.update(flows)
 
@@ -58,7 +58,7 @@ def hass_config_dir(tmp_path: Path) -> Iterator[str]:
 async def github(
     tmp_path: Path, socket_enabled: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[GitHub]:
-    """Put a GitHub on loopback into the Marketplace's table of where to download from."""
+    """Point the Marketplace to a GitHub server on the loopback."""
     async with GitHub(Tagged.of(ROOT, tmp_path)) as github:
         github.release("1.0.0")
         endpoints = {host: github.url(host) for host in ("api", "github", "raw", "catalog")}
@@ -70,30 +70,30 @@ async def github(
 
 @pytest.fixture
 def listed(github: GitHub) -> None:
-    """List the repository in the catalog, before the Marketplace reads it."""
+    """List the repository in the catalog."""
     github.catalog = True
 
 
 @pytest.fixture
 async def ask(hass: HomeAssistant, github: GitHub, hass_ws_client: WebSocketGenerator) -> Ask:
-    """Return the means to ask the Marketplace what its page asks."""
+    """Return a function that sends the Marketplace's WebSocket commands."""
     assert await async_setup_component(hass, "marketplace", {})
     await hass.async_block_till_done(wait_background_tasks=True)
     client = await hass_ws_client()
 
     async def ask(command: str, **fields: Any) -> Any:
         await client.send_json_auto_id({"type": f"marketplace/{command}", **fields})
-        answer = await client.receive_json()
-        assert answer["success"], answer
+        response = await client.receive_json()
+        assert response["success"], response
         await hass.async_block_till_done(wait_background_tasks=True)
-        return answer["result"]
+        return response["result"]
 
     await ask("warning/accept")
     return ask
 
 
 def installed(hass: HomeAssistant) -> dict[str, bytes]:
-    """Return the files of the installed integration, by their path in the repository."""
+    """Return the installed files by their path."""
     config = Path(hass.config.config_dir)
     found = (config / PACKAGE).rglob("*")
     return {
@@ -104,12 +104,12 @@ def installed(hass: HomeAssistant) -> dict[str, bytes]:
 
 
 def integration(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the part of a repository that belongs into a configuration."""
+    """Return a repository's files for the configuration directory."""
     return {path: content for path, content in files.items() if path.startswith(PACKAGE)}
 
 
 def add_cloud(hass: HomeAssistant, cloud: Cloud) -> None:
-    """Put the simulator into the installed integration's own table of clouds."""
+    """Add the simulator to the installed integration's cloud table."""
     clouds = importlib.import_module(f"{PACKAGE}.{DOMAIN}.graph.clouds")
     assert Path(clouds.__file__ or "").is_relative_to(hass.config.config_dir)
     clouds.CLOUDS[cloud.key] = replace(
@@ -122,7 +122,7 @@ def add_cloud(hass: HomeAssistant, cloud: Cloud) -> None:
 
 
 async def connect(hass: HomeAssistant) -> None:
-    """Leave behind what connecting to GitHub does; the page for it has GitHub's address built in."""
+    """Create the entry that connecting to GitHub would create."""
     (marketplace,) = hass.config_entries.async_entries("marketplace")
     hass.config_entries.async_update_entry(marketplace, data={**marketplace.data, "token": "token"})
     assert await hass.config_entries.async_reload(marketplace.entry_id)
@@ -156,7 +156,7 @@ async def test_as_a_custom_repository_it_needs_a_connection_to_github(
     with pytest.raises(AssertionError, match="github_not_connected"):
         await ask("repositories/add", repository=REPOSITORY, category="integration")
 
-    assert not [path for path in github.asked if path.startswith("/api")]
+    assert not [path for path in github.requests if path.startswith("/api")]
 
 
 async def test_an_update_replaces_everything(hass: HomeAssistant, ask: Ask, github: GitHub) -> None:
@@ -185,7 +185,7 @@ async def test_from_the_catalog_it_installs_without_asking_githubs_api(
     await ask("repository/install", repository=str(REPOSITORY_ID))
 
     assert installed(hass) == integration(github.files("1.0.0"))
-    assert not [path for path in github.asked if path.startswith("/api")]
+    assert not [path for path in github.requests if path.startswith("/api")]
 
 
 async def test_uninstalled_it_leaves_nothing(
@@ -201,7 +201,7 @@ async def test_uninstalled_it_leaves_nothing(
     assert installed(hass) == {}
 
 
-async def test_an_older_home_assistant_is_refused(
+async def test_an_older_home_assistant_is_rejected(
     hass: HomeAssistant,
     listed: None,
     ask: Ask,
@@ -222,7 +222,7 @@ async def test_the_blueprint_is_imported_from_the_tagged_tree(
 ) -> None:
     button = re.search(r"blueprint_url=([^)]+)\)", (ROOT / "README.md").read_text())
     assert button
-    # Home Assistant would look at GitHub's own address for it, which can't be had here.
+    # The URL on GitHub itself is not available offline.
     _, _, path = unquote(button[1]).partition(f"https://github.com/{REPOSITORY}/blob/main/")
     assert await async_setup_component(hass, "automation", {})
     client = await hass_ws_client()
@@ -230,8 +230,8 @@ async def test_the_blueprint_is_imported_from_the_tagged_tree(
     await client.send_json_auto_id(
         {"type": "blueprint/import", "url": f"{github.url('raw')}/{REPOSITORY}/v1.0.0/{path}"}
     )
-    answer = await client.receive_json()
+    response = await client.receive_json()
 
-    assert answer["success"], answer
-    assert answer["result"]["validation_errors"] is None
-    assert answer["result"]["raw_data"].encode() == github.files("1.0.0")[path]
+    assert response["success"], response
+    assert response["result"]["validation_errors"] is None
+    assert response["result"]["raw_data"].encode() == github.files("1.0.0")[path]

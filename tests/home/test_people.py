@@ -1,4 +1,4 @@
-"""Colleagues: found in the directory, read with everybody else, gone when they leave."""
+"""Colleagues: found, polled, and removed."""
 
 from typing import Any
 
@@ -32,12 +32,12 @@ ROBIN = "sensor.robin_example_availability"
 
 @pytest.fixture
 async def entry(account: Account) -> PresenceConfigEntry:
-    """Sign in as Robin, colleagues included."""
+    """Sign in as Robin with access to colleagues."""
     return await account.async_sign_in(colleagues=True)
 
 
 def offered(flow: SubentryFlowResult) -> list[str]:
-    """Return whom a form offers."""
+    """Return the people offered by a form."""
     assert flow["step_id"] == "choose", flow
     schema = flow["data_schema"]
     assert schema is not None
@@ -45,7 +45,7 @@ def offered(flow: SubentryFlowResult) -> list[str]:
 
 
 def polls(simulator: Simulator) -> list[str]:
-    """Return what was read, in short."""
+    """Return a summary of the reads."""
     return [
         request.path.rpartition("/")[2]
         for request in simulator.requests
@@ -66,7 +66,7 @@ async def test_a_colleague_is_found_added_and_seen(
     assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Example"]
 
 
-async def test_of_a_colleague_the_telling_entities_are_on_and_none_writes(
+async def test_a_colleagues_main_entities_are_enabled_and_read_only(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     await async_add(hass, entry, "alex", alex)
@@ -85,7 +85,7 @@ async def test_of_a_colleague_the_telling_entities_are_on_and_none_writes(
 
 
 @pytest.mark.parametrize("by", ["id", "upper_id", "address", "part"])
-async def test_every_way_to_name_somebody(
+async def test_every_way_to_find_a_person(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person, by: str
 ) -> None:
     names = {
@@ -113,14 +113,16 @@ async def test_several_at_once(
 
 
 @pytest.mark.parametrize("text", ["Nobody at all", "00000000-0000-0000-0000-000000000000", "'\"\\"])
-async def test_nobody_is_found(hass: HomeAssistant, entry: PresenceConfigEntry, text: str) -> None:
+async def test_no_person_is_found(
+    hass: HomeAssistant, entry: PresenceConfigEntry, text: str
+) -> None:
     flow = await async_search(hass, entry, text)
 
     assert flow["step_id"] == "user"
     assert flow["errors"] in ({"base": "nobody_found"}, {"base": "refused"})
 
 
-async def test_whoever_is_there_already_is_not_offered(
+async def test_an_added_person_is_not_offered_again(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     await async_add(hass, entry, "alex", alex)
@@ -129,7 +131,7 @@ async def test_whoever_is_there_already_is_not_offered(
     assert (await async_search(hass, entry, "robin"))["errors"] == {"base": "already_watched"}
 
 
-async def test_of_many_the_first_are_offered_and_it_says_so(
+async def test_only_the_first_of_many_are_offered_with_a_note(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     for number in range(1000):
@@ -140,7 +142,7 @@ async def test_of_many_the_first_are_offered_and_it_says_so(
     assert flow["errors"] == {"base": "more_found"}
 
 
-async def test_nobody_chosen_is_asked_again(
+async def test_choosing_no_person_shows_the_form_again(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     flow = await async_search(hass, entry, "example")
@@ -149,7 +151,7 @@ async def test_nobody_chosen_is_asked_again(
     assert flow["errors"] == {"people": "nobody_chosen"}
 
 
-async def test_more_people_than_home_assistant_takes_are_refused(
+async def test_more_people_than_home_assistant_supports_are_rejected(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     alex: Person,
@@ -179,13 +181,13 @@ async def test_an_account_without_colleagues_points_to_reconfigure(
     )
     assert form["step_id"] == "browser"
     before = dict(entry.data)
-    refused = await account.async_visit(
+    rejected = await account.async_visit(
         await account.async_configure(form, FORM_WITH_COLLEAGUES), decision="deny"
     )
-    assert refused["errors"] == {"base": "consent_denied"}
+    assert rejected["errors"] == {"base": "consent_denied"}
     assert dict(entry.data) == before
 
-    done = await account.async_visit(await account.async_configure(refused, FORM_WITH_COLLEAGUES))
+    done = await account.async_visit(await account.async_configure(rejected, FORM_WITH_COLLEAGUES))
     await hass.async_block_till_done(wait_background_tasks=True)
     assert done["reason"] == "reconfigure_successful"
     assert {"Presence.Read.All", "User.ReadBasic.All"} <= set(entry.data["token"]["scope"].split())
@@ -200,7 +202,7 @@ FORM_WITH_COLLEAGUES = {
 }
 
 
-async def test_an_account_that_is_not_loaded_says_so(
+async def test_an_account_that_is_not_loaded_aborts(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
@@ -241,7 +243,7 @@ async def test_reading_colleagues_does_not_hide_that_the_person_cannot_be_read(
         ({"body": "html"}, "graph_unavailable"),
     ],
 )
-async def test_a_search_that_fails_says_why(
+async def test_a_failed_search_gives_the_reason(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     simulator: Simulator,
@@ -253,7 +255,7 @@ async def test_a_search_that_fails_says_why(
     assert (await async_search(hass, entry, "alex"))["errors"] == {"base": error}
 
 
-async def test_a_search_while_the_sign_in_is_over_says_so(
+async def test_a_search_with_an_expired_sign_in_is_explained(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.revoke("robin")
@@ -289,7 +291,7 @@ async def test_removing_a_colleague_leaves_nothing_of_them(
     assert [device.name for device in devices] == ["Robin Example"]
 
 
-async def test_everybody_is_read_in_one_request_every_half_minute(
+async def test_all_people_are_read_in_one_request_every_half_minute(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -313,7 +315,7 @@ async def test_a_read_of_colleagues_alone_confirms_nothing_about_oneself(
     alex: Person,
 ) -> None:
     await async_add(hass, entry, "alex", alex)
-    # Out of step, so that some polls are for colleagues only.
+    # Shift the intervals so that some polls only read colleagues.
     for _ in range(13):
         await clock.async_advance(1)
     robin = simulator.tenant.people["robin"]
@@ -433,7 +435,7 @@ async def test_markup_in_a_name_is_not_offered_in_the_search(
 
 
 @pytest.mark.parametrize("directory", ["known", "unknown"])
-async def test_a_colleague_of_whom_graph_is_silent_for_a_while_is_no_case_for_repair(
+async def test_a_colleague_missing_for_a_while_creates_no_repair(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -442,13 +444,13 @@ async def test_a_colleague_of_whom_graph_is_silent_for_a_while_is_no_case_for_re
     directory: str,
 ) -> None:
     await async_add(hass, entry, "alex", alex)
-    silence = simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    fault = simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
     if directory == "unknown":
         simulator.faults.add("GET /v1.0/users/*", status=503)
     for _ in range(3):
         await clock.async_advance(31)
     assert state(hass, ALEX) == STATE_UNAVAILABLE
-    silence.remove()
+    fault.remove()
     await clock.async_advance(31)
 
     assert state(hass, ALEX) == "available"
@@ -467,12 +469,12 @@ async def test_who_has_left_is_asked_for_once_an_hour_and_may_come_back(
     simulator.tenant.remove_person("alex")
     for _ in range(10):
         await clock.async_advance(31)
-    asked = [
+    requested = [
         request.json["ids"]
         for request in simulator.requests
         if isinstance(request.json, dict) and "ids" in request.json
     ]
-    assert asked[-1] == [kim.id]
+    assert requested[-1] == [kim.id]
 
     simulator.tenant.add_person("alex", "Alex Example", person_id=alex.id)
     for _ in range(125):
@@ -514,7 +516,7 @@ async def test_a_colleague_cannot_be_written(
 
 
 async def async_get(hass: HomeAssistant, entry: PresenceConfigEntry, *people: str) -> Any:
-    """Ask for people's presence without having them."""
+    """Get people's presence without adding them."""
     response: Any = await hass.services.async_call(
         DOMAIN,
         "get_presence",
@@ -525,7 +527,7 @@ async def async_get(hass: HomeAssistant, entry: PresenceConfigEntry, *people: st
     return response["people"]
 
 
-async def test_get_presence_of_anybody(
+async def test_get_presence_of_any_person(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, alex: Person
 ) -> None:
     alex.present()
@@ -549,13 +551,15 @@ async def test_get_presence_of_anybody(
     assert hass.states.get(ALEX) is None
 
 
-async def test_get_presence_of_nobody(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
+async def test_get_presence_without_a_person(
+    hass: HomeAssistant, entry: PresenceConfigEntry
+) -> None:
     assert await async_get(hass, entry, "nobody@contoso.example", " ") == {
         "nobody@contoso.example": None
     }
 
 
-async def test_get_presence_that_fails_says_why(
+async def test_a_failed_get_presence_gives_the_reason(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, alex: Person
 ) -> None:
     simulator.faults.add("POST *getPresencesByUserId", status=503)

@@ -1,4 +1,4 @@
-"""What docs/privacy.md says of requests, the database and other users is true."""
+"""Statements in docs/privacy.md about requests, database and users."""
 
 from http import HTTPStatus
 import json
@@ -33,7 +33,7 @@ from tests.home.people import async_add, async_search
 PRIVACY = ROOT / "docs/privacy.md"
 RECORDER, AUTOMATION = (snippet.content for snippet in snippets(PRIVACY))
 ROBIN = "sensor.robin_example_availability"
-# A message for each way to set one.
+# Messages by how they are set.
 IN_TEAMS: Final = "Typed in Teams"
 BY_ACTION: Final = "Set by the action"
 BY_TEXT: Final = "Set by the text entity"
@@ -47,29 +47,29 @@ def _home(
     simulator: Simulator,
     enable_custom_integrations: None,
 ) -> None:
-    """Prepare the recorder before Home Assistant, which has to end before the simulator."""
+    """Set up the recorder first; stop before the simulator."""
 
 
 @pytest.fixture
 def persistent_database() -> bool:
-    """Record into a file."""
+    """Use a database file."""
     return True
 
 
 @pytest.fixture
 def recorded(recorder_db_url: str) -> Path:
-    """Return the folder of the database."""
+    """Return the directory of the database."""
     return Path(recorder_db_url.removeprefix("sqlite:///")).parent
 
 
 def found(folder: Path, texts: set[str] = MESSAGES) -> set[str]:
-    """Return the texts that are anywhere in the files of a database."""
+    """Return the texts that the database files contain."""
     content = b"".join(path.read_bytes() for path in folder.iterdir())
     return {text for text in texts if text.encode() in content}
 
 
 async def async_get_presence(hass: HomeAssistant, entry: PresenceConfigEntry, name: str) -> None:
-    """Ask for the presence of a person by address or object ID."""
+    """Get a presence by address or object ID."""
     await hass.services.async_call(
         DOMAIN,
         "get_presence",
@@ -177,7 +177,7 @@ async def test_a_purge_as_documented_removes_what_was_recorded_before(
 
 
 def path_of(path: str) -> str:
-    """Return a path of Graph as the table spells it, or an empty text for the sign-in service."""
+    """Return a Graph path as documented; empty for the sign-in service."""
     graph, path = path.startswith("/v1.0"), path.removeprefix("/v1.0")
     path = re.sub(r"^/users/[^/]+", "/users/{id}", path)
     return re.sub(r"/presence/\w+$", "/presence/{action}", path) if graph else ""
@@ -261,10 +261,10 @@ async def test_a_user_without_administrator_rights_reads_every_state(
     robin.set_status_message(IN_TEAMS)
     await account.async_sign_in()
     client = await hass_client(hass_read_only_access_token)
-    answer = await client.get("/api/states/sensor.robin_example_status_message")
+    response = await client.get("/api/states/sensor.robin_example_status_message")
 
-    assert answer.status == HTTPStatus.OK
-    assert (await answer.json())["state"] == IN_TEAMS
+    assert response.status == HTTPStatus.OK
+    assert (await response.json())["state"] == IN_TEAMS
 
 
 async def test_diagnostics_have_no_names_and_home_assistants_own_ids(
@@ -282,12 +282,12 @@ async def test_diagnostics_have_no_names_and_home_assistants_own_ids(
     for _ in range(4):
         await clock.async_advance(31)
     client = await hass_client()
-    answer = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
-    downloaded = await answer.text()
+    response = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
+    downloaded = await response.text()
 
     for entry_id in (entry.entry_id, *entry.subentries):
         assert entry_id in downloaded
-    assert {"home_assistant", "custom_components", "data"} <= (await answer.json()).keys()
+    assert {"home_assistant", "custom_components", "data"} <= (await response.json()).keys()
     for person in simulator.tenant.people.values():
         for part in person.name.casefold().split():
             assert part not in downloaded.casefold()

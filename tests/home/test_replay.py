@@ -1,7 +1,7 @@
-"""What comes back to Home Assistant in place of the answer that a sign-in waits for.
+"""Replayed, forged and misdirected responses to a sign-in.
 
-The callback is Home Assistant's: it knows a flow by the state that it signed. What belongs to the
-flow itself, that an answer is to the page that is open, and to no other, is ours and Microsoft's.
+Home Assistant checks the signed state and finds the flow. The integration and Microsoft make sure
+that a response belongs to that flow's current page.
 """
 
 from collections.abc import Callable
@@ -23,25 +23,25 @@ MADE_UP_CODE = "1.AXoA-made-up-code-that-microsoft-never-gave"
 
 
 async def async_come_back(account: Account, **query: str) -> int:
-    """Let a browser come back from Microsoft; returns the HTTP status that it gets."""
+    """Request the callback as a browser; return the status."""
     location = URL("/auth/external/callback").with_query(query)
-    answer = await (await account.client()).get(str(location))
-    return int(answer.status)
+    response = await (await account.client()).get(str(location))
+    return int(response.status)
 
 
 async def async_accept(account: Account, flow: ConfigFlowResult, who: str = "robin") -> str:
-    """Sign in on Microsoft's page and return the code, before the browser comes back with it."""
+    """Sign in on Microsoft's page and return the code."""
     return URL(await account.simulator.authorize(flow["url"], who)).query["code"]
 
 
 def state_of(flow: ConfigFlowResult) -> str:
-    """Return the state that a sign-in page was opened with."""
+    """Return the state of a sign-in page's URL."""
     assert flow["type"] is FlowResultType.EXTERNAL_STEP, flow
     return URL(flow["url"]).query["state"]
 
 
 def redemptions(simulator: Simulator) -> list[int | None]:
-    """Return how Microsoft answered when codes were to be exchanged."""
+    """Return the responses to code exchanges."""
     return [
         request.status
         for request in simulator.requests
@@ -50,7 +50,7 @@ def redemptions(simulator: Simulator) -> list[int | None]:
 
 
 def assert_waits(hass: HomeAssistant, flow: ConfigFlowResult) -> None:
-    """Check that a flow waits as if nothing had come, and that nothing was made."""
+    """Check that a flow is unchanged and no entry exists."""
     (progress,) = (
         one
         for one in hass.config_entries.flow.async_progress()
@@ -61,13 +61,13 @@ def assert_waits(hass: HomeAssistant, flow: ConfigFlowResult) -> None:
 
 
 def content(state: str) -> dict[str, Any]:
-    """Return what a state says, whoever signed it."""
+    """Decode a state without verifying its signature."""
     read: dict[str, Any] = jwt.decode(state, options={"verify_signature": False})
     return read
 
 
 def tampered(state: str) -> str:
-    """Return a state that says something else under the same signature."""
+    """Return a changed state with the old signature."""
     header, _, signature = state.split(".")
     other = jwt.encode(content(state) | {"flow_id": "another"}, "a" * 64).split(".")[1]
     return f"{header}.{other}.{signature}"
@@ -83,7 +83,7 @@ FOREIGN_STATES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("foreign", FOREIGN_STATES.values(), ids=FOREIGN_STATES)
-async def test_a_state_that_home_assistant_did_not_sign_is_refused(
+async def test_a_state_that_home_assistant_did_not_sign_is_rejected(
     hass: HomeAssistant,
     account: Account,
     caplog: pytest.LogCaptureFixture,
@@ -99,7 +99,7 @@ async def test_a_state_that_home_assistant_did_not_sign_is_refused(
     assert not complaints(caplog)
 
 
-async def test_after_a_refused_state_the_right_one_still_works(account: Account) -> None:
+async def test_after_a_rejected_state_the_right_one_still_works(account: Account) -> None:
     flow = await account.async_fill()
     foreign = FOREIGN_STATES["of another home"](state_of(flow))
     assert await async_come_back(account, code=MADE_UP_CODE, state=foreign) == 400
@@ -117,8 +117,8 @@ async def test_the_answer_to_an_earlier_attempt_changes_nothing(
     second = await account.async_configure(form, FORM)
     assert second["flow_id"] == first["flow_id"]
     assert state_of(second) != state_of(first)
-    for answer in ({"code": code}, {"error": "access_denied"}):
-        assert await async_come_back(account, state=state_of(first), **answer) == 200
+    for response in ({"code": code}, {"error": "access_denied"}):
+        assert await async_come_back(account, state=state_of(first), **response) == 200
         assert_waits(hass, second)
 
     assert not redemptions(account.simulator)
@@ -139,9 +139,9 @@ async def test_the_same_answer_twice_makes_one_account(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = await account.async_fill()
-    answer = {"code": await async_accept(account, flow), "state": state_of(flow)}
-    assert await async_come_back(account, **answer) == 200
-    assert await async_come_back(account, **answer) == 200
+    response = {"code": await async_accept(account, flow), "state": state_of(flow)}
+    assert await async_come_back(account, **response) == 200
+    assert await async_come_back(account, **response) == 200
     assert not redemptions(account.simulator)
     done = await account.async_configure(flow)
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -157,7 +157,7 @@ async def test_an_answer_to_a_flow_that_is_over_makes_nothing(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture, ending: str
 ) -> None:
     flow = await account.async_fill()
-    answer = {"code": await async_accept(account, flow), "state": state_of(flow)}
+    response = {"code": await async_accept(account, flow), "state": state_of(flow)}
     if ending == "added":
         await account.async_visit(flow)
         await hass.async_block_till_done(wait_background_tasks=True)
@@ -165,28 +165,28 @@ async def test_an_answer_to_a_flow_that_is_over_makes_nothing(
         hass.config_entries.flow.async_abort(flow["flow_id"])
     before = [dict(entry.data) for entry in hass.config_entries.async_entries(DOMAIN)]
 
-    # Home Assistant's callback has no better answer for a flow that it does not know.
-    assert await async_come_back(account, **answer) == 500
+    # Home Assistant's callback fails for an unknown flow.
+    assert await async_come_back(account, **response) == 500
     assert [dict(entry.data) for entry in hass.config_entries.async_entries(DOMAIN)] == before
     assert len(redemptions(account.simulator)) == len(before)
     assert not complaints(caplog)
 
 
-async def test_an_answer_to_a_form_is_refused(
+async def test_a_callback_to_a_form_is_rejected(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = await account.async_fill()
-    answer = {"code": await async_accept(account, flow), "state": state_of(flow)}
+    response = {"code": await async_accept(account, flow), "state": state_of(flow)}
     form = await account.async_visit(flow, decision="deny")
     assert form["type"] is FlowResultType.FORM
 
-    assert await async_come_back(account, **answer) == 400
+    assert await async_come_back(account, **response) == 400
     assert not redemptions(account.simulator)
     assert not hass.config_entries.async_entries(DOMAIN)
     assert not complaints(caplog)
 
 
-async def test_a_code_that_was_used_before_is_refused_by_microsoft(
+async def test_a_reused_code_is_rejected_by_microsoft(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = await account.async_fill()
@@ -201,7 +201,7 @@ async def test_a_code_that_was_used_before_is_refused_by_microsoft(
     assert not complaints(caplog)
 
 
-async def test_a_code_that_microsoft_never_gave_is_refused(
+async def test_an_invented_code_is_rejected(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = await account.async_fill()
@@ -236,7 +236,7 @@ async def test_two_sign_ins_whose_answers_are_swapped_fail_by_their_proof_keys(
     assert not complaints(caplog)
 
 
-async def test_a_code_cannot_bring_another_flow_somebody_elses_account(
+async def test_a_code_cannot_add_another_account_to_a_flow(
     hass: HomeAssistant, account: Account
 ) -> None:
     mine, theirs = await account.async_fill(), await account.async_fill()

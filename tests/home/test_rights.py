@@ -1,4 +1,4 @@
-"""Rights: the actions of a Home Assistant user, of a script and of an automation."""
+"""Permissions of users, scripts and automations in Home Assistant."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ from tests.documents import ROOT, snippets
 from tests.home.account import Account
 from tests.home.automations import WAYS, async_automate, device_of, target_by
 
-# The first user of a home becomes its owner, who may do everything.
+# Home Assistant makes the first user the owner, who has all permissions.
 pytestmark = pytest.mark.usefixtures("hass_owner_user")
 
 ROBIN: Final = "sensor.robin_example_availability"
@@ -33,7 +33,7 @@ ACTIVITY: Final = "sensor.robin_example_activity"
 ALEX: Final = "sensor.alex_example_availability"
 LAMP: Final = "light.desk"
 
-# Every action as the documents show it; another test sees that they show all.
+# The documented examples; another test checks that all actions have one.
 EXAMPLES: Final = {
     snippet.content["action"]: snippet.content for snippet in snippets(ROOT / "docs/actions.md")
 }
@@ -42,7 +42,7 @@ WRITES: Final = [*OURS, "select.select_option", "text.set_value"]
 WRITE: Final = OURS[0]
 GET_PRESENCE: Final = f"{DOMAIN}.get_presence"
 
-# Users, as the ids of their groups or of the entities that they may control.
+# Users by their group or by their only permitted entity.
 READ_ONLY: Final = GROUP_ID_READ_ONLY
 ORDINARY: Final = GROUP_ID_USER
 ADMINISTRATOR: Final = GROUP_ID_ADMIN
@@ -52,8 +52,8 @@ ALLOWED: Final = {WRITE: {ROBIN, ORDINARY, ADMINISTRATOR}, GET_PRESENCE: {ADMINI
 
 @pytest.fixture
 async def entry(hass: HomeAssistant, account: Account, simulator: Simulator) -> PresenceConfigEntry:
-    """Sign in as Robin, who may also read colleagues."""
-    # Home Assistant's server accepts no new route once the sign-in has used it.
+    """Sign in as Robin with access to colleagues."""
+    # The HTTP server accepts no new routes after the sign-in's first request.
     for component in ("auth", "websocket_api"):
         assert await async_setup_component(hass, component, {})
     entry = await account.async_sign_in(colleagues=True)
@@ -62,7 +62,7 @@ async def entry(hass: HomeAssistant, account: Account, simulator: Simulator) -> 
 
 
 async def async_add_user(hass: HomeAssistant, may: str) -> User:
-    """Add a user of one of Home Assistant's groups, or one with a single entity."""
+    """Add a user to a group or with one permitted entity."""
     if await hass.auth.async_get_group(may):
         return await hass.auth.async_create_user("User", group_ids=[may])
     user = await hass.auth.async_create_user("Guest")
@@ -71,7 +71,7 @@ async def async_add_user(hass: HomeAssistant, may: str) -> User:
 
 
 def step(entry: PresenceConfigEntry, action: str) -> dict[str, Any]:
-    """Give an action as a script has it."""
+    """Return an action step for a script."""
     content = dict(EXAMPLES[action])
     if action == GET_PRESENCE:
         content["data"] = content["data"] | {"config_entry_id": entry.entry_id}
@@ -87,7 +87,7 @@ async def async_act(
     await hass.services.async_call(
         domain,
         name,
-        # Home Assistant writes the target into it.
+        # Home Assistant adds the target to it.
         dict(example.get("data", {})),
         target=target or example["target"],
         context=Context(user_id=user_id),
@@ -96,7 +96,7 @@ async def async_act(
 
 
 async def async_get_presence(hass: HomeAssistant, entry: PresenceConfigEntry, user_id: str) -> None:
-    """Read a person without entities as a user."""
+    """Get an unadded person's presence as a user."""
     await hass.services.async_call(
         DOMAIN,
         "get_presence",
@@ -108,7 +108,7 @@ async def async_get_presence(hass: HomeAssistant, entry: PresenceConfigEntry, us
 
 
 def sent(simulator: Simulator) -> list[str]:
-    """List the actions that reached Graph; polls only get."""
+    """Return the write requests to Graph."""
     return [
         request.path
         for request in simulator.requests
@@ -219,7 +219,7 @@ async def test_hidden_entities_of_other_integrations_do_not_count(
         "light", "hub", "lamp", device_id=lamp.id, hidden_by=er.RegistryEntryHider.USER
     )
     user = await async_add_user(hass, ROBIN)
-    # The harness leaves out the registries that rights by device are looked up in.
+    # The test user lacks the registries that device permissions need.
     user.perm_lookup = PermissionLookup(er.async_get(hass), devices)
     user.groups = [Group("Guests", {"entities": {"device_ids": {device_of(hass, ROBIN): True}}})]
     await async_act(hass, WRITE, user.id, target)
@@ -266,7 +266,7 @@ async def test_all_entities_are_no_target(
 
 
 async def async_demote(hass: HomeAssistant, user: User) -> None:
-    """Make a user a read-only one."""
+    """Make a user read-only."""
     await hass.auth.async_update_user(user, group_ids=[READ_ONLY])
 
 
@@ -354,7 +354,7 @@ async def test_a_script_has_the_rights_of_the_user_who_starts_it(
 
 @pytest.mark.parametrize("may", USERS)
 @pytest.mark.parametrize("action", ALLOWED)
-async def test_an_automation_may_act_whoever_triggers_it(
+async def test_an_automation_may_act_for_any_user(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, action: str, may: str
 ) -> None:
     user = await async_add_user(hass, may)
@@ -388,8 +388,8 @@ async def test_a_read_only_user_is_unauthorized_at_the_websocket(
             "return_response": action == GET_PRESENCE,
         }
     )
-    answer = await client.receive_json()
+    response = await client.receive_json()
 
-    assert not answer["success"]
-    assert answer["error"]["message"] == "Unauthorized"
+    assert not response["success"]
+    assert response["error"]["message"] == "Unauthorized"
     assert not sent(simulator)

@@ -1,7 +1,7 @@
-"""Tokens, secrets, codes, messages, addresses and directory IDs are in no log, repair or error.
+"""No log, repair or error contains secrets or personal data.
 
-One run does everything, with every kind of failure and every logger at DEBUG. Then all that it
-produced is searched for what was exchanged with Microsoft.
+One run covers every operation and failure with all loggers at DEBUG. Its output is then searched
+for values exchanged with Microsoft.
 """
 
 from collections.abc import Callable
@@ -42,16 +42,16 @@ from tests.home.evidence import KINDS, Evidence, Needles
 from tests.home.people import async_add, async_search
 from tests.home.test_config_flow import async_confirm, async_show_code, async_wait
 
-# Where messages, addresses and directory IDs do turn up. No token, proof, secret or certificate does.
-KNOWN: dict[str, set[str]] = {
-    # Home Assistant logs every state, every action call and every removed device at DEBUG.
+# Output that contains addresses, messages or directory IDs, but no secrets.
+EXPECTED: dict[str, set[str]] = {
+    # Home Assistant logs states, action calls and removed devices at DEBUG.
     "log of homeassistant.core": {"address", "message", "directory_id"},
-    # The test harness logs what it stores in place of a file.
+    # The test harness logs the data of mocked files.
     "log of pytest_homeassistant_custom_component.common": {"directory_id"},
-    # Microsoft's endpoints have the tenant or the person in their paths.
-    "address": {"directory_id"},
-    # Graph's search has its terms in the query.
-    "address of a directory look-up": {"address", "directory_id"},
+    # Microsoft's endpoints have tenants and people in their paths.
+    "URL": {"directory_id"},
+    # Graph's search has its text in the query.
+    "URL of a directory lookup": {"address", "directory_id"},
 }
 
 MESSAGE = "Very private words, and more"
@@ -60,7 +60,7 @@ CLIENT = {"client_id": CONFIDENTIAL_CLIENT_ID, "client_secret": CONFIDENTIAL_CLI
 ROBIN = "sensor.robin_example_availability"
 ALEX = "sensor.alex_example_availability"
 
-# Every way in which a token can fail to come, each holding what would be worth stealing.
+# Invalid token responses, each with secret values.
 BAD_TOKENS: list[dict[str, Any]] = [
     {"json": {"access_token": "an-access-token-without-an-end", "scope": "Presence.Read"}},
     {"json": {"access_token": "an-access-token-that-ends-oddly", "expires_in": "soon"}},
@@ -83,7 +83,7 @@ PLANTED = [
     "a-refresh-token-beside-a-broken-one",
     "a-token-in-an-outage",
 ]
-# Ways in which Graph can fail, repeating what it was told.
+# Graph errors whose messages repeat the request.
 GRAPH_FAULTS: list[dict[str, Any]] = [
     {"status": 400, "code": "BadRequest"},
     {"status": 401},
@@ -106,8 +106,8 @@ ACTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-# What the run must have come by, so that there was something to search.
-REFUSALS = {
+# Errors and output that the run must include.
+ERROR_KEYS = {
     "colleague_read_only",
     "graph_unavailable",
     "message_too_long",
@@ -123,7 +123,7 @@ SEARCHED = {
     f"log of custom_components.{DOMAIN}.config_flow",
     f"log of custom_components.{DOMAIN}.coordinator",
     "log of homeassistant.core",
-    "address",
+    "URL",
     "diagnostics",
     "downloaded diagnostics",
     "error",
@@ -135,7 +135,7 @@ SEARCHED = {
 
 @pytest.fixture
 def needles(simulator: Simulator) -> Needles:
-    """Return what is known before the first request."""
+    """Return the sensitive values known in advance."""
     needles = Needles()
     needles.add(
         "secret", CONFIDENTIAL_CLIENT_SECRET, DAEMON_CLIENT_SECRET, "a-secret-that-is-wrong"
@@ -152,14 +152,14 @@ def needles(simulator: Simulator) -> Needles:
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """Return where everything is gathered."""
+    """Return the collected output."""
     return Evidence()
 
 
 def everything_at_debug(hass: HomeAssistant) -> None:
-    """Let every logger that exists speak, as somebody may who looks for a fault.
+    """Set every logger to DEBUG.
 
-    Home Assistant itself keeps the log of its web server, which has whole addresses, at WARNING.
+    The web server's log contains whole URLs, so Home Assistant keeps it at WARNING.
     """
     for name in list(logging.root.manager.loggerDict):
         logging.getLogger(name).setLevel(logging.DEBUG)
@@ -168,7 +168,7 @@ def everything_at_debug(hass: HomeAssistant) -> None:
 
 
 class Life:
-    """All that can happen to the accounts of a home."""
+    """Every operation on the accounts, with every failure."""
 
     def __init__(
         self,
@@ -177,33 +177,33 @@ class Life:
         clock: HomeClock,
         client: ClientSessionGenerator,
     ) -> None:
-        """Live in a home."""
+        """Initialize."""
         self.account = account
         self.hass = account.hass
         self.simulator = account.simulator
         self.evidence = evidence
         self.clock = clock
         self.client = client
-        self.refusals: set[str] = set()
+        self.error_keys: set[str] = set()
 
     async def async_act(
         self, action: str, domain: str = DOMAIN, *, targets: Any = ROBIN, **data: Any
     ) -> bool:
-        """Call an action; returns whether it went well, and keeps the error where not."""
+        """Perform an action; record the error if it fails."""
         try:
             await self.hass.services.async_call(
                 domain, action, data, target={"entity_id": targets}, blocking=True
             )
         except HomeAssistantError as err:
             self.evidence.add_error(err)
-            self.refusals.add(str(err.translation_key))
+            self.error_keys.add(str(err.translation_key))
             return False
         finally:
             await self.hass.async_block_till_done(wait_background_tasks=True)
         return True
 
     async def async_fail_to_sign_in(self) -> None:
-        """Sign in with every answer that is none, with a wrong secret and a wrong code."""
+        """Sign in with invalid responses, a wrong secret and a wrong code."""
         for fault in BAD_TOKENS:
             flow = await self.account.async_fill(**CLIENT)
             trouble = self.simulator.faults.add("token", **fault)
@@ -220,7 +220,7 @@ class Life:
         assert flow["errors"]
 
     async def async_sign_in(self) -> list[PresenceConfigEntry]:
-        """Sign in by the browser, by a code, and as the organisation's app."""
+        """Sign in with a browser, a device code and an application."""
         entries = [await self.account.async_sign_in(colleagues=True, **CLIENT)]
         self.simulator.entra.device_code_endpoint.interval = 0
         flow = await async_show_code(self.account)
@@ -236,31 +236,31 @@ class Life:
         return entries
 
     def enter_code(self, flow: ConfigFlowResult, person: str) -> None:
-        """Enter the code that is shown on another device."""
+        """Enter the device code."""
         placeholders = flow["description_placeholders"]
         assert placeholders is not None
         self.simulator.enter_device_code(placeholders["code"], person)
 
     async def async_find_people(self, entry: PresenceConfigEntry, *people: Person) -> None:
-        """Look for people by name, by address and by what Graph refuses, and add some."""
+        """Search by name, address and invalid input; add some."""
         for person in people:
             await async_search(self.hass, entry, person.address)
         for fault in GRAPH_FAULTS:
-            trouble = self.simulator.faults.add("GET /v1.0/users*", **self.telling(fault))
+            trouble = self.simulator.faults.add("GET /v1.0/users*", **self.echoing(fault))
             await async_search(self.hass, entry, people[0].name)
             trouble.remove()
-            self.leave_alone(fault)
+            self.wait_for_retry_after(fault)
         await async_add(self.hass, entry, "example", *people)
         names = [name for person in people for name in (person.address, person.id)]
         assert await self.async_ask(entry, names)
         for fault in GRAPH_FAULTS:
-            trouble = self.simulator.faults.add("* /v1.0/*", **self.telling(fault))
+            trouble = self.simulator.faults.add("* /v1.0/*", **self.echoing(fault))
             await self.async_ask(entry, names)
             trouble.remove()
-            self.leave_alone(fault)
+            self.wait_for_retry_after(fault)
 
     async def async_ask(self, entry: PresenceConfigEntry, names: list[str]) -> bool:
-        """Ask for the presence of people; return whether it went well."""
+        """Get people's presence; return whether it succeeded."""
         try:
             await self.hass.services.async_call(
                 DOMAIN,
@@ -274,27 +274,27 @@ class Life:
             return False
         return True
 
-    def leave_alone(self, fault: dict[str, Any]) -> None:
-        """Let the time pass for which Graph wants to be left alone after a fault, and a moment more."""
+    def wait_for_retry_after(self, fault: dict[str, Any]) -> None:
+        """Wait until Graph stops throttling."""
         self.clock.freezer.tick(fault.get("retry_after", 0) + 2)
 
-    def telling(self, fault: dict[str, Any]) -> dict[str, Any]:
-        """Return a fault that repeats what it was told, as Graph's messages do."""
+    def echoing(self, fault: dict[str, Any]) -> dict[str, Any]:
+        """Return a fault whose message repeats the request."""
         robin = self.simulator.tenant.people["robin"]
         return fault | {"message": f"{MESSAGE}; {robin.address} {robin.id} {TENANT_ID}"}
 
     async def async_write(self) -> None:
-        """Call every action, well and with every failure, for one person and for several."""
+        """Perform every action with every failure."""
         for action, data in ACTIONS.items():
             assert await self.async_act(action, **data)
             for fault in GRAPH_FAULTS:
                 trouble = self.simulator.faults.add(
-                    "POST /v1.0/*/presence/*", **self.telling(fault)
+                    "POST /v1.0/*/presence/*", **self.echoing(fault)
                 )
                 await self.async_act(action, **data)
                 trouble.remove()
-                self.leave_alone(fault)
-        trouble = self.simulator.faults.add("POST /v1.0/users/*", **self.telling(GRAPH_FAULTS[2]))
+                self.wait_for_retry_after(fault)
+        trouble = self.simulator.faults.add("POST /v1.0/users/*", **self.echoing(GRAPH_FAULTS[2]))
         kims = "sensor.kim_example_availability"
         assert not await self.async_act("set_status_message", targets=[ROBIN, kims], message=TYPED)
         trouble.remove()
@@ -305,10 +305,10 @@ class Life:
         assert not await self.async_act("set_status_message", targets="light.none", message=TYPED)
 
     async def async_poll(self) -> None:
-        """Poll, well and with every failure."""
+        """Poll with every failure."""
         await self.clock.async_advance(31)
         for fault in GRAPH_FAULTS:
-            trouble = self.simulator.faults.add("* /v1.0/*resence*", **self.telling(fault))
+            trouble = self.simulator.faults.add("* /v1.0/*resence*", **self.echoing(fault))
             for _ in range(3):
                 await self.clock.async_advance(16)
             trouble.remove()
@@ -335,8 +335,8 @@ class Life:
         assert flow["reason"] == "reauth_successful"
 
     async def async_restart_in_an_outage(self, entry: PresenceConfigEntry) -> None:
-        """Begin while Microsoft is down."""
-        trouble = self.simulator.faults.add("graph", **self.telling({"status": 503}))
+        """Set up the entries during an outage."""
+        trouble = self.simulator.faults.add("graph", **self.echoing({"status": 503}))
         await self.hass.config_entries.async_reload(entry.entry_id)
         assert entry.state is ConfigEntryState.SETUP_RETRY
         await self.async_look(entry)
@@ -344,13 +344,13 @@ class Life:
         await self.hass.config_entries.async_reload(entry.entry_id)
         await self.hass.async_block_till_done(wait_background_tasks=True)
 
-    async def async_mend(self, entry: PresenceConfigEntry) -> None:
-        """Have something to mend, and mend it by a click."""
+    async def async_fix(self, entry: PresenceConfigEntry) -> None:
+        """Create a repair and fix it."""
         self.simulator.tenant.people["robin"].close_teams()
         assert await self.async_act("set_preferred_presence", availability="busy")
         self.simulator.tenant.remove_person("alex")
         for kind in ("person_gone", "preference_not_shown"):
-            # Mending the one reloads the account, which finds the other again.
+            # Fixing one reloads the account, which creates the other again.
             for _ in range(4):
                 await self.clock.async_advance(31)
             offered = {issue.translation_key: issue for issue in self.issues}
@@ -363,18 +363,18 @@ class Life:
 
     @property
     def issues(self) -> list[ir.IssueEntry]:
-        """Return the repairs that are offered."""
+        """Return the integration's repairs."""
         issues = ir.async_get(self.hass).issues.values()
         return [issue for issue in issues if issue.domain == DOMAIN]
 
     async def async_look(self, entry: PresenceConfigEntry) -> None:
-        """Download what one attaches to a bug report."""
+        """Download diagnostics and system health."""
         diagnostics: Any = await get_diagnostics_for_config_entry(self.hass, self.client, entry)
         self.evidence.add("diagnostics", diagnostics)
         client = await self.client()
-        answer = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
-        assert answer.status == 200
-        self.evidence.add("downloaded diagnostics", await answer.text())
+        response = await client.get(f"/api/diagnostics/config_entry/{entry.entry_id}")
+        assert response.status == 200
+        self.evidence.add("downloaded diagnostics", await response.text())
         info = await get_system_health_info(self.hass, DOMAIN)
         for key in ("can_reach_sign_in", "can_reach_graph"):
             info[key] = await info[key]
@@ -383,7 +383,7 @@ class Life:
 
 
 @pytest.mark.once
-async def test_nothing_that_a_whole_life_produces_gives_anything_away(
+async def test_no_output_contains_secrets(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     clock: HomeClock,
@@ -400,7 +400,7 @@ async def test_nothing_that_a_whole_life_produces_gives_anything_away(
     with needles.watching(simulator), evidence.gathering(hass, simulator):
         everything_at_debug(hass)
         await life.async_fail_to_sign_in()
-        # MSAL is imported by now, and has loggers.
+        # MSAL has been imported and has created loggers.
         everything_at_debug(hass)
         entries = await life.async_sign_in()
         await life.async_find_people(entries[0], alex)
@@ -410,17 +410,17 @@ async def test_nothing_that_a_whole_life_produces_gives_anything_away(
         await life.async_poll()
         await life.async_renew(entries[0])
         await life.async_restart_in_an_outage(entries[0])
-        await life.async_mend(entries[0])
+        await life.async_fix(entries[0])
         for entry in entries:
             await life.async_look(entry)
             await hass.config_entries.async_remove(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
 
     needles.add("proof", *simulator.entra.authorize_endpoint.codes)
-    assert life.refusals == REFUSALS
+    assert life.error_keys == ERROR_KEYS
     assert {where for where, _ in evidence.pieces} >= SEARCHED
     leaks = evidence.leaks(needles)
-    assert leaks == KNOWN
+    assert leaks == EXPECTED
 
 
 PLACES: dict[str, Callable[[Evidence, str], None]] = {
@@ -439,14 +439,14 @@ PLACES: dict[str, Callable[[Evidence, str], None]] = {
 
 
 def caused(text: str) -> Exception:
-    """Return an error that says nothing itself."""
+    """Return an error without a message but with a cause."""
     error = HomeAssistantError("Nothing to see")
     error.__cause__ = ValueError(text)
     return error
 
 
 def log_exception(text: str) -> None:
-    """Write an exception into the log as whoever catches it does."""
+    """Log an exception with its traceback."""
     try:
         raise caused(text)
     except HomeAssistantError:

@@ -1,4 +1,4 @@
-"""What SECURITY.md says of permissions, files, URLs and logs is true."""
+"""Statements in SECURITY.md about permissions, files, URLs and logs."""
 
 from datetime import timedelta
 from itertools import product
@@ -40,22 +40,24 @@ COLLEAGUES = {False: set[str](), True: {"Include colleagues"}}
 
 
 def documented(kinds: set[str], chosen: set[str]) -> set[str]:
-    """Return the permissions of some kinds that the table says are asked for, as it was chosen."""
+    """Return the documented permissions for a configuration."""
     return {
         permission.strip("`")
-        for permission, kind, asked_for, _ in rows(SECURITY, "Permission")
-        if kind in kinds and asked_for in {"always", *chosen}
+        for permission, kind, setting, _ in rows(SECURITY, "Permission")
+        if kind in kinds and setting in {"always", *chosen}
     }
 
 
 @pytest.mark.parametrize(("access", "colleagues"), product(ACCESS, COLLEAGUES))
-async def test_microsofts_page_is_asked_for_what_the_table_says(
+async def test_microsofts_page_requests_the_documented_permissions(
     account: Account, *, access: str, colleagues: bool
 ) -> None:
     flow = await account.async_fill(access=access, colleagues=colleagues)
-    asked = {scope.rpartition("/")[2] for scope in URL(flow["url"]).query["scope"].split()}
+    requested = {scope.rpartition("/")[2] for scope in URL(flow["url"]).query["scope"].split()}
 
-    assert asked == documented({"sign-in", "delegated"}, ACCESS[access] | COLLEAGUES[colleagues])
+    assert requested == documented(
+        {"sign-in", "delegated"}, ACCESS[access] | COLLEAGUES[colleagues]
+    )
 
 
 async def test_a_refresh_requests_only_the_permissions_that_were_accepted(
@@ -114,7 +116,7 @@ async def test_deleting_the_account_revokes_nothing_at_microsoft(
 
 
 @pytest.mark.parametrize("access", ACCESS)
-async def test_the_organisations_app_needs_what_the_table_says(
+async def test_the_organizations_app_needs_the_documented_permissions(
     account: Account, access: str
 ) -> None:
     entry = await application.async_sign_in(account, access=access)
@@ -124,8 +126,8 @@ async def test_the_organisations_app_needs_what_the_table_says(
     )
 
 
-async def async_live(account: Account, alex: Person) -> PresenceConfigEntry:
-    """Sign in with a secret, add a colleague, and set what can be set, by an automation too."""
+async def async_use_everything(account: Account, alex: Person) -> PresenceConfigEntry:
+    """Sign in, add a colleague, and write everything."""
     hass = account.hass
     entry = await account.async_sign_in(colleagues=True, **CLIENT)
     await async_add(hass, entry, "alex", alex)
@@ -155,7 +157,7 @@ async def async_live(account: Account, alex: Person) -> PresenceConfigEntry:
 
 
 def needles_of(simulator: Simulator) -> Needles:
-    """Return what may be stored of the people of a tenant and of an app."""
+    """Return the sensitive values of a tenant and an app."""
     needles = Needles()
     needles.add("message", MESSAGE)
     needles.add("secret", CLIENT["client_secret"])
@@ -170,7 +172,7 @@ def needles_of(simulator: Simulator) -> Needles:
 async def async_files(
     hass: HomeAssistant, stored: dict[str, Any], needles: Needles
 ) -> dict[str, set[str]]:
-    """Return the files that hold something of an account, and the kinds of what they hold."""
+    """Return files with account data, and the kinds found."""
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
     return {
@@ -189,7 +191,7 @@ async def test_what_is_stored_is_in_the_files_that_the_table_lists(
 ) -> None:
     needles = needles_of(simulator)
     with needles.watching(simulator):
-        entry = await async_live(account, alex)
+        entry = await async_use_everything(account, alex)
     needles.add("proof", *simulator.entra.authorize_endpoint.codes)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
     await hass.async_block_till_done()
@@ -218,7 +220,7 @@ async def test_what_outlives_a_colleague_and_an_account_is_gone_after_thirty_day
     alex: Person,
     hass_storage: dict[str, Any],
 ) -> None:
-    entry = await async_live(account, alex)
+    entry = await async_use_everything(account, alex)
     of_alex = Needles()
     of_alex.add("directory_id", alex.id)
     of_alex.add("address", alex.address)
@@ -237,7 +239,7 @@ async def test_what_outlives_a_colleague_and_an_account_is_gone_after_thirty_day
     assert await async_files(hass, hass_storage, needles) == kept
     for days, expected in ((29, kept), (2, {})):
         await clock.async_advance(timedelta(days=days).total_seconds())
-        # At each start Home Assistant cleans up its devices, and writes them at the next change.
+        # Home Assistant cleans up devices at start and saves them at the next change.
         dr.async_cleanup(hass, dr.async_get(hass), er.async_get(hass))
         dr.async_get(hass).async_schedule_save()
         assert await async_files(hass, hass_storage, needles) == expected

@@ -1,4 +1,4 @@
-"""The consent doctor: every way in which Microsoft refuses a sign-in, met wherever it can be met."""
+"""Every sign-in error of Microsoft, wherever it can occur."""
 
 import base64
 from enum import Flag, auto
@@ -49,7 +49,7 @@ AVAILABILITY: Final = "sensor.robin_example_availability"
 
 
 class Place(Flag):
-    """Where an error comes to light."""
+    """A place where errors occur."""
 
     PAGE = auto()
     """On Microsoft's own page, which does not redirect back."""
@@ -119,12 +119,12 @@ PLACES: Final[dict[str, Place]] = {
 
 @pytest.fixture(autouse=True)
 async def _repairs(hass: HomeAssistant) -> None:
-    """Let repairs be opened; their pages have to be there before anything is asked of Home Assistant."""
+    """Set up repairs before the HTTP server starts."""
     assert await async_setup_component(hass, "repairs", {})
 
 
 def rows(where: Place) -> list[Any]:
-    """Return the rows of the table that come to light somewhere by a number or an OAuth error."""
+    """Return the errors that occur in a place."""
     return [
         pytest.param(reason, kind, id=reason)
         for reason, kind in SIGN_IN_ERRORS.items()
@@ -133,16 +133,16 @@ def rows(where: Place) -> list[Any]:
 
 
 def fault(kind: SignInErrorKind) -> dict[str, Any]:
-    """Return how the simulator refuses so."""
+    """Return the simulator's fault for an error."""
     if kind.aadsts_codes:
         return {"aadsts": kind.aadsts_codes[0]}
     return {"json": {"error": kind.oauth_errors[0]}, "status": 400}
 
 
-def assert_says(
+def assert_shows_error(
     flow: ConfigFlowResult, reason: str, kind: SignInErrorKind, *, sign_in: str = "browser"
 ) -> None:
-    """Check that a flow says what a kind means, at the step and the field that help."""
+    """Check the error's step, field and text."""
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
     if kind.browser_may_work and sign_in == "device_code":
@@ -173,7 +173,7 @@ async def test_at_the_end_of_a_sign_in(
     account.simulator.faults.add("token", **fault(kind))
     flow = await account.async_visit(flow)
 
-    assert_says(flow, reason, kind)
+    assert_shows_error(flow, reason, kind)
     assert not complaints(caplog)
 
 
@@ -185,10 +185,10 @@ async def test_in_the_address_that_microsofts_page_leads_back_to(
         flow = await account.async_fill()
         state_of_flow = URL(flow["url"]).query["state"]
         callback = URL("/auth/external/callback").with_query(state=state_of_flow, error=error)
-        answer = await (await account.client()).get(callback.path_qs)
-        assert answer.status == 200
+        response = await (await account.client()).get(callback.path_qs)
+        assert response.status == 200
 
-        assert_says(await account.async_configure(flow), reason, kind)
+        assert_shows_error(await account.async_configure(flow), reason, kind)
 
 
 async def test_invalid_client_at_the_callback_is_about_the_apps_permissions(
@@ -213,7 +213,7 @@ async def test_when_a_code_is_asked_for(
     account.simulator.faults.add("devicecode", **fault(kind))
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
 
-    assert_says(flow, reason, kind, sign_in="device_code")
+    assert_shows_error(flow, reason, kind, sign_in="device_code")
 
 
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.DISCOVERY))
@@ -222,7 +222,7 @@ async def test_when_the_tenant_is_looked_up(
 ) -> None:
     account.simulator.faults.add("discovery", **fault(kind))
 
-    assert_says(await account.async_fill(), reason, kind)
+    assert_shows_error(await account.async_fill(), reason, kind)
 
 
 async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Account) -> None:
@@ -233,7 +233,7 @@ async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Acco
             flow = await account.async_configure(
                 await account.async_open(), FORM | {"trouble": {"number": shown}}
             )
-            assert_says(flow, reason, kind)
+            assert_shows_error(flow, reason, kind)
             placeholders = flow["description_placeholders"]
             assert placeholders is not None
             assert placeholders["code"] == f"AADSTS{number}"
@@ -260,9 +260,7 @@ async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Acco
         ("AADSTS123456789", "number_invalid", "-"),
     ],
 )
-async def test_a_number_that_is_not_known(
-    account: Account, shown: str, error: str, code: str
-) -> None:
+async def test_an_unknown_number(account: Account, shown: str, error: str, code: str) -> None:
     flow = await account.async_fill(trouble={"number": shown})
 
     assert flow["errors"] == {"base": error}
@@ -271,7 +269,7 @@ async def test_a_number_that_is_not_known(
     assert placeholders["code"] == code
 
 
-async def test_an_oauth_error_that_is_not_known_is_shown_by_its_word(account: Account) -> None:
+async def test_an_unknown_oauth_error_is_shown_by_its_code(account: Account) -> None:
     flow = await account.async_fill()
     account.simulator.faults.add(
         "token", status=400, json={"error": "surprise\n<b>", "error_description": "secret"}
@@ -317,23 +315,23 @@ async def test_where_a_code_is_blocked_the_browser_is_a_tap_away(account: Accoun
     assert flow["type"] is FlowResultType.CREATE_ENTRY
 
 
-# Later: the account is there, and Microsoft changes its mind.
+# Errors after setup
 
 
 def repair(hass: HomeAssistant, entry: PresenceConfigEntry) -> ir.IssueEntry | None:
-    """Return the repair about an account's sign-in."""
+    """Return an account's sign-in repair."""
     return ir.async_get(hass).async_get_issue(DOMAIN, f"sign_in_refused_{entry.entry_id}")
 
 
 async def async_open_repair(
     client: ClientSessionGenerator, entry: PresenceConfigEntry
 ) -> dict[str, Any]:
-    """Tap on the repair about an account's sign-in, and return what it shows."""
+    """Start the fix flow of an account's sign-in repair."""
     return await repairs.async_open(client, f"sign_in_refused_{entry.entry_id}")
 
 
-async def async_refuse(clock: HomeClock, simulator: Simulator, **options: Any) -> None:
-    """Let Graph take the token no more, and Microsoft refuse to renew it, until the next poll."""
+async def async_reject_token(clock: HomeClock, simulator: Simulator, **options: Any) -> None:
+    """Reject the token and its refresh, then poll."""
     simulator.expire_access_tokens()
     simulator.faults.add("token", **options)
     await clock.async_advance(31)
@@ -350,7 +348,7 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
     kind: SignInErrorKind,
 ) -> None:
     simulator = account.simulator
-    await async_refuse(clock, simulator, **fault(kind))
+    await async_reject_token(clock, simulator, **fault(kind))
     reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
     if kind.resolution in {Resolution.RETRY, Resolution.UNKNOWN}:
         assert not reauths
@@ -390,13 +388,13 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_the_card_to_sign_in_again_says_why(
+async def test_the_reauthentication_card_gives_the_reason(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     entry = await account.async_sign_in(
         client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
     )
-    await async_refuse(clock, account.simulator, aadsts=7000222)
+    await async_reject_token(clock, account.simulator, aadsts=7000222)
     (flow,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
     flow = await account.async_configure(flow)
 
@@ -408,14 +406,14 @@ async def test_the_card_to_sign_in_again_says_why(
     assert flow["errors"] == {"client_secret": "secret_expired"}
 
 
-async def test_the_repair_leads_to_where_somebody_has_got_already(
+async def test_the_repair_continues_the_running_flow(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     clock: HomeClock,
     account: Account,
     entry: PresenceConfigEntry,
 ) -> None:
-    await async_refuse(clock, account.simulator, aadsts=50173)
+    await async_reject_token(clock, account.simulator, aadsts=50173)
     (card,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
     page = (await account.async_configure(card, {}))["url"]
     shown = await async_open_repair(hass_client, entry)
@@ -431,7 +429,7 @@ async def test_a_code_that_is_blocked_later_leads_to_the_browser(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     hass.config_entries.async_update_entry(entry, data={**entry.data, "sign_in": "device_code"})
-    await async_refuse(clock, account.simulator, aadsts=530035)
+    await async_reject_token(clock, account.simulator, aadsts=530035)
     (flow,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
     flow = await account.async_configure(flow, {})
 
@@ -448,7 +446,7 @@ async def test_at_the_start_of_home_assistant_too(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
-    await async_refuse(clock, account.simulator, aadsts=50173)
+    await async_reject_token(clock, account.simulator, aadsts=50173)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
 
@@ -467,7 +465,7 @@ async def test_at_the_start_of_home_assistant_too(
 async def test_a_disabled_account_asks_for_nothing(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
-    await async_refuse(clock, account.simulator, aadsts=50173)
+    await async_reject_token(clock, account.simulator, aadsts=50173)
     assert repair(hass, entry) is not None
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
 
@@ -477,7 +475,7 @@ async def test_a_disabled_account_asks_for_nothing(
 @pytest.mark.parametrize(
     ("status", "reason", "asks"), [(401, "session_ended", True), (403, "no_presence", False)]
 )
-async def test_graph_that_takes_the_token_no_more_is_a_repair(
+async def test_a_token_rejected_by_graph_creates_a_repair(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     clock: HomeClock,
@@ -510,7 +508,7 @@ async def test_graph_that_takes_the_token_no_more_is_a_repair(
     assert repair(hass, entry) is None
 
 
-async def test_the_organisations_app_without_consent_says_so_later(
+async def test_the_organizations_app_without_consent_creates_a_repair(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     entry = await test_application.async_sign_in(account)
@@ -525,7 +523,7 @@ async def test_the_organisations_app_without_consent_says_so_later(
     assert issue.data["reason"] == "application_consent_missing"
 
 
-async def test_the_organisations_app_that_is_let_in_again_needs_nobody(
+async def test_the_organizations_app_recovers_without_user_action(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     clock: HomeClock,
@@ -533,7 +531,7 @@ async def test_the_organisations_app_that_is_let_in_again_needs_nobody(
 ) -> None:
     entry = await test_application.async_sign_in(account)
     await async_add(hass, entry, "Alex", account.simulator.tenant.people["alex"])
-    await async_refuse(clock, account.simulator, aadsts=50105)
+    await async_reject_token(clock, account.simulator, aadsts=50105)
     assert repair(hass, entry) is not None
     shown = await async_open_repair(hass_client, entry)
     assert shown["description_placeholders"]["cause"] == SENTENCES["not_assigned"]
@@ -546,7 +544,7 @@ async def test_the_organisations_app_that_is_let_in_again_needs_nobody(
     assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
 
 
-# A token that has to prove more.
+# Claims challenges
 
 CLAIMS: Final = '{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}'
 
@@ -569,19 +567,19 @@ async def test_a_claims_challenge_is_answered_with_a_token_that_has_the_claims(
     simulator.faults.add("graph", times=1, claims=challenge)
     await clock.async_advance(31)
 
-    asked = [request.json for request in simulator.requests if request.path.endswith("/token")]
-    assert [form["claims"] for form in asked if isinstance(form, dict)] == [CLAIMS]
+    forms = [request.json for request in simulator.requests if request.path.endswith("/token")]
+    assert [form["claims"] for form in forms if isinstance(form, dict)] == [CLAIMS]
     assert entry.runtime_data.primary.failures == 0
 
-    # Once is enough: the next renewal is as ever.
+    # The next refresh has no claims.
     simulator.requests.clear()
     clock.freezer.tick(entry.data["token"]["expires_in"])
     await clock.async_advance(1)
-    asked = [request.json for request in simulator.requests if request.path.endswith("/token")]
-    assert ["claims" in form for form in asked if isinstance(form, dict)] == [False]
+    forms = [request.json for request in simulator.requests if request.path.endswith("/token")]
+    assert ["claims" in form for form in forms if isinstance(form, dict)] == [False]
 
 
-async def test_access_that_is_lowered_takes_the_writing_entities_along(
+async def test_lowering_the_access_removes_the_writing_entities(
     hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
 ) -> None:
     registry = er.async_get(hass)
@@ -600,17 +598,17 @@ async def test_access_that_is_lowered_takes_the_writing_entities_along(
 
 
 @pytest.mark.parametrize("source", ["reauth", "reconfigure"])
-@pytest.mark.parametrize("way", ["browser", "device_code", "application"])
-async def test_a_change_that_is_given_up_half_way_changes_nothing(
-    hass: HomeAssistant, account: Account, source: str, way: str
+@pytest.mark.parametrize("method", ["browser", "device_code", "application"])
+async def test_an_aborted_change_changes_nothing(
+    hass: HomeAssistant, account: Account, source: str, method: str
 ) -> None:
-    if way == "application":
+    if method == "application":
         entry = await test_application.async_sign_in(account)
         form = test_application.FORM | {"client_secret": "not-a-secret~wrong", "access": "read"}
     else:
         entry = await account.async_sign_in()
         form = FORM | {"access": "read"}
-        hass.config_entries.async_update_entry(entry, data={**entry.data, "sign_in": way})
+        hass.config_entries.async_update_entry(entry, data={**entry.data, "sign_in": method})
     before = dict(entry.data)
     states = {found.entity_id: found.state for found in hass.states.async_all()}
 
@@ -618,15 +616,15 @@ async def test_a_change_that_is_given_up_half_way_changes_nothing(
     if source == "reauth":
         flow = await account.async_configure(flow, {})
     elif flow["type"] is FlowResultType.MENU:
-        flow = await account.async_configure(flow, {"next_step_id": way})
+        flow = await account.async_configure(flow, {"next_step_id": method})
     if flow["type"] is FlowResultType.FORM:
         flow = await account.async_configure(flow, form)
     if flow["type"] is not FlowResultType.ABORT:
         hass.config_entries.flow.async_abort(flow["flow_id"])
     await hass.async_block_till_done(wait_background_tasks=True)
 
-    if (source, way) == ("reauth", "application"):
-        # Nothing is left to be given up: the app has signed in by itself.
+    if (source, method) == ("reauth", "application"):
+        # There is nothing to abort: the app has already signed in.
         assert flow["reason"] == "reauth_successful"
         before["token"] = entry.data["token"]
     assert dict(entry.data) == before

@@ -1,4 +1,4 @@
-"""Sign-in sends its requests as Home Assistant's session does, within bounds, to the login host only."""
+"""Sign-in requests use Home Assistant's session settings, limits and hosts."""
 
 import asyncio
 from collections.abc import Callable
@@ -36,7 +36,7 @@ ENDPOINTS = ("discovery", "token", "devicecode")
 
 
 def waiting_threads() -> int:
-    """Return how many threads wait for a request of MSAL's."""
+    """Return the number of threads waiting for MSAL's requests."""
     count = 0
     for top in sys._current_frames().values():  # noqa: SLF001  # there is no public way
         frame: Any = top
@@ -47,7 +47,7 @@ def waiting_threads() -> int:
 
 
 async def async_no_thread_waits() -> None:
-    """Wait for the threads of requests that were given up, in real time: clocks may stand still."""
+    """Wait in real time until no thread waits."""
     end = freezegun.real_monotonic() + 5
     while waiting_threads():
         await asyncio.sleep(0)
@@ -55,7 +55,7 @@ async def async_no_thread_waits() -> None:
 
 
 async def async_sign_in_at(account: Account, endpoint: str, **fault: Any) -> dict[str, Any]:
-    """Sign in while an endpoint answers badly; returns where the flow ends."""
+    """Sign in with a faulty endpoint; return the flow's result."""
     if endpoint == "devicecode":
         form = await account.async_open("device_code")
         account.simulator.faults.add(endpoint, **fault)
@@ -87,7 +87,7 @@ async def test_a_slow_response_ends_at_the_deadline_and_no_thread_waits_longer(
 async def test_many_slow_responses_at_once_do_not_use_up_the_executor(
     hass: HomeAssistant, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Long enough for a hundred TLS handshakes on a busy machine.
+    # Enough for a hundred TLS handshakes on a busy machine.
     monkeypatch.setattr(entra_http, "_TIMEOUT", 4.0)
     account.simulator.faults.add("discovery", loss="drip")
     forms = [await account.async_open() for _ in range(100)]
@@ -129,7 +129,7 @@ async def test_a_canceled_step_cancels_its_request_and_sends_no_other(account: A
     assert not [r for r in account.simulator.requests if r.path.endswith("/oauth2/v2.0/token")]
 
 
-# Size, packing, redirects
+# Size, compression, redirects
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -185,11 +185,11 @@ async def test_a_redirect_is_not_followed(account: Account, endpoint: str, statu
     assert other.connections == 0
 
 
-# Where requests go
+# Hosts
 
 
 def foreign(document: dict[str, Any], member: str, other: Recorder) -> dict[str, Any]:
-    """Return a discovery document in which one endpoint is on another host."""
+    """Return a discovery document with an endpoint on another host."""
     return {**document, member: f"{other.url}/{TENANT_ID}/oauth2/v2.0/token"}
 
 
@@ -274,7 +274,7 @@ async def test_a_foreign_page_reaches_no_frontend(account: Account, address: obj
     fault.remove()
 
     account.simulator.faults.add(
-        "devicecode", json=device_answer(verification_uri=address), status=200
+        "devicecode", json=device_response(verification_uri=address), status=200
     )
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
     assert flow.get("errors") == {"base": "unexpected_answer"}
@@ -292,7 +292,7 @@ async def test_a_foreign_page_reaches_no_frontend(account: Account, address: obj
 async def test_microsofts_pages_for_a_device_code_are_shown(
     hass: HomeAssistant, account: Account, address: str
 ) -> None:
-    account.simulator.faults.add("devicecode", json=device_answer(verification_uri=address))
+    account.simulator.faults.add("devicecode", json=device_response(verification_uri=address))
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
 
     assert flow["type"] is FlowResultType.SHOW_PROGRESS
@@ -301,7 +301,7 @@ async def test_microsofts_pages_for_a_device_code_are_shown(
     await hass.async_block_till_done()
 
 
-def device_answer(**members: object) -> dict[str, object]:
+def device_response(**members: object) -> dict[str, object]:
     """Return a response of the device authorization endpoint."""
     return {
         "device_code": "secret",
@@ -331,7 +331,7 @@ def device_answer(**members: object) -> dict[str, object]:
 async def test_an_odd_device_answer_is_an_error_at_the_form(
     account: Account, members: dict[str, object]
 ) -> None:
-    account.simulator.faults.add("devicecode", json=device_answer(**members))
+    account.simulator.faults.add("devicecode", json=device_response(**members))
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
 
     assert flow["type"] is FlowResultType.FORM
@@ -342,7 +342,7 @@ async def test_an_odd_device_answer_is_an_error_at_the_form(
 async def test_an_odd_interval_neither_hurries_nor_waits_for_ever(
     hass: HomeAssistant, account: Account, interval: int
 ) -> None:
-    account.simulator.faults.add("devicecode", json=device_answer(interval=interval))
+    account.simulator.faults.add("devicecode", json=device_response(interval=interval))
     pending = account.simulator.faults.add(
         "token", status=400, json={"error": "authorization_pending"}, latency=0.05
     )
@@ -352,7 +352,7 @@ async def test_an_odd_interval_neither_hurries_nor_waits_for_ever(
     hass.config_entries.flow.async_abort(flow["flow_id"])
     await async_no_thread_waits()
     await hass.async_block_till_done()
-    # The last request may still be on its way.
+    # The last request may still be pending.
     await asyncio.sleep(0.2)
     after = pending.hits
     await asyncio.sleep(0.2)
@@ -364,7 +364,7 @@ async def test_an_odd_interval_neither_hurries_nor_waits_for_ever(
 async def test_a_code_that_entra_keeps_pending_ends_by_our_clock(
     hass: HomeAssistant, account: Account
 ) -> None:
-    account.simulator.faults.add("devicecode", json=device_answer(interval=0, expires_in=0))
+    account.simulator.faults.add("devicecode", json=device_response(interval=0, expires_in=0))
     account.simulator.faults.add("token", status=400, json={"error": "authorization_pending"})
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
     await hass.async_block_till_done()
@@ -446,7 +446,7 @@ async def test_a_certificate_signs_in_though_msal_passes_bytes(account: Account)
     assert entry.title
 
 
-# Proxies and .netrc: what the environment says to `requests` is nothing to Home Assistant's session
+# Proxies and .netrc: Home Assistant's session ignores these settings of `requests`
 
 
 @pytest.mark.parametrize("user", ["", "somebody:secret@"])

@@ -1,4 +1,4 @@
-"""Every entity of a person, whole, in both of Microsoft's vocabularies."""
+"""Snapshots of every entity, in both of Microsoft's vocabularies."""
 
 from datetime import UTC, datetime
 import json
@@ -14,7 +14,7 @@ from tests.home.clock import HomeClock
 
 
 def everything(hass: HomeAssistant) -> dict[str, Any]:
-    """Return the states of all entities with their attributes."""
+    """Return the states and attributes of all entities."""
     states = {
         state.entity_id: {"state": state.state, **state.attributes}
         for state in hass.states.async_all()

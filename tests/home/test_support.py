@@ -1,4 +1,4 @@
-"""What somebody looks at when presence does not come: diagnostics and system health."""
+"""Diagnostics and system health."""
 
 from datetime import UTC, datetime
 import json
@@ -30,27 +30,27 @@ MONDAY = datetime(2031, 3, 3, 8, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 async def _support(hass: HomeAssistant) -> None:
-    """Have both before an account is there, as in any home."""
+    """Set up both before the account."""
     assert await async_setup_component(hass, "diagnostics", {})
     assert await async_setup_component(hass, SYSTEM_HEALTH, {})
 
 
 @pytest.fixture
 def _no_unknown_words() -> None:
-    """Forget which unknown words were seen already."""
+    """Clear the record of unknown values."""
     models._unknown_values.clear()  # noqa: SLF001
 
 
 async def async_download(
     hass: HomeAssistant, client: ClientSessionGenerator, entry: PresenceConfigEntry
 ) -> dict[str, Any]:
-    """Download the diagnostics of an account."""
+    """Download an account's diagnostics."""
     downloaded: Any = await get_diagnostics_for_config_entry(hass, client, entry)
     return dict(downloaded)
 
 
 async def async_health(hass: HomeAssistant) -> dict[str, Any]:
-    """Return what system health shows, with what is found out while it is shown."""
+    """Return system health with its asynchronous values."""
     await hass.async_block_till_done()
     info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
     return info | {key: await info[key] for key in ("can_reach_sign_in", "can_reach_graph")}
@@ -85,7 +85,7 @@ async def test_diagnostics_of_an_account_that_works(
 
 
 @pytest.mark.usefixtures("_no_unknown_words")
-async def test_diagnostics_tell_of_words_that_nobody_knows(
+async def test_diagnostics_contain_unknown_values(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, account: Account, robin: Person
 ) -> None:
     account.simulator.faults.add(
@@ -98,7 +98,7 @@ async def test_diagnostics_tell_of_words_that_nobody_knows(
 
 
 @pytest.mark.freeze_time(MONDAY)
-async def test_diagnostics_of_the_organisations_app(
+async def test_diagnostics_of_the_organizations_app(
     hass: HomeAssistant, clock: HomeClock, hass_client: ClientSessionGenerator, account: Account
 ) -> None:
     entry = await application.async_sign_in(account, tenant="contoso.example")
@@ -143,7 +143,7 @@ async def test_diagnostics_of_the_organisations_app(
         ),
     ],
 )
-async def test_diagnostics_tell_why_the_last_poll_failed(
+async def test_diagnostics_contain_the_error_of_the_last_poll(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     clock: HomeClock,
@@ -179,7 +179,7 @@ async def test_diagnostics_of_an_account_that_cannot_be_set_up(
     assert "polls" not in diagnostics
 
 
-async def test_diagnostics_say_that_somebody_has_no_presence(
+async def test_diagnostics_show_a_person_without_presence(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     account: Account,
@@ -210,7 +210,7 @@ async def test_system_health_of_a_home_that_is_well(hass: HomeAssistant, account
     }
 
 
-async def test_system_health_tells_until_when_microsoft_wants_to_be_left_alone(
+async def test_system_health_shows_how_long_microsoft_is_throttling(
     hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator
 ) -> None:
     clock.freezer.move_to(MONDAY)

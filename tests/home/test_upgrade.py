@@ -1,4 +1,4 @@
-"""What version 0.1.0 left on disk is read: the config entry, the store, the entity registry."""
+"""Files of version 0.1.0 load: entry, store, and entity registry."""
 
 from datetime import UTC, datetime
 import json
@@ -16,7 +16,7 @@ from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.states import state
 
-# Written by that version; only its tokens were replaced.
+# Written by that version, but with new tokens.
 WRITTEN: Final[dict[str, Any]] = json.loads(
     Path(__file__).with_name("data").joinpath("version_0_1_0.json").read_text()
 )
@@ -26,7 +26,7 @@ AN_HOUR_LATER: Final = datetime(2026, 11, 25, 12, 36, tzinfo=UTC)
 async def async_upgrade(
     hass: HomeAssistant, clock: HomeClock, account: Account, hass_storage: dict[str, Any]
 ) -> MockConfigEntry:
-    """Start with the files of version 0.1.0 and a token that the simulator knows."""
+    """Start with version 0.1.0's files and a valid token."""
     clock.freezer.move_to(AN_HOUR_LATER)
     signed_in = await account.async_sign_in(colleagues=True)
     token = signed_in.data["token"]

@@ -1,1 +1,1 @@
-"""A long stretch of ordinary life, with everything that goes wrong in it."""
+"""Long simulation with random activity and faults."""

@@ -1,4 +1,4 @@
-"""The home and the tenant side by side: what is shown, what was set, and what is offered to mend."""
+"""Checks that compare Home Assistant with the tenant."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,16 +16,16 @@ from .week import Week
 
 @dataclass
 class Checks:
-    """Comparisons that were made, each of which raises `AssertionError` at what it finds."""
+    """Comparisons that raise AssertionError on a difference."""
 
     hass: HomeAssistant
     week: Week
     made: int = 0
     entities: int = 0
-    """How many there are."""
+    """The number of entities."""
     states: int = 0
-    """How many states and attributes were compared."""
-    _wrong: list[tuple[str, object, object]] = field(default_factory=list)
+    """The number of compared states and attributes."""
+    _differences: list[tuple[str, object, object]] = field(default_factory=list)
 
     def check(self) -> None:
         """Compare everything."""
@@ -33,16 +33,16 @@ class Checks:
         self._check_session()
         self._check_issues()
         assert not self.hass.config_entries.flow.async_progress()
-        assert not self._wrong, (self.week.now, self._wrong)
+        assert not self._differences, (self.week.now, self._differences)
         self.made += 1
 
-    def _compare(self, what: str, seen: object, expected: object) -> None:
+    def _compare(self, what: str, actual: object, expected: object) -> None:
         self.states += 1
-        if seen != expected:
-            self._wrong.append((what, seen, expected))
+        if actual != expected:
+            self._differences.append((what, actual, expected))
 
     def _check_entities(self) -> None:
-        """Compare every state of everybody."""
+        """Compare all states."""
         week = self.week
         expected = {
             person.id: shown(person, week.simulator.tenant.vocabulary, own=person is week.robin)
@@ -60,7 +60,7 @@ class Checks:
                 self._check_preference(found)
             elif week.gone is not None and person_id == week.gone.id:
                 self._compare(entity.entity_id, found.state, STATE_UNAVAILABLE)
-            elif week.knows_who_is_back or week.back is None or person_id != week.back.id:
+            elif week.is_directory_current or week.back is None or person_id != week.back.id:
                 self._check_state(found, key, expected[person_id])
 
     def _check_state(self, found: State, key: str, expected: Shown) -> None:
@@ -74,22 +74,22 @@ class Checks:
                 self._compare(f"{found.entity_id} {attribute}", seen, value)
 
     def _check_preference(self, found: State) -> None:
-        """Compare the preference with what was set, and see that it is in effect."""
+        """Compare the preferred presence and its effect."""
         week = self.week
-        if not week.knows_the_preference:
+        if not week.is_preference_current:
             return
         wanted = week.wanted.preference
         self._compare(found.entity_id, found.state, wanted[0] if wanted else "automatic")
-        if wanted and (week.holds or week.robin.client):
+        if wanted and (week.is_hold_enabled or week.robin.client):
             self._compare("what Teams shows", snake(week.robin.state.availability), wanted[0])
 
     def _check_session(self) -> None:
-        """See that the tenant has the session it should have, and no other."""
+        """Compare the app's presence session."""
         week = self.week
         sessions = {session.app_id: snake(state.activity) for session, state in week.robin.sessions}
         if week.wanted.session:
             self._compare("session", sessions, {PUBLIC_CLIENT_ID: week.wanted.session[0]})
-        elif not (week.holds and week.wanted.preference):
+        elif not (week.is_hold_enabled and week.wanted.preference):
             self._compare("session", sessions, {})
         else:
             self._compare(
@@ -97,9 +97,9 @@ class Checks:
             )
 
     def _check_issues(self) -> None:
-        """Compare what is offered to mend with what is to be mended."""
+        """Compare the repairs."""
         week = self.week
-        if not (week.knows_the_preference and week.knows_who_is_back):
+        if not (week.is_preference_current and week.is_directory_current):
             return
         account = week.entry.entry_id
         subentries = {

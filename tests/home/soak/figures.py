@@ -1,4 +1,4 @@
-"""What a soak has lived through and found, for people to read."""
+"""Report of a soak test."""
 
 from .checks import Checks
 from .traces import Memory
@@ -8,35 +8,35 @@ _KIBI = 1024
 
 
 def markdown(week: Week, checks: Checks, laps: list[Memory], days: float) -> str:
-    """Return the figures of a soak that found nothing wrong."""
-    lived = week.figures
+    """Return the figures as Markdown tables."""
+    figures = week.figures
     first, last = laps[0], laps[-1]
-    what = {
+    events = {
         "Simulated days": f"{days:g}",
         "People": len(week.people),
         "Entities": checks.entities,
-        "Gestures in Teams, by Microsoft's rules": lived.gestures,
-        "Writes from the home": lived.writes,
-        "Writes refused, each while Microsoft failed": lived.refused_writes,
-        "Preferences changed in Teams, and noticed": lived.changed_in_teams,
-        "Reads of presence": lived.polls,
-        "Requests": lived.requests,
-        "Faults, one at a time": lived.faults,
-        "Requests that met a fault": lived.faulty_answers,
-        "Tokens that Graph refused": lived.expired_tokens,
-        "New sign-ins that Microsoft wanted": lived.sign_ins,
-        "Reloads": lived.reloads,
-        "Restarts": lived.restarts,
-        "Changes of options": lived.options,
-        "People who left the directory": lived.left_the_directory,
-        "People removed and added": lived.removed_and_added,
+        "Gestures in Teams, by Microsoft's rules": figures.gestures,
+        "Writes from Home Assistant": figures.writes,
+        "Failed writes, each during a fault": figures.failed_writes,
+        "Preferences overridden in Teams, and noticed": figures.overridden_in_teams,
+        "Reads of presence": figures.polls,
+        "Requests": figures.requests,
+        "Faults, one at a time": figures.faults,
+        "Requests affected by a fault": figures.faulty_responses,
+        "Tokens that Graph rejected": figures.expired_tokens,
+        "New sign-ins that Microsoft required": figures.sign_ins,
+        "Reloads": figures.reloads,
+        "Restarts": figures.restarts,
+        "Changes of options": figures.options,
+        "People who left the directory": figures.left_the_directory,
+        "People removed and added": figures.removed_and_added,
         "Checks": checks.made,
         "States and attributes compared": checks.states,
     }
     tables = [["| What happened | |", "|---|---:|"]]
-    tables[0] += [f"| {name} | {_number(value)} |" for name, value in what.items()]
+    tables[0] += [f"| {name} | {_number(value)} |" for name, value in events.items()]
     memory = {
-        "Blocks of memory that Python holds": (first.blocks, last.blocks),
+        "Memory blocks allocated by Python": (first.blocks, last.blocks),
         "Objects of the integration": (first.objects.total(), last.objects.total()),
     }
     if first.kibibytes and last.kibibytes:

@@ -1,6 +1,6 @@
-"""What the home has to show, by what Teams shows: written down again, so as not to ask who is asked.
+"""Expected states, derived from the tenant.
 
-Nothing here is the integration's: the words are Microsoft's, and the states are those of README.md.
+Independent of the integration: values are Microsoft's, and states are those in README.md.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from simulator.states import State, Vocabulary
 type Shown = dict[str, object]
 """States by the key of an entity, and attributes by key and name with a dot between."""
 
-_WORDS: Final = {
+_STATES: Final = {
     State("Available", "Available"): ("available", "available"),
     State("Available", "AvailableInactive"): ("available", "inactive"),
     State("Available", "OutOfOffice"): ("available", "out_of_office"),
@@ -28,8 +28,8 @@ _WORDS: Final = {
     State("Offline", "Offline"): ("offline", "offline"),
     State("Offline", "OffWork"): ("offline", "off_work"),
 }
-# What Microsoft's modern words cannot say, and what is left of it.
-_LOST: Final = {
+# Activities missing from the modern vocabulary, and their replacements.
+_MODERN: Final = {
     "in_a_conference_call": "in_a_call",
     "inactive": "available",
     "off_work": "offline",
@@ -37,21 +37,21 @@ _LOST: Final = {
 _CALLS: Final = frozenset({"in_a_call", "in_a_conference_call", "presenting"})
 _PLACES: Final = {"office": "office", "remote": "remote", "timeOff": "time_off"}
 _ON: Final = {True: "on", False: "off"}
-# As much as a state holds.
+# Home Assistant's maximum length of a state.
 _LONGEST: Final = 255
 
 SHOWN_OF_A_COLLEAGUE: Final = 8
-"""How many entities somebody else has; who signed in has two more, to write with."""
+"""A colleague's entities; the signed-in user has two more, for writing."""
 
 
 def shown(person: Person, vocabulary: Vocabulary, *, own: bool) -> Shown:
-    """Return what is to be seen of a person who is in the directory.
+    """Return the expected states of a person in the directory.
 
-    When a message ends is told to who signed in, and of nobody else.
+    Only the signed-in user's message has an expiration.
     """
-    availability, activity = _WORDS[person.state]
+    availability, activity = _STATES[person.state]
     if vocabulary == "modern":
-        activity = _LOST.get(activity, activity)
+        activity = _MODERN.get(activity, activity)
     message = person.status_message
     text = message.content.removesuffix(PINNED) if message else ""
     expires = message.expires if own and message else None
@@ -74,7 +74,7 @@ def shown(person: Person, vocabulary: Vocabulary, *, own: bool) -> Shown:
     return states
 
 
-def snake(word: str) -> str:
-    """Write one of Microsoft's words as Home Assistant does."""
-    letters = [f"_{letter.lower()}" if letter.isupper() else letter for letter in word]
+def snake(value: str) -> str:
+    """Convert a Microsoft value to snake case."""
+    letters = [f"_{letter.lower()}" if letter.isupper() else letter for letter in value]
     return "".join(letters).removeprefix("_")

@@ -1,4 +1,4 @@
-"""Fifty people, one clock, and everything that goes wrong: right at every check, and no heavier after."""
+"""Fifty people and random faults: correct states and no memory leaks."""
 
 from datetime import timedelta
 import logging
@@ -23,34 +23,35 @@ from .figures import markdown
 from .traces import Memory, connections, memory, our_tasks, our_timers
 from .week import BEGINS, Week
 
-# A week is for scripts/soak.
+# scripts/soak simulates a week.
 _DAYS: Final = float(environ.get("SOAK_DAYS", "0.5"))
 _SEED: Final = int(environ.get("SOAK_SEED", "1"))
 _FIGURES: Final = environ.get("SOAK_FIGURES")
-# Memory is looked at so often; what there is the first time, after a week's first day, is what the
-# others are compared with.
+# The number of memory measurements. All others are compared with the first.
 _LAPS: Final = 7
-# How many blocks of memory may be added by what happens to be set, and then for each read of
-# presence: whatever was kept of each would take one at least. The simulator keeps some things.
+# Allowed growth in memory blocks: for current settings, and per read. A leak in each read would need at
+# least one block. The simulator keeps some data.
 _BLOCKS: Final = 2000
 _BLOCKS_PER_READ: Final = 0.25
-# Both reads of a poll and a write.
+# The two reads of a poll and a write.
 _CONNECTIONS: Final = 3
-# Objects that there are more or fewer of by what goes on, and how many there may be for each person.
-_CHANGING: Final = frozenset({"Preference", "Presence", "Session", "StatusMessage", "_Written"})
+# Classes with a changing number of instances, and the limit for each person.
+_CHANGING: Final = frozenset(
+    {"PreferredPresence", "Presence", "PresenceSession", "StatusMessage", "_PendingWrite"}
+)
 _CHANGING_EACH: Final = 4
 
 
 @pytest.fixture
 def clock(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> PatientClock:
-    """Begin on a Monday morning."""
+    """Start on a Monday morning."""
     freezer.move_to(BEGINS)
     return PatientClock(hass, freezer)
 
 
 @pytest.fixture
 def week(clock: PatientClock, account: Account, simulator: Simulator) -> Week:
-    """Return a week that has not begun."""
+    """Return a week before its start."""
     return Week(clock.hass, clock, account, simulator, Random(_SEED))  # noqa: S311
 
 
@@ -59,7 +60,7 @@ async def test_soak(
     hass: HomeAssistant, week: Week, simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    # It remembers where each task began, and takes a frozen clock that moves for slowness.
+    # Debug mode stores tracebacks of tasks and reports slow callbacks when the clock moves.
     hass.loop.set_debug(False)
     assert await async_setup_component(hass, DOMAIN, {})
     without_account = memory().objects
@@ -70,8 +71,8 @@ async def test_soak(
     reads: list[int] = []
     while len(laps) < _LAPS:
         await week.async_ten_minutes()
-        assert not [record.getMessage() for record in caplog.records if _is_a_crash(record)]
-        _forget_logs()
+        assert not [record.getMessage() for record in caplog.records if _is_unexpected(record)]
+        _clear_logs()
         if week.is_faulty or not week.is_quiet:
             continue
         checks.check()
@@ -82,14 +83,14 @@ async def test_soak(
             assert_no_more_objects(laps, len(week.people))
 
     if _FIGURES:
-        # Only a process of its own holds nothing of other tests, which comes and goes.
+        # A separate process has no objects of other tests.
         allowed = _BLOCKS + (reads[-1] - reads[0]) * _BLOCKS_PER_READ
         assert laps[-1].blocks - laps[0].blocks <= allowed
     await hass.config_entries.async_unload(week.entry.entry_id)
-    # Home Assistant keeps connections for a while, which are not the integration's.
+    # Home Assistant keeps idle connections for a while.
     await week.clock.async_advance(60)
     await week.clock.async_advance(60)
-    _forget_logs()
+    _clear_logs()
     assert not our_timers(hass)
     assert not our_tasks()
     assert not connections(simulator.tls_url)
@@ -102,20 +103,20 @@ async def test_soak(
 
 
 def assert_no_more_objects(laps: list[Memory], people: int) -> None:
-    """Compare the integration's objects at the end of a lap with those after the first."""
+    """Compare the integration's objects with those after the first lap."""
     first, last = laps[0], laps[-1]
     assert last.lasting(_CHANGING) <= first.lasting(_CHANGING)
     assert last.objects.total() - last.lasting(_CHANGING).total() <= people * _CHANGING_EACH
 
 
-def _is_a_crash(record: logging.LogRecord) -> bool:
-    """Tell whether something has gone wrong that nobody has foreseen."""
-    # The frozen clock has no time zone, which the access log of the harness's web server wants.
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Return whether a record has an unexpected exception."""
+    # The access log fails because the frozen clock has no time zone.
     return bool(record.exc_info) and record.name != "aiohttp.access"
 
 
-def _forget_logs() -> None:
-    """Let go of records, whose errors hold on to whoever raised them; pytest keeps them twice."""
+def _clear_logs() -> None:
+    """Clear pytest's records, whose errors keep objects alive."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LogCaptureHandler):
             handler.clear()

@@ -1,4 +1,4 @@
-"""What the integration holds on to: objects, timers, tasks, connections, memory."""
+"""The integration's objects, timers, tasks, connections and memory."""
 
 import asyncio
 from collections import Counter
@@ -20,24 +20,24 @@ from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.graph.clouds import Cloud
 
 _PACKAGE: Final = f"custom_components.{DOMAIN}"
-# Tables of modules, which stay for as long as the modules do.
+# Classes of module-level tables.
 _TABLES: Final = (Cloud, EntityDescription, Enum, type)
 _ESTABLISHED: Final = "01"
 _KIBI: Final = 1024
 
 
 class Memory(NamedTuple):
-    """How much there is at a moment."""
+    """Memory usage at a point in time."""
 
     blocks: int
-    """What Python has allocated, the simulator's and the harness's included."""
+    """Blocks allocated by Python, with those of the simulator and test harness."""
     objects: Counter[str]
     """Instances of the integration's classes."""
     kibibytes: int | None
-    """What the process has in memory; None where the system does not tell."""
+    """Resident memory of the process; None if unknown."""
 
     def lasting(self, changing: Set[str]) -> Counter[str]:
-        """Return the objects without those of some names, and without errors."""
+        """Return counts without changing classes and errors."""
         return Counter(
             {
                 name: count
@@ -48,8 +48,8 @@ class Memory(NamedTuple):
 
 
 def memory() -> Memory:
-    """Look at what is left after everything unused is gone."""
-    # The harness's storage remembers each call with all that was to be written.
+    """Collect garbage and measure the memory."""
+    # The mocked storage keeps the arguments of each call.
     for method in ("_async_load", "_async_write_data", "async_remove"):
         getattr(storage.Store, method).reset_mock()
     gc.collect()
@@ -68,7 +68,7 @@ def our_objects() -> Counter[str]:
 
 
 def our_timers(hass: HomeAssistant) -> list[str]:
-    """Return the timers that would call the integration."""
+    """Return the integration's scheduled timers."""
     handles: list[Any] = get_scheduled_timer_handles(hass.loop)
     return [
         repr(handle)
@@ -78,7 +78,7 @@ def our_timers(hass: HomeAssistant) -> list[str]:
 
 
 def our_tasks() -> list[str]:
-    """Return the tasks that run the integration's code, or bear its name."""
+    """Return the integration's tasks."""
     return [
         repr(task)
         for task in asyncio.all_tasks()
@@ -87,7 +87,7 @@ def our_tasks() -> list[str]:
 
 
 def connections(url: str) -> int | None:
-    """Count the connections to an address on this machine; None where the system does not tell."""
+    """Count local connections to a server; None if unknown."""
     port = f":{URL(url).port:04X}"
     try:
         lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
@@ -99,7 +99,7 @@ def connections(url: str) -> int | None:
 
 
 def _is_ours(called: Any) -> bool:
-    """Tell whether something that a timer holds is of the integration."""
+    """Return whether a callback belongs to the integration."""
     if isinstance(called, HassJob):
         called = called.target
     owner = getattr(called, "__self__", None)

@@ -1,4 +1,4 @@
-"""A week of fifty people, drawn from a seed: what they do in Teams, what the home does, what breaks."""
+"""A random week of fifty people, with user actions and faults."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -24,31 +24,31 @@ from tests.home.account import Account
 from .clock import PatientClock
 from .oracle import snake
 
-# Five minutes before the hour, so that no check meets the end of a day.
+# Five minutes before the hour, so that no check is at midnight.
 BEGINS: Final = datetime(2031, 3, 3, 6, 55, tzinfo=UTC)
 SLOT: Final = timedelta(minutes=10)
 COLLEAGUES: Final = {"north": 25, "south": 24}
 
-# Seconds of a slot in which things happen. Faults end first, so that what failed can be tried
-# again; then whoever has to signs in again; the rest is quiet until the check.
+# Seconds within a slot. Faults end first to allow retries, then sign-ins follow, and the rest is quiet
+# until the check.
 _FAULTS_END: Final = 300
-_BUSY: Final = 380
+_EVENTS_END: Final = 380
 _SIGN_IN: Final = 390
 _QUIET: Final = timedelta(minutes=2)
 _STEP: Final = 5
-# What Home Assistant may take to give up a preference after it was changed in Teams.
+# The time until Home Assistant drops a preference that was overridden in Teams.
 _NOTICED_AFTER: Final = timedelta(minutes=7)
-# As long as any fault asks to wait, and as Home Assistant waits before it tries a set-up again.
+# The longest Retry-After, and the longest delay before Home Assistant retries a setup.
 _RECOVERED_AFTER: Final = timedelta(seconds=60)
 _SET_UP_AFTER: Final = timedelta(minutes=11)
-# Somebody who comes back to the directory is asked for once an hour.
+# Missing people are looked up once an hour.
 _FOUND_AFTER: Final = timedelta(minutes=65)
 
 _ROBIN: Final = {"entity_id": "sensor.robin_example_availability"}
 _SELECT: Final = "select.robin_example_preferred_presence"
 _TEXT: Final = "text.robin_example_set_status_message"
 
-# What people do in Teams, by the time of a working day, and how often in relation.
+# Gestures in Teams by time of day, with relative frequencies.
 _MORNING: Final = {"open_teams": 12, "join_call": 2, "set_work_location": 3, "join_meeting": 1}
 _WORK: Final = {
     "join_call": 8,
@@ -76,7 +76,7 @@ _WORK: Final = {
 }
 _EVENING: Final = {"close_teams": 12, "set_status_message": 1, "leave_call": 1, "join_call": 1}
 _NIGHT: Final = {"close_teams": 6, "open_teams": 1, "set_status_message": 1}
-# These are the home's to set for the one who signed in; in Teams it happens by itself below.
+# Not drawn for the signed-in user; see _async_override_in_teams.
 _PREFERENCES: Final = frozenset({"be_right_back", "prefer", "reset_status", "clear_preference"})
 
 _PRESENCE: Final = "GET /v1.0/me/presence"
@@ -118,20 +118,20 @@ _FAULTS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 @dataclass
 class Figures:
-    """What has happened."""
+    """Counts of events."""
 
     gestures: int = 0
     writes: int = 0
-    refused_writes: int = 0
+    failed_writes: int = 0
     faults: int = 0
-    faulty_answers: int = 0
+    faulty_responses: int = 0
     reloads: int = 0
     restarts: int = 0
     options: int = 0
     expired_tokens: int = 0
     sign_ins: int = 0
     left_the_directory: int = 0
-    changed_in_teams: int = 0
+    overridden_in_teams: int = 0
     removed_and_added: int = 0
     polls: int = 0
     requests: int = 0
@@ -139,7 +139,7 @@ class Figures:
 
 @dataclass
 class Wanted:
-    """What the home has set for the person, as far as it is to last."""
+    """What Home Assistant has set, with expirations."""
 
     preference: tuple[str, datetime] | None = None
     session: tuple[str, datetime] | None = None
@@ -147,7 +147,7 @@ class Wanted:
 
 @dataclass
 class Week:
-    """A home, its tenant, and what goes on in both."""
+    """A home, its tenant, and their random events."""
 
     hass: HomeAssistant
     clock: PatientClock
@@ -157,79 +157,79 @@ class Week:
     figures: Figures = field(default_factory=Figures)
     wanted: Wanted = field(default_factory=Wanted)
     gone: Person | None = None
-    """Who is not in the directory at the moment."""
+    """The person currently missing from the directory."""
     back: Person | None = None
-    """Who has come back to it last."""
+    """The last person who returned to the directory."""
 
     entry: PresenceConfigEntry = field(init=False)
     people: dict[str, Person] = field(init=False)
-    """Everybody who is watched, by id, whether they are in the directory or not."""
+    """All polled people by ID, including the missing one."""
     _slot: datetime = field(init=False)
     _quiet_since: datetime = BEGINS
     _fault: Fault | None = None
     _fault_ends: datetime = BEGINS
     _found_by: datetime = BEGINS
-    _mended: datetime = BEGINS
-    _decided_in_teams: bool = False
+    _fault_ended: datetime = BEGINS
+    _overridden_in_teams: bool = False
     _disturbed: datetime = BEGINS
-    """When a preference that was changed in Teams was last kept from being noticed."""
+    """When something last delayed noticing an override in Teams."""
 
     @property
     def now(self) -> datetime:
-        """The time."""
+        """Return the time."""
         return self.simulator.clock.now()
 
     @property
     def robin(self) -> Person:
-        """Who has signed in."""
+        """Return the signed-in person."""
         return self.simulator.tenant.people["robin"]
 
     @property
     def is_faulty(self) -> bool:
-        """Whether Microsoft fails at the moment."""
+        """Return whether a fault is active."""
         return self._fault is not None
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing has happened for so long that the home knows everything.
+        """Return whether the home had time to catch up.
 
-        Answers that are slow or do not come at all can take up the quiet minutes of a slot.
+        Slow or lost responses can take up a slot's quiet minutes.
         """
         return not self.is_waiting and self.now - self._quiet_since >= _QUIET
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a set-up failed during a fault, and Home Assistant has yet to try it again."""
+        """Return whether Home Assistant has yet to retry the setup."""
         is_waiting = self.entry.state is ConfigEntryState.SETUP_RETRY
-        assert not is_waiting or self.is_faulty or self.now - self._mended < _SET_UP_AFTER
+        assert not is_waiting or self.is_faulty or self.now - self._fault_ended < _SET_UP_AFTER
         return is_waiting
 
     @property
-    def _is_in_trouble(self) -> bool:
-        """Whether a write may fail: Graph may want to be left alone for a while after a fault."""
-        is_over = self.now - self._mended > _RECOVERED_AFTER
+    def _may_fail(self) -> bool:
+        """Return whether a write may fail, also shortly after a fault."""
+        is_over = self.now - self._fault_ended > _RECOVERED_AFTER
         has_to_sign_in = bool(self.hass.config_entries.flow.async_progress())
         return self.is_faulty or not is_over or self.is_waiting or has_to_sign_in
 
     @property
-    def holds(self) -> bool:
-        """Whether a preference shows while Teams is closed, too."""
+    def is_hold_enabled(self) -> bool:
+        """Return whether presence sessions are held while Teams is closed."""
         return bool(self.entry.options.get("hold_session"))
 
     @property
-    def knows_the_preference(self) -> bool:
-        """Whether enough time has passed to know of what was changed in Teams."""
-        return not self._decided_in_teams or self.now - self._disturbed >= _NOTICED_AFTER
+    def is_preference_current(self) -> bool:
+        """Return whether a change in Teams has been noticed."""
+        return not self._overridden_in_teams or self.now - self._disturbed >= _NOTICED_AFTER
 
     @property
-    def knows_who_is_back(self) -> bool:
-        """Whether enough time has passed to know of who has come back."""
+    def is_directory_current(self) -> bool:
+        """Return whether a returned colleague has been found."""
         return self.now >= self._found_by
 
-    # The home
+    # Setup
 
     async def async_begin(self) -> None:
-        """Sign in, choose fifty people by name, and switch on all there is to see of them."""
+        """Sign in, add colleagues, and enable all entities."""
         tenant = self.simulator.tenant
         self.entry = await self.account.async_sign_in(colleagues=True)
         self.people = {self.robin.id: self.robin}
@@ -238,7 +238,7 @@ class Week:
             await self._async_add(team, people)
 
     async def _async_add(self, text: str, people: list[Person]) -> None:
-        """Look for people, choose them, and switch on everything about them."""
+        """Search for people, add them, and enable their entities."""
         flows = self.hass.config_entries.subentries
         flow = await flows.async_init((self.entry.entry_id, "person"), context={"source": "user"})
         flow = await flows.async_configure(flow["flow_id"], {"search": text})
@@ -253,10 +253,10 @@ class Week:
         await self._async_reload()
 
     async def _async_remove_and_add(self) -> None:
-        """Stop watching a colleague, and begin again."""
+        """Remove a colleague and add them again."""
         subentry = self.random.choice(list(self.entry.subentries.values()))
         person = self.people[subentry.data["object_id"]]
-        if self._is_in_trouble or person is self.gone:
+        if self._may_fail or person is self.gone:
             return
         self.hass.config_entries.async_remove_subentry(self.entry, subentry.subentry_id)
         await self.clock.async_settle()
@@ -265,14 +265,14 @@ class Week:
         self.figures.removed_and_added += 1
 
     async def _async_reload(self) -> None:
-        """Reload the account."""
+        """Reload the entry."""
         await self.clock.async_do(self.hass.config_entries.async_reload(self.entry.entry_id))
         await self.clock.async_settle()
         self._disturbed = self.now
         self.figures.reloads += 1
 
     async def _async_restart(self) -> None:
-        """Be away for some minutes, and come back with what is stored."""
+        """Unload the entry and set it up minutes later."""
         entries = self.hass.config_entries
         await self.clock.async_do(entries.async_unload(self.entry.entry_id))
         await self._async_until(self.now + timedelta(seconds=self.random.randrange(30, 200)))
@@ -282,7 +282,7 @@ class Week:
         self.figures.restarts += 1
 
     async def _async_change_options(self) -> None:
-        """Choose other options."""
+        """Change the options."""
         chosen = {
             "poll_interval": self.random.choice((10, 15, 15, 30, 60)),
             "hold_session": self.random.choice((True, False)),
@@ -294,7 +294,7 @@ class Week:
         self.figures.options += 1
 
     async def _async_sign_in(self) -> None:
-        """Sign in again where the home asks for it."""
+        """Complete requested reauthentication flows."""
         if self.is_faulty:
             return
         for flow in self.hass.config_entries.flow.async_progress():
@@ -304,13 +304,13 @@ class Week:
             self._disturbed = self.now
             self.figures.sign_ins += 1
 
-    # The home's writes
+    # Writes
 
     async def _async_write(self) -> None:
-        """Set something for the person, one way or another."""
+        """Write something for the signed-in person."""
         writes: list[Callable[[], Awaitable[None]]] = [self._async_write_message] * 3
         writes += [self._async_write_session, self._async_write_location]
-        if not self._decided_in_teams:
+        if not self._overridden_in_teams:
             writes += [self._async_write_preference] * 3
         await self.random.choice(writes)()
 
@@ -319,13 +319,13 @@ class Week:
             case 0:
                 await self._async_act("clear_status_message")
             case 1:
-                await self._async_set(_TEXT, "text.set_value", value=self._words()[:255])
+                await self._async_set(_TEXT, "text.set_value", value=self._text()[:255])
             case 2:
-                ends = {"expires_in": self._seconds(self._moment())}
-                await self._async_act("set_status_message", message=self._words(), **ends)
+                ends = {"expires_in": self._duration(self._moment())}
+                await self._async_act("set_status_message", message=self._text(), **ends)
             case _:
                 pinned = self.random.random() < 0.5
-                await self._async_act("set_status_message", message=self._words(), pinned=pinned)
+                await self._async_act("set_status_message", message=self._text(), pinned=pinned)
 
     async def _async_write_preference(self) -> None:
         preferred = self.random.choice(list(PREFERENCES))
@@ -340,7 +340,7 @@ class Week:
                     self.wanted.preference = option, self.now + PREFERENCES[preferred][1]
             case _:
                 if await self._async_act(
-                    "set_preferred_presence", availability=option, duration=self._seconds(ends)
+                    "set_preferred_presence", availability=option, duration=self._duration(ends)
                 ):
                     self.wanted.preference = option, ends
 
@@ -352,7 +352,7 @@ class Week:
         activity = self.random.choice(sorted(state.activity for state in SESSION_STATES))
         ends = self._moment(24)
         if await self._async_act(
-            "set_presence", activity=snake(activity), duration=self._seconds(ends)
+            "set_presence", activity=snake(activity), duration=self._duration(ends)
         ):
             self.wanted.session = snake(activity), ends
 
@@ -364,15 +364,15 @@ class Week:
             await self._async_act("set_work_location", location=place)
 
     async def _async_act(self, action: str, **data: Any) -> bool:
-        """Call an action of the integration; tells whether it was carried out."""
+        """Perform an action; return whether it succeeded."""
         return await self._async_call(DOMAIN, action, data, _ROBIN)
 
     async def _async_set(self, entity_id: str, service: str, **data: Any) -> bool:
-        """Set an entity; tells whether it was carried out."""
+        """Set an entity; return whether it succeeded."""
         state = self.hass.states.get(entity_id)
         if state is None or state.state == STATE_UNAVAILABLE:
-            # Home Assistant passes over it without a word.
-            return self._refuse("unavailable")
+            # Home Assistant ignores the call without an error.
+            return self._record_failure("unavailable")
         domain, _, name = service.partition(".")
         return await self._async_call(domain, name, data, {"entity_id": entity_id})
 
@@ -383,27 +383,27 @@ class Week:
         try:
             await self.clock.async_do(call)
         except HomeAssistantError as err:
-            return self._refuse(str(err))
+            return self._record_failure(str(err))
         self.figures.writes += 1
         await self.clock.async_settle()
         return True
 
-    def _refuse(self, why: str) -> bool:
-        """Take note of a write that failed, for which there has to be a reason."""
-        assert self._is_in_trouble, (self.now, why)
-        self.figures.refused_writes += 1
+    def _record_failure(self, reason: str) -> bool:
+        """Count a failed write, which must have a reason."""
+        assert self._may_fail, (self.now, reason)
+        self.figures.failed_writes += 1
         return False
 
     # Teams
 
     async def _async_gesture(self) -> None:
-        """Let somebody do something in Teams."""
+        """Perform a random gesture in Teams."""
         people = [person for person in self.people.values() if person is not self.gone]
-        # Who has signed in is the most interesting.
+        # Prefer the signed-in user.
         person = self.robin if self.random.random() < 0.15 else self.random.choice(people)
         habits = self._habits()
         if person is self.robin:
-            if self._decided_in_teams:
+            if self._overridden_in_teams:
                 return
             habits = {name: often for name, often in habits.items() if name not in _PREFERENCES}
         (gesture,) = self.random.choices(list(habits), list(habits.values()))
@@ -419,7 +419,7 @@ class Week:
         return _WORK if hour < 17 else _EVENING
 
     def _arguments(self, gesture: str) -> dict[str, object]:
-        """Draw the arguments that a gesture needs."""
+        """Draw the arguments of a gesture."""
         draw = {
             "join_call": self._draw_call,
             "prefer": self._draw_preference,
@@ -443,11 +443,11 @@ class Week:
         return {"start": start.isoformat(), "end": end.isoformat()}
 
     def _draw_absence(self) -> dict[str, object]:
-        return {"on": self.random.random() < 0.4, "message": self._words()}
+        return {"on": self.random.random() < 0.4, "message": self._text()}
 
     def _draw_message(self) -> dict[str, object]:
         ends = self._moment().isoformat() if self.random.random() < 0.7 else None
-        return {"text": self._words(), "expires": ends, "pinned": self.random.random() < 0.3}
+        return {"text": self._text(), "expires": ends, "pinned": self.random.random() < 0.3}
 
     def _draw_location(self) -> dict[str, object]:
         return {
@@ -455,21 +455,21 @@ class Week:
             "source": self.random.choice(("manual", "automatic", "scheduled")),
         }
 
-    async def _async_decide_in_teams(self) -> None:
-        """Change a preference in Teams that was set at home."""
-        if not self.wanted.preference or self._decided_in_teams or self.wanted.session:
+    async def _async_override_in_teams(self) -> None:
+        """Override the preferred presence in Teams."""
+        if not self.wanted.preference or self._overridden_in_teams or self.wanted.session:
             return
         self.robin.come_back()
         others = {"Available": "Busy", "Busy": "DoNotDisturb"}
         mine = self.robin.preference
         now = mine.state.availability if mine else ""
         self.robin.prefer(others.get(now, "Available"), self._moment() - self.now)
-        self._decided_in_teams = True
+        self._overridden_in_teams = True
         self._disturbed = self.now
-        self.figures.changed_in_teams += 1
+        self.figures.overridden_in_teams += 1
 
     async def _async_leave(self) -> None:
-        """Let a colleague leave the organisation, or come back to it."""
+        """Remove a colleague from the directory, or restore them."""
         tenant = self.simulator.tenant
         if self.gone is None:
             keys = [person.key for person in self.people.values() if person is not self.robin]
@@ -482,24 +482,24 @@ class Week:
             self._found_by = self.now + _FOUND_AFTER
 
     async def _async_rename(self) -> None:
-        """Let Microsoft change its words, or change them back."""
+        """Switch Microsoft's vocabulary."""
         tenant = self.simulator.tenant
         tenant.vocabulary = "modern" if tenant.vocabulary == "classic" else "classic"
 
-    # Trouble
+    # Faults
 
     async def _async_expire(self) -> None:
-        """Let Graph refuse the token at hand."""
+        """Expire the access token."""
         self.simulator.expire_access_tokens()
         self.figures.expired_tokens += 1
 
     async def _async_revoke(self) -> None:
-        """Let Microsoft want a new sign-in."""
+        """Require a new sign-in."""
         self.simulator.revoke("robin")
         self.simulator.expire_access_tokens()
 
     async def _async_break(self) -> None:
-        """Let something fail for a while."""
+        """Add a random fault for a while."""
         if self._fault is not None:
             return
         match, options = self.random.choice(_FAULTS)
@@ -511,24 +511,24 @@ class Week:
         self._fault_ends = self._slot + slots * SLOT + timedelta(seconds=seconds)
         self.figures.faults += 1
 
-    async def _async_mend(self) -> None:
-        """Let everything work again."""
+    async def _async_end_fault(self) -> None:
+        """Remove the fault."""
         if self._fault is not None:
-            self.figures.faulty_answers += self._fault.hits
+            self.figures.faulty_responses += self._fault.hits
             self._fault.remove()
             self._fault = None
-            self._mended = self._disturbed = self.now
+            self._fault_ended = self._disturbed = self.now
 
     # Time
 
     async def async_ten_minutes(self) -> None:
-        """Live through ten minutes; their last three are quiet."""
+        """Simulate ten minutes; the last three are quiet."""
         self._slot = self.now
-        plan = [(self._soon(), event) for event in self._events()]
+        plan = [(self._offset(), event) for event in self._events()]
         if self._happens(0.04):
             plan.append((0, self._async_restart))
         if self._fault is not None and self._fault_ends < self._slot + SLOT:
-            plan.append(((self._fault_ends - self._slot).total_seconds(), self._async_mend))
+            plan.append(((self._fault_ends - self._slot).total_seconds(), self._async_end_fault))
         plan.append((_SIGN_IN, self._async_sign_in))
         for seconds, event in sorted(plan, key=lambda planned: planned[0]):
             await self._async_until(self._slot + timedelta(seconds=seconds))
@@ -536,10 +536,10 @@ class Week:
         self._quiet_since = self.now
         await self._async_until(self._slot + SLOT)
         self._count_requests()
-        self._forget_what_is_over()
+        self._clear_expired()
 
     def _events(self) -> list[Callable[[], Awaitable[None]]]:
-        """Draw what happens in ten minutes."""
+        """Draw the events of ten minutes."""
         at_work = self._habits() is not _NIGHT
         chance: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (0.7 if at_work else 0.2, self._async_write),
@@ -549,7 +549,7 @@ class Week:
             (0.03, self._async_change_options),
             (0.05, self._async_expire),
             (0.01, self._async_revoke),
-            (0.03, self._async_decide_in_teams),
+            (0.03, self._async_override_in_teams),
             (0.03, self._async_leave),
             (0.015, self._async_remove_and_add),
             (0.01, self._async_rename),
@@ -559,7 +559,7 @@ class Week:
         return events + [self._async_gesture] * gestures
 
     async def _async_until(self, moment: datetime) -> None:
-        """Let time pass in steps that leave out no poll."""
+        """Advance the clock in steps that skip no poll."""
         while (left := (moment - self.now).total_seconds()) > 0:
             await self.clock.async_advance(min(left, _STEP))
 
@@ -571,36 +571,36 @@ class Week:
         )
         requests.clear()
 
-    def _forget_what_is_over(self) -> None:
-        """Know that what the home has set is over."""
+    def _clear_expired(self) -> None:
+        """Clear what has expired or been overridden."""
         if self.wanted.preference and self.wanted.preference[1] <= self.now:
             self.wanted.preference = None
         if self.wanted.session and self.wanted.session[1] <= self.now:
             self.wanted.session = None
         if self.is_faulty or self.is_waiting:
             self._disturbed = self.now
-        elif self._decided_in_teams and self.knows_the_preference:
+        elif self._overridden_in_teams and self.is_preference_current:
             self.wanted.preference = None
-            self._decided_in_teams = False
+            self._overridden_in_teams = False
 
     def _happens(self, likely: float) -> bool:
-        """Draw whether something happens."""
+        """Draw whether an event happens."""
         return self.random.random() < likely
 
-    def _soon(self) -> float:
-        """Draw a moment of the slot, in seconds."""
-        return self.random.randrange(0, _BUSY, _STEP)
+    def _offset(self) -> float:
+        """Draw a moment in the slot, in seconds."""
+        return self.random.randrange(0, _EVENTS_END, _STEP)
 
     def _moment(self, slots: int = 30) -> datetime:
-        """Draw when something ends: in that many slots, and not in the quiet part of one."""
-        # Not at the very beginning either: slots move by some seconds where answers are slow.
+        """Draw an expiration outside of quiet times."""
+        # Not at the start either: slow responses shift slots by some seconds.
         later = self.random.randrange(1, slots) * SLOT
-        return self._slot + later + timedelta(seconds=max(60.0, self._soon()))
+        return self._slot + later + timedelta(seconds=max(60.0, self._offset()))
 
-    def _seconds(self, moment: datetime) -> dict[str, float]:
-        """Say until when, as an action takes a duration; Graph takes five minutes and more."""
+    def _duration(self, moment: datetime) -> dict[str, float]:
+        """Convert a moment to an action's duration."""
         return {"seconds": (moment - self.now).total_seconds()}
 
-    def _words(self) -> str:
-        """Make up a message, at times one that is longer than a state."""
+    def _text(self) -> str:
+        """Return a message, sometimes longer than a state."""
         return f"Back at {self._moment():%H:%M}" + " or so" * self.random.choice((0, 0, 1, 44))
