@@ -82,6 +82,6 @@ def anchors(document: Path) -> set[str]:
 
 
 def first_sentence(message: str) -> str:
-    """Return a message's first sentence up to a placeholder."""
+    """Return a message's first sentence with `…` for placeholders."""
     text = re.sub(r"\{\w+\}", "…", message)
     return re.split(r"(?<=[.?!])\s", text)[0].rstrip(".")

@@ -170,13 +170,13 @@ def test_every_done_rule_has_evidence() -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in CODE if is_done(rule)])
-def test_the_code_has_what_a_rule_asks_for(rule: str) -> None:
+def test_the_code_has_what_a_rule_requires(rule: str) -> None:
     files = [*SOURCES, INTEGRATION / "icons.json"]
     assert any(re.search(CODE[rule], file.read_text()) for file in files)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in SECTIONS if is_done(rule)])
-def test_the_documents_have_the_section_a_rule_asks_for(rule: str) -> None:
+def test_the_documents_have_the_section_a_rule_requires(rule: str) -> None:
     found = sections()
     for heading in SECTIONS[rule]:
         assert len(found[heading].split()) >= 10, heading

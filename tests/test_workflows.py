@@ -132,7 +132,7 @@ async def test_asyncio_debugs_one_of_two_runs(pytestconfig: pytest.Config) -> No
 
 
 @pytest.mark.once
-def test_a_run_again_leaves_out_what_does_not_depend_on_home_assistant(
+def test_again_skips_tests_that_do_not_depend_on_home_assistant(
     request: pytest.FixtureRequest,
 ) -> None:
     options = ("-p", "no:homeassistant", "--again", "--collect-only", "-q")

@@ -73,7 +73,7 @@ async def test_every_card_is_shown_and_none_is_an_error(frontend: Frontend, conf
 @pytest.mark.parametrize(
     "wrong", [{"type": "no-such-card"}, {"type": "tile", "entity": "sensor.no"}]
 )
-async def test_a_wrong_card_is_seen_as_an_error(frontend: Frontend, wrong: Json) -> None:
+async def test_a_wrong_card_is_an_error(frontend: Frontend, wrong: Json) -> None:
     await frontend.open_dashboard("pasted-wrong", {"views": [{"path": "wrong", "cards": [wrong]}]})
     await expect(errors(frontend).first).to_be_visible()
 

@@ -157,7 +157,7 @@ async def test_a_rebound_host_does_not_reach_teams(demo: Demo, window: BrowserCo
     assert (await demo.microsoft.state())["people"] == before["people"]
 
 
-async def test_the_login_page_wants_a_password_at_a_rebound_host(
+async def test_the_login_page_requires_a_password_at_a_rebound_host(
     demo: Demo, window: BrowserContext
 ) -> None:
     frontend = Frontend(await window.new_page(), demo.home)

@@ -164,7 +164,7 @@ async def test_both_of_graphs_vocabularies_give_the_same_presence(
     assert await client.async_get_my_presence() == classic
 
 
-async def test_a_conference_call_is_a_call_in_the_vocabulary_without_a_word_for_it(
+async def test_a_conference_call_is_a_call_in_the_modern_vocabulary(
     client: PresenceClient, simulator: Simulator, robin: Person
 ) -> None:
     robin.join_call(conference=True)

@@ -328,7 +328,7 @@ async def test_an_outage_while_a_bad_id_is_looked_for_is_an_error(
         ("huge", "tooLarge"),
     ],
 )
-async def test_a_body_without_presences_will_pass(
+async def test_a_body_without_presences_is_temporary(
     body: Body, code: str, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", body=body)
@@ -339,7 +339,7 @@ async def test_a_body_without_presences_will_pass(
 @pytest.mark.parametrize(
     "body", [{}, {"value": None}, {"value": {}}, {"value": "Busy"}, {"id": UNKNOWN_ID}, "value", 7]
 )
-async def test_an_answer_without_a_list_of_presences_will_pass(
+async def test_a_response_without_a_list_of_presences_is_temporary(
     body: object, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", json=body)
@@ -381,7 +381,7 @@ async def test_a_person_who_was_not_requested_is_left_out(
         "Alex@con",
     ],
 )
-async def test_people_are_found_by_words_of_the_name_or_by_address(
+async def test_people_are_found_by_parts_of_the_name_or_by_address(
     text: str, client: PresenceClient, alex: TenantPerson
 ) -> None:
     assert await client.async_find_people(text) == [person_of(alex)]
@@ -485,7 +485,7 @@ async def test_a_search_needs_its_permission(client: PresenceClient, simulator: 
 
 
 @pytest.mark.parametrize("body", ["empty", "html", "truncated", "null", "wrong_type"])
-async def test_a_body_without_people_will_pass(
+async def test_a_body_without_people_is_temporary(
     body: Body, client: PresenceClient, simulator: Simulator
 ) -> None:
     simulator.faults.add("graph", body=body)
@@ -599,7 +599,7 @@ async def test_a_failed_lookup_is_an_error(
 
 
 @pytest.mark.parametrize("body", ["empty", "html", "truncated"])
-async def test_a_person_that_is_no_json_will_pass(
+async def test_a_person_that_is_not_json_is_temporary(
     body: Body, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", body=body)

@@ -52,7 +52,7 @@ def test_anything_but_a_text_is_empty(value: object) -> None:
 
 
 @given(st.text(st.characters(), max_size=600))
-def test_whatever_it_was_the_result_is_short_plain_and_stays_so(name: str) -> None:
+def test_any_text_becomes_short_and_plain_and_stays_so(name: str) -> None:
     plain = plain_text(name)
 
     assert len(plain) <= MAX_LENGTH

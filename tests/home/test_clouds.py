@@ -63,7 +63,7 @@ async def test_a_cloud_that_does_not_match_the_tenant_is_explained(account: Acco
     assert flow["errors"] == {"cloud": "wrong_cloud"}
 
 
-async def test_one_account_fails_while_the_other_goes_on(
+async def test_one_account_fails_while_the_other_keeps_working(
     hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator
 ) -> None:
     await account.async_sign_in("robin")

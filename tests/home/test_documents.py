@@ -171,7 +171,7 @@ async def entry(account: Account, simulator: Simulator) -> PresenceConfigEntry:
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.name)
-async def test_what_is_to_be_pasted_works(
+async def test_documented_yaml_works(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     snippet: Snippet,
@@ -198,7 +198,7 @@ def test_every_action_is_shown_with_an_example() -> None:
     assert shown == set(described)
 
 
-async def test_old_words_come_back(
+async def test_documented_templates_restore_old_values(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, clock: HomeClock
 ) -> None:
     page = ROOT / "docs/coming-from.md"
@@ -206,13 +206,13 @@ async def test_old_words_come_back(
     sensors = [group for content in config for group in content["template"]]
     assert await async_setup_component(hass, "template", {"template": sensors})
 
-    async def words() -> dict[str, str]:
+    async def old_values() -> dict[str, str]:
         await clock.async_advance(16)
         names = ("availability", "activity", "status", "call")
         return {name: state(hass, f"sensor.teams_{name}") for name in names}
 
     robin.join_call()
-    assert await words() == {
+    assert await old_values() == {
         "availability": "Busy",
         "activity": "InACall",
         "status": "Busy",
@@ -220,7 +220,7 @@ async def test_old_words_come_back(
     }
     robin.leave_call()
     robin.prefer("do_not_disturb")
-    assert await words() == {
+    assert await old_values() == {
         "availability": "DoNotDisturb",
         "activity": "DoNotDisturb",
         "status": "Do not disturb",

@@ -94,7 +94,7 @@ async def test_a_conference_call_is_a_call(
     assert shown(hass)[:3] == ("busy", "in_a_conference_call", "on")
 
 
-async def test_unknown_words_are_unknown_states(
+async def test_unknown_values_are_unknown_states(
     hass: HomeAssistant, account: Account, robin: Person
 ) -> None:
     account.simulator.faults.add(

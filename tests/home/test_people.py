@@ -264,7 +264,7 @@ async def test_a_search_with_an_expired_sign_in_is_explained(
     assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "sign_in_needed"}
 
 
-async def test_a_search_leaves_graph_alone_while_it_wants_to_be(
+async def test_a_search_sends_no_request_while_throttled(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
@@ -457,7 +457,7 @@ async def test_a_colleague_missing_for_a_while_creates_no_repair(
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
 
 
-async def test_who_has_left_is_asked_for_once_an_hour_and_may_come_back(
+async def test_a_missing_person_is_looked_up_once_an_hour_and_may_return(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -483,7 +483,7 @@ async def test_who_has_left_is_asked_for_once_an_hour_and_may_come_back(
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
 
 
-async def test_trouble_with_colleagues_does_not_touch_ones_own_presence(
+async def test_errors_with_colleagues_do_not_affect_ones_own_presence(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,

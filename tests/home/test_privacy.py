@@ -183,7 +183,7 @@ def path_of(path: str) -> str:
     return re.sub(r"/presence/\w+$", "/presence/{action}", path) if graph else ""
 
 
-async def test_graph_is_requested_for_what_the_table_lists_and_nothing_else(
+async def test_only_the_documented_requests_are_sent_to_graph(
     hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator, alex: Person
 ) -> None:
     entry = await account.async_sign_in(colleagues=True)

@@ -126,7 +126,7 @@ async def test_the_answer_to_an_earlier_attempt_changes_nothing(
     assert (await account.async_visit(second))["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_what_another_answer_brings_to_the_waiting_step_changes_nothing(
+async def test_another_response_does_not_change_the_waiting_step(
     hass: HomeAssistant, account: Account
 ) -> None:
     flow = await account.async_fill()
@@ -153,7 +153,7 @@ async def test_the_same_answer_twice_makes_one_account(
 
 
 @pytest.mark.parametrize("ending", ["added", "closed"])
-async def test_an_answer_to_a_flow_that_is_over_makes_nothing(
+async def test_a_response_to_a_finished_flow_creates_nothing(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture, ending: str
 ) -> None:
     flow = await account.async_fill()
@@ -214,7 +214,7 @@ async def test_an_invented_code_is_rejected(
     assert not complaints(caplog)
 
 
-async def test_two_sign_ins_whose_answers_are_swapped_fail_by_their_proof_keys(
+async def test_two_sign_ins_with_swapped_responses_fail_pkce(
     hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG", f"custom_components.{DOMAIN}")

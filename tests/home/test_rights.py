@@ -354,7 +354,7 @@ async def test_a_script_has_the_rights_of_the_user_who_starts_it(
 
 @pytest.mark.parametrize("may", USERS)
 @pytest.mark.parametrize("action", ALLOWED)
-async def test_an_automation_may_act_for_any_user(
+async def test_an_automation_may_act_when_triggered_by_any_user(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, action: str, may: str
 ) -> None:
     user = await async_add_user(hass, may)

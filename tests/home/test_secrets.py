@@ -454,7 +454,7 @@ def log_exception(text: str) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_whatever_is_planted_is_found(
+async def test_every_planted_value_is_found(
     hass: HomeAssistant,
     account: Account,
     simulator: Simulator,

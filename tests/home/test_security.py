@@ -78,7 +78,7 @@ async def test_a_refresh_requests_only_the_permissions_that_were_accepted(
     assert {name for name in requested if "." in name} <= granted
 
 
-async def test_the_sign_in_page_gets_what_the_table_lists(
+async def test_the_sign_in_page_receives_the_documented_parameters(
     hass: HomeAssistant, account: Account
 ) -> None:
     flow = await account.async_fill(**CLIENT)
@@ -182,7 +182,7 @@ async def async_files(
     }
 
 
-async def test_what_is_stored_is_in_the_files_that_the_table_lists(
+async def test_data_is_stored_in_the_documented_files(
     hass: HomeAssistant,
     account: Account,
     simulator: Simulator,
@@ -212,7 +212,7 @@ async def test_what_is_stored_is_in_the_files_that_the_table_lists(
     }
 
 
-async def test_what_outlives_a_colleague_and_an_account_is_gone_after_thirty_days(
+async def test_remaining_data_is_deleted_after_thirty_days(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,

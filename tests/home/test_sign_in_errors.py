@@ -285,7 +285,7 @@ async def test_an_unknown_oauth_error_is_shown_by_its_code(account: Account) -> 
 @pytest.mark.parametrize(
     "reason", [reason for reason in SIGN_IN_ERRORS if Place.LOCAL in PLACES[reason]]
 )
-async def test_what_is_wrong_before_anything_is_asked_is_about_the_certificate(reason: str) -> None:
+async def test_an_error_before_any_request_is_about_the_certificate(reason: str) -> None:
     assert SIGN_IN_ERRORS[reason].field == "certificate"
     assert SENTENCES[reason]
 
