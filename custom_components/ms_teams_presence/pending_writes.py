@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from .graph.models import Presence, StatusMessage
+from .graph.text import normalized
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -74,6 +75,6 @@ class PendingWrites:
 def _is_same(read: object, written: object) -> bool:
     """Return whether Graph shows what was written."""
     if isinstance(read, StatusMessage) and isinstance(written, StatusMessage):
-        # Graph rounds the times of a message.
-        return (read.text, read.pinned) == (written.text, written.pinned)
+        # Graph rounds the times of a message, and changes its text.
+        return (normalized(read.text), read.pinned) == (normalized(written.text), written.pinned)
     return read == written

@@ -197,7 +197,9 @@ async def test_a_time_zone_is_read_from_the_disk_once_and_in_a_thread(
         "message": {"content": "Out for lunch"},
         "expiryDateTime": {"dateTime": "2027-03-01T21:00:00", "timeZone": name},
     }
-    simulator.faults.add("graph", json={"id": robin.id, "statusMessage": status})
+    simulator.faults.add(
+        "graph", json={"id": robin.id, "activity": "Busy", "statusMessage": status}
+    )
     await client.async_get_my_presence()
     await client.async_get_my_presence()
     (reader,) = disk_readers

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
+import html
 import logging
 import time
 
@@ -55,6 +56,9 @@ SPELLINGS: list[Callable[[str], str]] = [str, str.lower, str.upper, str.swapcase
 
 def read(availability: object = None, activity: object = None, **members: object) -> Presence:
     """Parse a presence with these members."""
+    if availability is activity is None:
+        # Without either it would be no presence.
+        availability = "PresenceUnknown"
     body = {"id": ID, "availability": availability, "activity": activity} | members
     presence = Presence.from_graph(body)
     assert presence is not None
@@ -183,7 +187,7 @@ def test_a_classic_pair_and_its_modern_pair_are_the_same_presence(
     assert read(*classic) == read(*modern)
 
 
-@pytest.mark.parametrize("value", ["Snoozing", "", " Busy", "Busy!", "b\u0131sy", "Bus\ud83d", "9"])
+@pytest.mark.parametrize("value", ["Snoozing", " Busy", "Busy!", "b\u0131sy", "Bus\ud83d", "9"])
 def test_an_unknown_value_is_an_unknown_state(value: str) -> None:
     presence = read(value, value)
     assert (presence.availability, presence.activity) == (None, None)
@@ -233,7 +237,7 @@ def test_a_known_or_missing_value_is_not_logged(
     value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, LOGGER):
-        read(value, value)
+        Presence.from_graph({"id": ID, "availability": value, "activity": value})
     assert caplog.records == []
 
 
@@ -408,14 +412,20 @@ def test_an_answer_from_microsofts_pages_is_read_whole(
         {"id": ""},
         {"id": 7},
         {"value": [{"id": ID}]},
+        {"availability": "Busy", "activity": "Busy"},
+        {"id": ID},
+        {"id": ID, "availability": None, "activity": None},
+        {"id": ID, "availability": "", "activity": ""},
+        {"id": ID, "availability": 7, "activity": ["Busy"]},
+        {"id": ID, "statusMessage": {"message": {"content": "Lunch"}}},
     ],
 )
-def test_an_answer_that_names_no_person_is_no_presence(answer: object) -> None:
+def test_without_a_person_or_what_they_do_it_is_no_presence(answer: object) -> None:
     assert Presence.from_graph(answer) is None
 
 
 def test_a_person_is_the_same_in_any_case_of_the_id() -> None:
-    presence = Presence.from_graph({"id": ID.upper()})
+    presence = Presence.from_graph({"id": ID.upper(), "activity": "Busy"})
     assert presence is not None
     assert presence.id == ID
 
@@ -426,8 +436,9 @@ def test_a_person_is_the_same_in_any_case_of_the_id() -> None:
 )
 def test_a_member_of_another_type_counts_as_missing(member: str) -> None:
     odd: list[object] = [None, True, 7, 1.5, [], ["Busy"], {}, {"value": "Busy"}]
-    read_anyway = [Presence.from_graph({"id": ID, member: value}) for value in odd]
-    assert read_anyway == [Presence(id=ID)] * len(odd)
+    others = {"availability": "Busy", "activity": "Busy"}
+    others.pop(member, None)
+    assert {read(**others, **{member: value}) for value in odd} == {read(**others)}
 
 
 @pytest.mark.parametrize("value", [None, 0, 1, "true", [], {}])
@@ -465,6 +476,25 @@ def test_the_sequence_number_alone_is_no_change() -> None:
 
 
 # Status message
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "text", "pinned"),
+    [
+        ("R&amp;D day", "text", "R&D day", False),
+        ("a &lt; b", "text", "a < b", False),
+        ("a <b> c", "text", "a <b> c", False),
+        ("Lunch&lt;pinnednote&gt;&lt;/pinnednote&gt;", "text", "Lunch", True),
+        ("<p>R&amp;D <b>day</b></p>", "html", "R&D day", False),
+        (f"<p>Lunch</p>{PIN}", "HTML", "Lunch", True),
+        ("<p>one</p><p>two</p>", "html", "one\ntwo", False),
+    ],
+)
+def test_a_message_is_read_as_people_see_it(
+    content: str, kind: str, text: str, *, pinned: bool
+) -> None:
+    message = StatusMessage.from_graph({"message": {"content": content, "contentType": kind}})
+    assert message == StatusMessage(text=text, pinned=pinned)
 
 
 def test_a_status_message_is_read_whole() -> None:
@@ -796,4 +826,9 @@ def test_the_time_zones_of_any_json_are_strings(data: object) -> None:
     )
 )
 def test_a_status_message_reads_as_it_was_written(status: StatusMessage) -> None:
-    assert StatusMessage.from_graph(status.to_graph()) == status
+    written = status.to_graph()
+    message = written["message"]
+    assert isinstance(message, dict)
+    # As Graph stores it.
+    message["content"] = html.escape(message["content"])
+    assert StatusMessage.from_graph(written) == status

@@ -220,7 +220,9 @@ async def test_the_time_zone_of_a_colleague_is_read_from_the_disk_in_a_thread(
         "message": {"content": "Out for lunch"},
         "expiryDateTime": {"dateTime": "2027-03-01T21:00:00", "timeZone": "Tokyo Standard Time"},
     }
-    simulator.faults.add("graph", json={"value": [{"id": alex.id, "statusMessage": status}]})
+    simulator.faults.add(
+        "graph", json={"value": [{"id": alex.id, "activity": "Busy", "statusMessage": status}]}
+    )
     await client.async_get_presences([alex.id])
     (reader,) = disk_readers
     assert reader != threading.get_ident()
@@ -347,22 +349,34 @@ async def test_a_response_without_a_list_of_presences_is_temporary(
     assert (type(error), error.code) == (GraphUnavailableError, "notPresence")
 
 
+def busy(person_id: str) -> Presence:
+    """Return the presence of a member that has an activity only."""
+    presence = Presence.from_graph({"id": person_id, "activity": "Busy"})
+    assert presence is not None
+    return presence
+
+
 @pytest.mark.parametrize(
-    "member", [None, 7, "Busy", [], {}, {"id": None}, {"id": 7}, {"availability": "Busy"}]
+    "member", [None, 7, "Busy", [], {}, {"id": UNKNOWN_ID}, {"id": 7}, {"availability": "Busy"}]
 )
 async def test_an_invalid_presence_does_not_affect_the_others(
     member: object, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
-    simulator.faults.add("graph", json={"value": [member, {"id": alex.id}, member]})
-    assert await client.async_get_presences([alex.id]) == {alex.id: Presence(id=alex.id)}
+    simulator.faults.add(
+        "graph", json={"value": [member, {"id": alex.id, "activity": "Busy"}, member]}
+    )
+    assert await client.async_get_presences([alex.id]) == {alex.id: busy(alex.id)}
 
 
 async def test_a_person_who_was_not_requested_is_left_out(
     client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     other = "00000000-0000-0000-0000-000000000001"
-    simulator.faults.add("graph", json={"value": [{"id": other}, {"id": alex.id}]})
-    assert await client.async_get_presences([alex.id.upper()]) == {alex.id: Presence(id=alex.id)}
+    simulator.faults.add(
+        "graph",
+        json={"value": [{"id": other, "activity": "Busy"}, {"id": alex.id, "activity": "Busy"}]},
+    )
+    assert await client.async_get_presences([alex.id.upper()]) == {alex.id: busy(alex.id)}
 
 
 # Searching for people

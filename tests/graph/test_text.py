@@ -3,7 +3,13 @@
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.ms_teams_presence.graph.text import MAX_LENGTH, plain_text
+from custom_components.ms_teams_presence.graph.text import (
+    MAX_LENGTH,
+    normalized,
+    plain_text,
+    unescaped,
+    without_tags,
+)
 
 
 @pytest.mark.parametrize(
@@ -63,3 +69,45 @@ def test_any_text_becomes_short_and_plain_and_stays_so(name: str) -> None:
 
 def test_a_long_name_is_cut() -> None:
     assert plain_text("Robin " * 1000) == ("Robin " * 1000)[:MAX_LENGTH].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("R&amp;D day", "R&D day"),
+        ("R&D day", "R&D day"),
+        ("&lt;3 &quot;you&quot; &#39;n&#x27; me &apos;", "<3 \"you\" 'n' me '"),
+        ("&amp;amp;", "&amp;"),
+        ("Q&A; AT&T", "Q&A; AT&T"),
+        ("&copy 2031", "&copy 2031"),
+        ("&nosuchthing;", "&nosuchthing;"),
+        ("&#0;&#1114112;", "\ufffd\ufffd"),
+    ],
+)
+def test_character_references_are_decoded_once(text: str, plain: str) -> None:
+    assert unescaped(text) == plain
+
+
+def test_html_without_tags_keeps_its_paragraphs() -> None:
+    html = "<div><p>Back at <b class='x'>three</b></p><p>or<br/>four</p></div>"
+    assert without_tags(html).split() == ["Back", "at", "three", "or", "four"]
+    assert without_tags("a <3 b") == "a <3 b"
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "R&amp;D at Zoë's &lt;3",
+        "R&amp;amp;D at Zoë's &amp;lt;3",
+        "<p>R&amp;D at Zoë&#39;s &lt;3</p>",
+        "R&D\u00a0at  Zoe\u0308's <3\r\n",
+        "\ufeffR&D at\tZoë's \u200b<3",
+    ],
+)
+def test_a_text_compares_equal_to_what_microsoft_stores_of_it(stored: str) -> None:
+    assert normalized(stored) == normalized("R&D at Zoë's <3")
+
+
+def test_other_texts_compare_unequal() -> None:
+    texts = ["R&D", "RD", "R D", "r&d", "R&D!", ""]
+    assert len({normalized(text) for text in texts}) == len(texts)

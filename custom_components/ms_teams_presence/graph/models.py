@@ -15,7 +15,7 @@ import logging
 import re
 from typing import Final, Self
 
-from .text import plain_text
+from .text import plain_text, unescaped, without_tags
 from .time_zones import time_zone
 
 _LOGGER = logging.getLogger(__name__)
@@ -110,6 +110,7 @@ _CALLS: Final = frozenset({Activity.IN_A_CALL, Activity.IN_A_CONFERENCE_CALL, Ac
 
 # Teams appends it to a message that is shown to people who write to the person.
 _PIN: Final = "<pinnednote></pinnednote>"
+_ESCAPED_PIN: Final = "&lt;pinnednote&gt;&lt;/pinnednote&gt;"
 _PIN_PATTERN: Final = re.compile(r"<pinnednote>\s*</pinnednote>", re.IGNORECASE)
 # Unknown values with their member, bounded in number and length.
 _unknown_values: Final[set[tuple[str, str]]] = set()
@@ -161,7 +162,12 @@ class StatusMessage:
     def from_graph(cls, data: object) -> Self | None:
         """Read a `presenceStatusMessage`; None without text."""
         status = _as_object(data)
-        content = _as_text(_as_object(status.get("message")).get("content"))
+        message = _as_object(status.get("message"))
+        content = _as_text(message.get("content"))
+        if _as_text(message.get("contentType")).lower() == "html":
+            content = without_tags(_PIN_PATTERN.sub(_ESCAPED_PIN, content))
+        # Graph escapes the text as XML, so "R&D" comes back as "R&amp;D".
+        content = unescaped(content)
         text = _PIN_PATTERN.sub("", content).strip()
         if not text:
             return None
@@ -233,9 +239,11 @@ class Presence:
 
     @classmethod
     def from_graph(cls, data: object) -> Self | None:
-        """Read a `presence`; None without an id."""
+        """Read a `presence`; None without an id, or without availability and activity."""
         presence = _as_object(data)
         if not (person_id := _as_text(presence.get("id")).lower()):
+            return None
+        if not (_as_text(presence.get("availability")) or _as_text(presence.get("activity"))):
             return None
         availability, implied = _parse_value(presence.get("availability"), "availability")
         _, activity = _parse_value(presence.get("activity"), "activity")

@@ -1,5 +1,6 @@
-"""Text from Microsoft made safe to show, and pasted text freed from what copying adds."""
+"""Text from Microsoft, made safe to show and to compare."""
 
+from html import unescape
 import re
 from typing import Final
 import unicodedata
@@ -8,16 +9,12 @@ import unicodedata
 MAX_LENGTH: Final = 256
 # Joiners are format characters, too, and part of Persian and Indian names.
 _JOINERS: Final = frozenset("\u200c\u200d")
-# Invisible, though of other categories: fillers, an empty Braille cell, variation selectors.
-_FILLERS: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\ufe0e\ufe0f\uffa0")
-# Joiners that are not between letters of a script that has them.
-_STRAY_JOINERS: Final = re.compile(
-    r"(?<![^\x00-\u02ff])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\u02ff])"
-)
-_QUOTE: Final = r"[\"'`\u00ab\u00bb\u2018-\u201f\u2039\u203a]+"
-_QUOTED: Final = re.compile(f"{_QUOTE}(.*?){_QUOTE}", re.DOTALL)
 # What Markdown or HTML makes a link, an image, a table or an alert from.
 _MARKUP: Final = re.compile(r"[\[\]<>{}|`\\]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
+# Only with its semicolon: "Q&A" and "R&D" are text.
+_CHARACTER_REFERENCE: Final = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.I)
+_LINE_BREAK: Final = re.compile(r"<br\s*/?>|</(?:p|div|li)\s*>", re.IGNORECASE)
+_TAG: Final = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 
 
 def plain_text(value: object) -> str:
@@ -31,26 +28,27 @@ def plain_text(value: object) -> str:
     return " ".join(_MARKUP.sub(" ", visible).split())[:MAX_LENGTH].rstrip()
 
 
-def pasted_text(value: str) -> str:
-    """Return what a person typed or pasted, as it was meant.
-
-    Without invisible characters, full-width forms, surrounding spaces and quotes.
-    """
-    visible = "".join(
-        character
-        for character in value
-        if character in _JOINERS
-        or (unicodedata.category(character) not in {"Cf", "Cs"} and character not in _FILLERS)
-    )
-    text = unicodedata.normalize("NFKC", _STRAY_JOINERS.sub("", visible)).strip()
-    if quoted := _QUOTED.fullmatch(text):
-        return quoted[1].strip()
-    return text
-
-
 def _visible(character: str) -> str:
     """Return a character, a space for a control character, nothing for an invisible one."""
     category = unicodedata.category(character)
     if category == "Cf" and character not in _JOINERS:
         return ""
     return " " if category in {"Cc", "Cn", "Co", "Cs"} else character
+
+
+def unescaped(text: str) -> str:
+    """Return a text with its character references decoded once."""
+    return _CHARACTER_REFERENCE.sub(lambda found: unescape(found[0]), text)
+
+
+def without_tags(html: str) -> str:
+    """Return HTML without its tags, one line for each paragraph."""
+    return _TAG.sub("", _LINE_BREAK.sub("\n", html))
+
+
+def normalized(text: str) -> str:
+    """Return a text in a form that survives storage by Microsoft, to be compared."""
+    # An XML sanitizer may escape a text, and remove what looks like a tag.
+    plain = _TAG.sub("", unescaped(unescaped(text)))
+    visible = "".join(map(_visible, unicodedata.normalize("NFC", plain)))
+    return " ".join(visible.split())

@@ -1,0 +1,104 @@
+"""Responses of Graph that are not what was sent, or no presence."""
+
+from typing import Any
+
+from homeassistant.const import STATE_UNAVAILABLE
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
+from simulator import Person, Simulator
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+from tests.home.states import state
+
+AVAILABILITY = "sensor.robin_example_availability"
+IN_CALL = "binary_sensor.robin_example_in_a_call"
+MESSAGE = "sensor.robin_example_status_message"
+MY_PRESENCE = "GET /v1.0/me/presence"
+NO_PRESENCES: list[dict[str, Any]] = [
+    {},
+    {"availability": None, "activity": None},
+    {"availability": "", "activity": 7},
+    {"statusMessage": {"message": {"content": "Lunch", "contentType": "text"}}},
+    {"value": []},
+]
+
+
+@pytest.mark.parametrize(
+    ("stored", "kind"),
+    [
+        ("R&amp;D &lt;3 Zo\u00eb", "text"),
+        ("R&amp;amp;D &amp;lt;3 Zo\u00eb", "text"),
+        ("R&D  <3 Zoe\u0308\r\n", "text"),
+        ("<p>R&amp;D &lt;3 Zo&euml;</p>", "html"),
+    ],
+)
+async def test_a_message_that_graph_changes_is_the_message_that_was_set(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    caplog: pytest.LogCaptureFixture,
+    stored: str,
+    kind: str,
+) -> None:
+    message = {"message": {"content": stored, "contentType": kind}}
+    members = {"availability": "Available", "activity": "Available", "statusMessage": message}
+    simulator.faults.add(MY_PRESENCE, json={"id": robin.id} | members)
+    data = {"entity_id": AVAILABILITY, "message": "R&D <3 Zo\u00eb"}
+    await hass.services.async_call(DOMAIN, "set_status_message", data, blocking=True)
+    for _ in range(20):
+        await clock.async_advance(5)
+
+    assert "still shows another" not in caplog.text
+
+
+async def test_an_escaped_message_is_shown_as_people_see_it(
+    clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
+) -> None:
+    robin.set_status_message("R&amp;D day")
+    await clock.async_advance(16)
+
+    assert state(clock.hass, MESSAGE) == "R&D day"
+
+
+@pytest.mark.parametrize("members", NO_PRESENCES)
+async def test_a_response_without_presence_changes_nothing_at_first(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    members: dict[str, Any],
+) -> None:
+    robin.join_call()
+    await clock.async_advance(16)
+    fault = simulator.faults.add(MY_PRESENCE, json={"id": robin.id} | members)
+    await clock.async_advance(16)
+    assert fault.hits
+    assert (state(hass, IN_CALL), state(hass, AVAILABILITY)) == ("on", "busy")
+
+    for _ in range(30):
+        await clock.async_advance(5)
+    assert state(hass, IN_CALL) == STATE_UNAVAILABLE
+
+    fault.remove()
+    for _ in range(5):
+        await clock.async_advance(5)
+    assert state(hass, IN_CALL) == "on"
+
+
+@pytest.mark.parametrize("members", NO_PRESENCES)
+async def test_a_sign_in_without_presence_is_an_error(
+    hass: HomeAssistant, account: Account, simulator: Simulator, members: dict[str, Any]
+) -> None:
+    simulator.faults.add(MY_PRESENCE, json={"id": "someone"} | members)
+    flow = await account.async_visit(await account.async_fill())
+
+    assert flow["type"] is FlowResultType.FORM
+    assert flow["errors"] == {"base": "graph_unavailable"}
+    assert not hass.config_entries.async_entries(DOMAIN)
