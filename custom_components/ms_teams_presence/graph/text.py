@@ -13,7 +13,7 @@ _JOINERS: Final = frozenset("\u200c\u200d")
 _MARKUP: Final = re.compile(r"[\[\]<>{}|`\\]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
 # Only with its semicolon: "Q&A" and "R&D" are text.
 _CHARACTER_REFERENCE: Final = re.compile(
-    r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.I
+    r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE
 )
 _LINE_BREAK: Final = re.compile(r"<br\s*/?>|</(?:p|div|li)\s*>", re.IGNORECASE)
 _TAG: Final = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
