@@ -166,6 +166,18 @@ class Control:
             setattr(self.simulator.tenant, name, value)
         return web.json_response(state(self.simulator)["tenant"])
 
+    async def reads(self, request: web.Request) -> web.Response:
+        """Change how Graph reads presences."""
+        reads = self.simulator.graph.reads
+        kinds = {"lag": int | float, "message_lingers": int | float, "sanitizes": bool}
+        arguments = await _arguments(request)
+        for name, value in arguments.items():
+            if name not in kinds or not isinstance(value, kinds[name]):
+                raise _http_error(400, f"{name} can't be {value}.")
+        for name, value in arguments.items():
+            setattr(reads, name, value)
+        return web.json_response({name: getattr(reads, name) for name in kinds})
+
 
 def routes(simulator: SimulatorState) -> list[web.RouteDef]:
     """List the endpoints of the control API."""
@@ -183,6 +195,7 @@ def routes(simulator: SimulatorState) -> list[web.RouteDef]:
         web.post("/simulator/revoke", control.revoke),
         web.post("/simulator/expire_access_tokens", control.expire),
         web.post("/simulator/tenant", control.tenant),
+        web.post("/simulator/reads", control.reads),
     ]
 
 

@@ -163,8 +163,12 @@ class Presence:
     @property
     def status_message(self) -> StatusMessage | None:
         """The status message until it expires."""
+        return self.status_message_at(self._clock.now())
+
+    def status_message_at(self, moment: datetime) -> StatusMessage | None:
+        """Return the status message, None if it has expired at a moment."""
         message = self._message
-        if message and message.expires and message.expires <= self._clock.now():
+        if message and message.expires and message.expires <= moment:
             return None
         return message
 

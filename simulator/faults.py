@@ -19,7 +19,16 @@ from .graph.service import Graph
 from .wire import Handler
 
 type Body = Literal[
-    "error", "empty", "html", "truncated", "wrong_type", "null", "deep", "not_unicode", "huge"
+    "error",
+    "empty",
+    "html",
+    "truncated",
+    "wrong_type",
+    "null",
+    "no_presence",
+    "deep",
+    "not_unicode",
+    "huge",
 ]
 type Loss = Literal["close", "reset", "hang", "stall", "drip"]
 
@@ -61,6 +70,7 @@ _RAW: Final[dict[Body, bytes]] = {
     "wrong_type": b'["unexpected", 42]',
     "null": b"null",
     "deep": b"[" * 200_000,
+    "no_presence": b'{"id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"}',
     "not_unicode": b'{"id": "\xff\xfe\x00"}',
 }
 

@@ -1,13 +1,18 @@
-"""The `presence` resource in JSON."""
+"""The `presence` resource in JSON, as it is read at once or with a lag."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
+from xml.sax.saxutils import escape
 
-from simulator.engine import StatusMessage
+from simulator.clock import Clock
+from simulator.engine import PINNED, StatusMessage
 from simulator.tenant import Person
 from simulator.wire import Json
 
 NEVER: Final = "9999-12-30T23:00:00.0000000"
+# The properties in every cloud.
+_EVERYWHERE: Final = ("id", "availability", "activity", "statusMessage")
 
 
 def timestamp(moment: datetime, ticks: int = 0) -> str:
@@ -15,9 +20,13 @@ def timestamp(moment: datetime, ticks: int = 0) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}{ticks}"
 
 
-def message_json(message: StatusMessage, *, own: bool) -> Json:
+def message_json(message: StatusMessage, *, own: bool, sanitized: bool = False) -> Json:
     """Serialize a status message; only its author sees its dates."""
-    body: Json = {"message": {"content": message.content, "contentType": "text"}}
+    content = message.content
+    if sanitized:
+        text = content.removesuffix(PINNED)
+        content = escape(text) + content[len(text) :]
+    body: Json = {"message": {"content": content, "contentType": "text"}}
     if own:
         expiry = timestamp(message.expires, message.ticks) if message.expires else NEVER
         body["expiryDateTime"] = {"dateTime": expiry, "timeZone": "UTC"}
@@ -25,15 +34,24 @@ def message_json(message: StatusMessage, *, own: bool) -> Json:
     return body
 
 
-def presence_json(person: Person, *, own: bool, complete: bool) -> Json:
+def presence_json(
+    person: Person,
+    *,
+    own: bool,
+    complete: bool,
+    lingered_since: datetime | None = None,
+    sanitized: bool = False,
+) -> Json:
     """Serialize a presence; `own` is how its person reads it."""
     message = person.status_message
+    if lingered_since is not None:
+        message = person.status_message_at(lingered_since)
     place = person.work_location
     body: Json = {
         "id": person.id,
         "availability": person.availability,
         "activity": person.activity,
-        "statusMessage": message_json(message, own=own) if message else None,
+        "statusMessage": message and message_json(message, own=own, sanitized=sanitized),
     }
     if complete:
         body |= {
@@ -50,3 +68,43 @@ def presence_json(person: Person, *, own: bool, complete: bool) -> Json:
             },
         }
     return body
+
+
+@dataclass
+class PresenceReads:
+    """How Graph reads presences; by default at once and as they are."""
+
+    clock: Clock
+    lag: float = 0
+    """Seconds until a read shows what was written through Graph."""
+    message_lingers: float = 0
+    """Seconds for which an expired status message is still returned."""
+    sanitizes: bool = False
+    """Whether status messages come back escaped as XML."""
+    _old: dict[str, tuple[datetime, dict[bool, Json]]] = field(default_factory=dict)
+
+    def before_write(self, person: Person) -> None:
+        """Keep what reads go on to show of a person."""
+        if self.lag:
+            shown = {own: self._current(person, own=own) for own in (True, False)}
+            if old := self._lagging(person):
+                shown = old
+            self._old[person.id] = self.clock.now() + timedelta(seconds=self.lag), shown
+
+    def read(self, person: Person, *, own: bool, complete: bool) -> Json:
+        """Serialize a presence as a read shows it."""
+        old = self._lagging(person)
+        body = old[own] if old else self._current(person, own=own)
+        if complete:
+            return body
+        return {name: body[name] for name in _EVERYWHERE}
+
+    def _lagging(self, person: Person) -> dict[bool, Json] | None:
+        until, old = self._old.get(person.id, (self.clock.now(), {}))
+        return old if self.clock.now() < until else None
+
+    def _current(self, person: Person, *, own: bool) -> Json:
+        since = self.clock.now() - timedelta(seconds=self.message_lingers)
+        return presence_json(
+            person, own=own, complete=True, lingered_since=since, sanitized=self.sanitizes
+        )

@@ -31,9 +31,9 @@ from .permissions import (
     WRITE_PRESENCE,
     check_permission,
 )
-from .presence import presence_json
+from .presence import PresenceReads
 from .throttling import Throttle
-from .users import parse_paging, profile_json, search_people, select_properties
+from .users import check_options, parse_paging, profile_json, search_people, select_properties
 
 PEOPLE_LIMIT: Final = 650
 VERSIONS: Final = ("v1.0", "beta")
@@ -48,8 +48,13 @@ class Graph:
     deployment: Deployment
     tokens: Tokens
     throttle: Throttle = field(default_factory=Throttle)
+    reads: PresenceReads = field(init=False)
     presences_as_collection: bool = False
     """Send /communications/presences/{id} as in Microsoft's example, `{"value": [...]}`, not as in the metadata."""
+
+    def __post_init__(self) -> None:
+        """Read at once."""
+        self.reads = PresenceReads(self.clock)
 
     def respond(self, request: GraphRequest) -> GraphResponse:
         """Respond to one request."""
@@ -79,12 +84,12 @@ class Graph:
                 return respond_to_batch(request, version, self.clock.now(), self.respond)
             case ["me"]:
                 person = _me(caller)
-                return self._profile(request, caller, person, version)
+                return self._profile(request, caller, person, version, query)
             case ["users"]:
                 require_method(request, "GET")
                 return self._users(request, caller, version, query)
             case ["users", name]:
-                return self._profile(request, caller, self._user(name), version)
+                return self._profile(request, caller, self._user(name), version, query)
             case ["communications", "getPresencesByUserId"]:
                 return self._presences(request, caller, version)
         return self._on_presence(request, caller, version, segments)
@@ -131,11 +136,9 @@ class Graph:
         require_method(request, "POST")
         check_permission(caller, WRITE_LOCATION if action.location else WRITE_PRESENCE, person)
         found = _require(person)
-        action.act(
-            caller,
-            found,
-            parse_object(parse_body(request, empty=not action.properties), action.properties),
-        )
+        body = parse_object(parse_body(request, empty=not action.properties), action.properties)
+        self.reads.before_write(found)
+        action.act(caller, found, body)
         return GraphResponse()
 
     def _presence(
@@ -143,7 +146,7 @@ class Graph:
     ) -> GraphResponse:
         check_permission(caller, READ_PRESENCE, person)
         found = _require(person)
-        body = presence_json(found, own=found is caller.person, complete=self.deployment.complete)
+        body = self.reads.read(found, own=found is caller.person, complete=self.deployment.complete)
         if collection:
             context = self._context(version, "communications/presences")
             return GraphResponse(body=context | {"value": [body]})
@@ -159,19 +162,27 @@ class Graph:
         assert isinstance(ids, list)  # noqa: S101
         people = self.tenant.find_all(ids)
         value = [
-            presence_json(person, own=False, complete=self.deployment.complete) for person in people
+            self.reads.read(person, own=False, complete=self.deployment.complete)
+            for person in people
         ]
         context = self._context(version, "Collection(microsoft.graph.presence)")
         return GraphResponse(body=context | {"value": value})
 
     def _profile(
-        self, request: GraphRequest, caller: Caller, person: Person | None, version: str
+        self,
+        request: GraphRequest,
+        caller: Caller,
+        person: Person | None,
+        version: str,
+        query: dict[str, str],
     ) -> GraphResponse:
         require_method(request, "GET")
+        check_options(query, frozenset({"$select"}))
         check_permission(caller, READ_PROFILE, person, "Authorization_RequestDenied")
         if person is None:
             raise GraphError(404, "Request_ResourceNotFound", "The resource does not exist.")
-        return GraphResponse(body=self._context(version, "users/$entity") | profile_json(person))
+        body = select_properties(profile_json(person), query)
+        return GraphResponse(body=self._context(version, "users/$entity") | body)
 
     def _user(self, name: str) -> Person | None:
         return self.tenant.find_by_name(name) if "@" in name else self.tenant.find(name)
@@ -193,10 +204,7 @@ class Graph:
         if start + size < len(people):
             more = urlencode(query | {"$skiptoken": str(start + size)})
             body["@odata.nextLink"] = f"{self.deployment.tls_url}/{version}/users?{more}"
-        names = [name for name in query.get("$select", "").split(",") if name]
-        value = people[start : start + size]
-        if names:
-            value = [select_properties(person, names) for person in value]
+        value = [select_properties(person, query) for person in people[start : start + size]]
         return GraphResponse(body=body | {"value": value})
 
     def _context(self, version: str, what: str) -> Json:

@@ -1,6 +1,6 @@
 """The `user` resource: profiles, search and paging."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 import re
 from typing import Final
 
@@ -11,6 +11,9 @@ from .errors import GraphError
 
 _SEARCH: Final = re.compile(r'"(\w+):((?:[^"\\]|\\["\\])*)"(?:\s+(OR|AND)\s+|$)')
 _FILTER: Final = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)(?:\s+or\s+|$)", re.IGNORECASE)
+_LIST_OPTIONS: Final = frozenset(
+    {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
+)
 _SEARCHABLE: Final = ("displayName", "mail", "userPrincipalName", "givenName", "surname")
 
 
@@ -40,9 +43,7 @@ def search_people(people: list[Json], query: Mapping[str, str], *, eventual: boo
             "Request_UnsupportedQuery",
             "This query needs the header ConsistencyLevel: eventual.",
         )
-    known = {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
-    if unknown := query.keys() - known:
-        raise GraphError(400, "Request_BadRequest", f"Unknown query options: {sorted(unknown)}.")
+    check_options(query, _LIST_OPTIONS)
     if query.get("$orderby", "displayName") != "displayName":
         raise GraphError(400, "Request_UnsupportedQuery", "Only displayName can be ordered by.")
     if "$search" in query:
@@ -104,8 +105,16 @@ def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
     return start, size
 
 
-def select_properties(person: Json, names: list[str]) -> Json:
+def check_options(query: Mapping[str, str], allowed: Set[str]) -> None:
+    """Reject OData query options that a path does not have; others are ignored."""
+    options = {name for name in query if name.startswith("$")}
+    if unknown := options - allowed:
+        raise GraphError(400, "Request_BadRequest", f"Unknown query options: {sorted(unknown)}.")
+
+
+def select_properties(person: Json, query: Mapping[str, str]) -> Json:
     """Apply $select."""
+    names = [name for name in query.get("$select", "").split(",") if name]
     if unknown := set(names) - person.keys():
         raise GraphError(400, "Request_BadRequest", f"Unknown properties: {sorted(unknown)}.")
-    return {name: person[name] for name in names}
+    return {name: person[name] for name in names} if names else person

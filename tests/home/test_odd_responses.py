@@ -1,5 +1,6 @@
 """Responses of Graph that are not what was sent, or no presence."""
 
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.const import STATE_UNAVAILABLE
@@ -102,3 +103,36 @@ async def test_a_sign_in_without_presence_is_an_error(
     assert flow["type"] is FlowResultType.FORM
     assert flow["errors"] == {"base": "graph_unavailable"}
     assert not hass.config_entries.async_entries(DOMAIN)
+
+
+async def test_reads_that_lag_do_not_undo_what_was_set(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    reads = simulator.graph.reads
+    reads.lag, reads.sanitizes = 30, True
+    data = {"entity_id": AVAILABILITY, "message": "R&D <3"}
+    await hass.services.async_call(DOMAIN, "set_status_message", data, blocking=True)
+    for _ in range(14):
+        assert state(hass, MESSAGE) == "R&D <3"
+        await clock.async_advance(5)
+
+
+async def test_a_message_that_lingers_ends_by_our_clock_with_one_read(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    simulator.graph.reads.message_lingers = 300
+    robin.set_status_message("Lunch", simulator.clock.now() + timedelta(seconds=45))
+    for _ in range(8):
+        await clock.async_advance(5)
+    assert state(hass, MESSAGE) == "Lunch"
+    for _ in range(6):
+        await clock.async_advance(1)
+    simulator.requests.clear()
+    for _ in range(60):
+        await clock.async_advance(1)
+        assert state(hass, MESSAGE) == ""
+    assert len(simulator.requests) <= 14

@@ -1,0 +1,103 @@
+"""Reads that lag behind writes, messages that linger or come back escaped, selected properties."""
+
+from datetime import timedelta
+
+import pytest
+
+from simulator.tenant import PUBLIC_CLIENT_ID
+
+from .conftest import Client
+
+ROBIN = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
+WRITE = f"/v1.0/users/{ROBIN}/presence"
+PIN = "<pinnednote></pinnednote>"
+
+
+async def read(client: Client, token: str, *, own: bool) -> dict[str, object]:
+    """Return Robin's presence from either endpoint."""
+    if own:
+        return (await client.get("/v1.0/me/presence", token)).json
+    body = {"ids": [ROBIN]}
+    reply = await client.post("/v1.0/communications/getPresencesByUserId", token, body)
+    presences = reply.json["value"]
+    assert isinstance(presences, list)
+    found: dict[str, object] = presences[0]
+    return found
+
+
+def content(presence: dict[str, object]) -> str | None:
+    """Return the text of the status message."""
+    match presence["statusMessage"]:
+        case {"message": {"content": str(text)}}:
+            return text
+    return None
+
+
+@pytest.fixture
+async def token(client: Client) -> str:
+    return await client.token("Presence.Read.All Presence.ReadWrite")
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_read_shows_a_write_after_the_lag(client: Client, token: str, *, own: bool) -> None:
+    simulator = client.simulator
+    simulator.graph.reads.lag = 20
+    session = {
+        "sessionId": PUBLIC_CLIENT_ID,
+        "availability": "Busy",
+        "activity": "InACall",
+        "expirationDuration": "PT1H",
+    }
+    assert (await client.post(f"{WRITE}/setPresence", token, session)).status == 200
+    simulator.advance(19)
+    assert (await read(client, token, own=own))["activity"] == "Available"
+    simulator.advance(2)
+    assert (await read(client, token, own=own))["activity"] == "InACall"
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_an_ended_message_may_linger(client: Client, token: str, *, own: bool) -> None:
+    simulator = client.simulator
+    simulator.graph.reads.message_lingers = 30
+    robin = simulator.tenant.people["robin"]
+    robin.set_status_message("Lunch", simulator.clock.now() + timedelta(seconds=60))
+    simulator.advance(85)
+    assert content(await read(client, token, own=own)) == "Lunch"
+    simulator.advance(10)
+    assert content(await read(client, token, own=own)) is None
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_messages_may_come_back_escaped(client: Client, token: str, *, own: bool) -> None:
+    client.simulator.graph.reads.sanitizes = True
+    message = {"statusMessage": {"message": {"content": f"R&D <3{PIN}"}}}
+    assert (await client.post(f"{WRITE}/setStatusMessage", token, message)).status == 200
+    assert content(await read(client, token, own=own)) == f"R&amp;D &lt;3{PIN}"
+
+
+async def test_reads_are_changed_from_outside(client: Client) -> None:
+    reads = client.simulator.graph.reads
+    url = f"{client.simulator.url}/simulator/reads"
+    change = {"lag": 2.5, "message_lingers": 9, "sanitizes": True}
+    assert (await client.post(url, body=change)).json == change
+    for odd in ({"lag": "soon"}, {"sanitizes": 1}, {"unknown": 1}, {"lag": 7, "sanitizes": None}):
+        assert (await client.post(url, body=odd)).status == 400
+    assert (reads.lag, reads.message_lingers, reads.sanitizes) == (2.5, 9, True)
+
+
+@pytest.mark.parametrize("path", ["/v1.0/me", f"/v1.0/users/{ROBIN}", "/v1.0/users"])
+async def test_only_selected_properties_are_returned(client: Client, path: str) -> None:
+    token = await client.token("User.Read User.ReadBasic.All")
+    selected = (await client.get(f"{path}?$select=id,mail", token)).json
+    user = selected.get("value", [selected])
+    assert isinstance(user, list)
+    assert {name for name in user[0] if not name.startswith("@")} == {"id", "mail"}
+    assert (await client.get(f"{path}?$select=id,shoeSize", token)).status == 400
+    assert (await client.get(f"{path}?$unknown=1", token)).status == 400
+    assert (await client.get(f"{path}?unknown=1", token)).status == 200
+
+
+async def test_a_fault_is_no_presence(client: Client, token: str) -> None:
+    client.simulator.faults.add("graph", body="no_presence")
+    reply = await client.get("/v1.0/me/presence", token)
+    assert (reply.status, reply.json) == (200, {"id": ROBIN})
