@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 import re
 from typing import Any, Final
-import unicodedata
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN
@@ -36,12 +35,11 @@ from .const import (
 )
 from .entra.registration import ACCESS_READ, ACCESS_READ_WRITE, SIGN_IN_APPLICATION
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
+from .graph.text import pasted_text
 
 _DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE)
 # The domain in a web address, in an e-mail address or before a slash.
 _DOMAIN: Final = re.compile(r"https?://([^/?#]+).*|[^@\s]+@([^@\s]+)|([^/]+)/")
-# Format characters and half surrogate pairs; control characters are the line ends of a certificate.
-_INVISIBLE: Final = frozenset({"Cf", "Cs"})
 # Authorities that accept personal accounts, which have no presence.
 _PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
 
@@ -101,12 +99,10 @@ def parse(sign_in: str, user_input: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _clean(key: str, value: Any) -> Any:
-    """Return a value without the invisible characters that copying adds."""
+    """Return a value as it was meant."""
     if not isinstance(value, str):
         return value
-    text = "".join(
-        character for character in value if unicodedata.category(character) not in _INVISIBLE
-    ).strip()
+    text = pasted_text(value)
     if key == CONF_TENANT and (found := _DOMAIN.fullmatch(text)):
         return next(filter(None, found.groups()))
     return text
@@ -114,7 +110,7 @@ def _clean(key: str, value: Any) -> Any:
 
 def aadsts_code(user_input: Mapping[str, Any]) -> str:
     """Return the code of Microsoft's error page that was typed, if any."""
-    return str(user_input.get(_CONF_TROUBLE, {}).get(_CONF_NUMBER) or "")
+    return pasted_text(user_input.get(_CONF_TROUBLE, {}).get(_CONF_NUMBER) or "")
 
 
 def validate(registration: Mapping[str, Any]) -> dict[str, str]:
@@ -165,7 +161,7 @@ def stored_credential(registration: Mapping[str, Any], stored: Mapping[str, Any]
     if not is_same_app or CREDENTIAL_KEYS & registration.keys():
         return {}
     fields = field_names(registration[CONF_SIGN_IN])
-    return {key: stored[key] for key in CREDENTIAL_KEYS & stored.keys() & fields}
+    return {key: stored[key] for key in CREDENTIAL_KEYS & fields if _is_text(stored.get(key))}
 
 
 def last_app(sign_in: str, entries: Iterable[ConfigEntry]) -> dict[str, Any]:

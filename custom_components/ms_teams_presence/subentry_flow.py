@@ -23,6 +23,7 @@ from .const import CONF_ADDRESS, CONF_OBJECT_ID, SUBENTRY_PERSON
 from .entity import ENABLED_FOR_COLLEAGUES
 from .graph.client import SEARCH_LIMIT
 from .graph.models import Person
+from .graph.text import pasted_text
 from .runtime import PresenceConfigEntry
 
 _CONF_SEARCH: Final = "search"
@@ -48,7 +49,7 @@ class PersonSubentryFlow(ConfigSubentryFlow):
             return self.async_abort(reason="colleagues_not_included")
         errors = {}
         if user_input is not None:
-            text = user_input[_CONF_SEARCH].strip()
+            text = pasted_text(user_input[_CONF_SEARCH])
             try:
                 people = await entry.runtime_data.account.async_find_people(text)
             except HomeAssistantError as err:

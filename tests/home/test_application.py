@@ -182,6 +182,24 @@ EC = (
     .decode()
     + daemon_certificate().certificate
 )
+# A key on the curve brainpoolP160r1, which cryptography does not have.
+UNKNOWN_CURVE = """-----BEGIN PRIVATE KEY-----
+MFQCAQAwFAYHKoZIzj0CAQYJKyQDAwIIAQEBBDkwNwIBAQQUAQEBAQEBAQEBAQEB
+AQEBAQEBAQGhHAMaAAQBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
+-----END PRIVATE KEY-----
+"""
+
+
+def private_key(text: str, password: bytes) -> str:
+    """Return a key in the form of old versions of openssl, with a password."""
+    key = serialization.load_pem_private_key(text.encode(), password=None)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.BestAvailableEncryption(password),
+    ).decode()
+
+
 CERTIFICATES = {
     "no PEM": ("hello", "certificate_unreadable"),
     "no key": (daemon_certificate().certificate, "certificate_without_key"),
@@ -193,6 +211,28 @@ CERTIFICATES = {
     ),
     "expired": (pem(valid=timedelta(days=-1)), "certificate_expired"),
     "encrypted": (pem(password=b"secret"), "certificate_encrypted"),
+    "encrypted as in PKCS#1": (
+        private_key(daemon_certificate().private_key, b"secret") + daemon_certificate().certificate,
+        "certificate_encrypted",
+    ),
+    "nothing but base64": ("MIIC" * 300, "certificate_unreadable"),
+    "a request": (
+        KEY + daemon_certificate().certificate.replace("CERTIFICATE", "CERTIFICATE REQUEST"),
+        "certificate_unreadable",
+    ),
+    "not base64": (
+        "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----" + KEY,
+        "certificate_unreadable",
+    ),
+    "a public key": (
+        daemon_certificate().certificate
+        + "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        "certificate_without_key",
+    ),
+    "of an unknown kind": (
+        daemon_certificate().certificate + UNKNOWN_CURVE,
+        "certificate_not_rsa",
+    ),
     "of another app": (pem(), "certificate_wrong"),
     "not RSA": (EC, "certificate_not_rsa"),
 }
@@ -221,6 +261,42 @@ async def test_a_certificate_is_found_in_a_chain_of_any_order(
     entry = await async_sign_in(account, client_secret=None, certificate=certificate)
 
     assert entry.data["certificate"]
+
+
+PKCS1 = DAEMON_KEY.private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.TraditionalOpenSSL,
+    serialization.NoEncryption(),
+).decode()
+PAIR = daemon_certificate().certificate + KEY
+WELL_MEANT = {
+    "PKCS#1": daemon_certificate().certificate + PKCS1,
+    "PKCS#1 first": PKCS1 + daemon_certificate().certificate,
+    "indented": "".join(f"    {line}\n" for line in PAIR.splitlines()),
+    "a quoted mail": "".join(f"> {line}\n" for line in PAIR.splitlines()),
+    "in quotes": f'"{PAIR}"',
+    "escaped line ends": PAIR.replace("\n", "\\n"),
+    "escaped line ends of Windows": PAIR.replace("\n", "\\r\\n"),
+    "one line": PAIR.replace("\n", " "),
+    "no line ends": PAIR.replace("\n", ""),
+    "carriage returns": PAIR.replace("\n", "\r"),
+    "blank lines": PAIR.replace("\n", "\n\n"),
+    "dashes of a word processor": PAIR.replace("-----", "\u2014\u2014-"),
+    "with what openssl prints": f"Bag Attributes\n  friendlyName: x\n{PAIR}subject=CN = x\n",
+    "two keys": pem().partition("-----BEGIN CERT")[0] + PAIR,
+    "a key of another kind, too": EC.partition("-----BEGIN CERT")[0] + PAIR,
+    "twice": PAIR + PAIR,
+    "full width": PAIR.replace("BEGIN", "\uff22\uff25\uff27\uff29\uff2e"),
+}
+
+
+@pytest.mark.parametrize("certificate", WELL_MEANT.values(), ids=WELL_MEANT)
+async def test_a_certificate_works_however_it_was_copied(
+    account: Account, certificate: str
+) -> None:
+    entry = await async_sign_in(account, client_secret=None, certificate=certificate)
+
+    assert entry.data["token"]["access_token"]
 
 
 @pytest.mark.parametrize(("certificate", "error"), CERTIFICATES.values(), ids=CERTIFICATES)

@@ -1,6 +1,7 @@
 """The config flow, driven as a person would, against the simulator."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -240,7 +241,10 @@ async def test_a_denied_consent(account: Account, decision: Any) -> None:
     assert_form(flow, "browser", {"base": "consent_denied"})
 
 
-@pytest.mark.parametrize("invisible", ["\u200b", "\ufeff", "\u2060", "\u00ad", "\u202a"])
+@pytest.mark.parametrize(
+    "invisible",
+    ["\u200b", "\ufeff", "\u2060", "\u00ad", "\u202a", "\u200e", "\u200d", "\ufe0f", "\u3164"],
+)
 async def test_invisible_characters_of_pasted_values_are_removed(
     account: Account, invisible: str
 ) -> None:
@@ -253,6 +257,35 @@ async def test_invisible_characters_of_pasted_values_are_removed(
     assert entry.data["tenant"] == TENANT_ID
     assert entry.data["client_id"] == CONFIDENTIAL_CLIENT_ID
     assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
+
+
+PASTED: list[Callable[[str], str]] = [
+    lambda text: f"\u00a0{text}\u00a0",
+    lambda text: f'"{text}"',
+    lambda text: f" \u201c{text}\u201d ",
+    lambda text: f"'{text} '",
+    lambda text: f"\u00ab\u00a0{text}\u00a0\u00bb",
+    lambda text: f"`{text}`\n",
+    lambda text: f"\u2028{text}\u3000",
+    lambda text: text.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}),
+]
+
+
+@pytest.mark.parametrize("paste", PASTED)
+async def test_what_copying_adds_matters_in_no_field(
+    account: Account, paste: Callable[[str], str]
+) -> None:
+    entry = await account.async_sign_in(
+        tenant=paste(TENANT_DOMAIN),
+        client_id=paste(CONFIDENTIAL_CLIENT_ID),
+        client_secret=paste(CONFIDENTIAL_CLIENT_SECRET),
+    )
+    assert entry.data["tenant"] == TENANT_DOMAIN
+    assert entry.data["client_id"] == CONFIDENTIAL_CLIENT_ID
+    assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
+
+    flow = await account.async_fill(trouble={"number": paste("AADSTS50105")})
+    assert flow["errors"] == {"base": "not_assigned"}
 
 
 @pytest.mark.parametrize(

@@ -577,3 +577,26 @@ async def test_get_presence_without_colleagues_points_to_reconfigure(
         await async_get(hass, entry, alex.address)
 
     assert error.value.translation_key == "colleagues_not_included"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u200balex",
+        "\ufeffAlex\u00a0Example",
+        '"alex"',
+        "\u201calex\u201d",
+        "\uff41lex",
+        "al\u00adex",
+    ],
+)
+async def test_what_copying_adds_does_not_matter_to_a_search(
+    hass: HomeAssistant, account: Account, alex: Person, text: str
+) -> None:
+    entry = await account.async_sign_in(colleagues=True)
+    flow = await async_search(hass, entry, text)
+
+    assert flow["step_id"] == "choose"
+    schema = flow["data_schema"]
+    assert schema is not None
+    assert alex.id in [option["value"] for option in schema.schema["people"].config["options"]]

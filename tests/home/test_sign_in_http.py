@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 from freezegun import api as freezegun
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 import pytest
 
 from custom_components.ms_teams_presence.entra import http as entra_http
@@ -488,3 +488,93 @@ async def test_a_netrc_password_is_not_sent(
     await account.async_sign_in()
 
     assert {str(header).partition(" ")[0] for header in headers} == {"None", "Bearer"}
+
+
+# The window is closed
+
+
+@pytest.mark.parametrize(
+    ("sign_in", "endpoint"),
+    [
+        *(("browser", endpoint) for endpoint in ("discovery", "token", "graph")),
+        *(("device_code", endpoint) for endpoint in ("discovery", "devicecode", "token", "graph")),
+        *(("application", endpoint) for endpoint in ("discovery", "token", "graph")),
+    ],
+)
+async def test_nothing_is_left_of_a_window_that_is_closed(
+    hass: HomeAssistant, account: Account, sign_in: str, endpoint: str
+) -> None:
+    simulator = account.simulator
+    simulator.entra.device_code_endpoint.interval = 0
+    form = await account.async_open(sign_in)
+    fault = simulator.faults.add(endpoint, loss="hang")
+    fields = application.FORM if sign_in == "application" else FORM
+    step = asyncio.create_task(async_go_on(hass, account, sign_in, form, fields))
+    async with asyncio.timeout(10):
+        while not fault.hanging:  # noqa: ASYNC110  # faults set no event
+            await asyncio.sleep(0.01)
+    flow_id = form["flow_id"]
+    hass.config_entries.flow.async_abort(flow_id)
+    async with asyncio.timeout(5):
+        await asyncio.gather(step, return_exceptions=True)
+        while fault.hanging:  # noqa: ASYNC110  # the server notices that the client has left
+            await asyncio.sleep(0.01)
+    await async_no_thread_waits()
+    simulator.faults.clear()
+    simulator.requests.clear()
+    await asyncio.sleep(0.2)
+
+    assert not simulator.requests
+    assert not [task for task in asyncio.all_tasks() if "sign-in" in task.get_name()]
+    assert not hass.config_entries.async_entries("ms_teams_presence")
+
+
+async def async_go_on(
+    hass: HomeAssistant, account: Account, sign_in: str, form: Any, fields: dict[str, Any]
+) -> None:
+    """Sign in as far as possible."""
+    flow = await account.async_configure(form, fields)
+    if sign_in == "browser":
+        await account.async_visit(flow)
+    elif sign_in == "device_code":
+        account.simulator.enter_device_code(flow["description_placeholders"]["code"])  # type: ignore[index]
+        await hass.async_block_till_done()
+        await account.async_configure(flow)
+
+
+async def test_a_window_that_is_closed_while_a_code_is_fetched_polls_nothing(
+    hass: HomeAssistant, account: Account
+) -> None:
+    simulator = account.simulator
+    simulator.entra.device_code_endpoint.interval = 0
+    form = await account.async_open("device_code")
+    slow = simulator.faults.add("devicecode", latency=0.5)
+    step = asyncio.create_task(account.async_configure(form, FORM))
+    while not slow.hits:  # noqa: ASYNC110  # faults set no event
+        await asyncio.sleep(0.01)
+    hass.config_entries.flow.async_abort(form["flow_id"])
+    with pytest.raises(UnknownFlow):
+        await step
+    await asyncio.sleep(0.8)
+
+    assert not [one for one in simulator.requests if one.path.endswith("/token")]
+
+
+async def test_a_change_of_the_app_that_is_closed_half_way_changes_nothing(
+    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
+) -> None:
+    before = dict(entry.data)
+    flow = await account.async_renew(entry, "reconfigure")
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    flow = await account.async_configure(flow, FORM | WITH_SECRET)
+    fault = account.simulator.faults.add("token", loss="hang")
+    step = asyncio.create_task(account.async_visit(flow))
+    while not fault.hanging:  # noqa: ASYNC110  # faults set no event
+        await asyncio.sleep(0.01)
+    hass.config_entries.flow.async_abort(flow["flow_id"])
+    fault.remove()
+    await asyncio.gather(step, return_exceptions=True)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert dict(entry.data) == before
+    assert state(hass, ROBIN) == "available"

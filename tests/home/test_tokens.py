@@ -43,17 +43,25 @@ def expire(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
     hass.config_entries.async_update_entry(entry, data={**entry.data, "token": token})
 
 
+WITH_SECRET = {
+    "client_id": CONFIDENTIAL_CLIENT_ID,
+    "client_secret": CONFIDENTIAL_CLIENT_SECRET,
+}
+
+
+@pytest.mark.parametrize("changes", [WITH_SECRET, {}], ids=["another app", "the same app"])
 @pytest.mark.parametrize("answer", ["token", "refused"])
-async def test_a_renewal_that_ends_after_a_change_of_the_app_changes_nothing(
-    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry, answer: str
+async def test_a_renewal_that_ends_after_a_new_sign_in_changes_nothing(
+    hass: HomeAssistant,
+    account: Account,
+    entry: PresenceConfigEntry,
+    answer: str,
+    changes: dict[str, str],
 ) -> None:
     simulator = account.simulator
     flow = await account.async_renew(entry, "reconfigure")
     flow = await account.async_configure(flow, {"next_step_id": "browser"})
-    flow = await account.async_configure(
-        flow,
-        FORM | {"client_id": CONFIDENTIAL_CLIENT_ID, "client_secret": CONFIDENTIAL_CLIENT_SECRET},
-    )
+    flow = await account.async_configure(flow, FORM | changes)
     expire(hass, entry)
     refusal: dict[str, Any] = {"aadsts": 50173} if answer == "refused" else {}
     slow = simulator.faults.add("token", times=1, latency=1.5, **refusal)
@@ -70,11 +78,12 @@ async def test_a_renewal_that_ends_after_a_change_of_the_app_changes_nothing(
         await asyncio.sleep(0.01)
     flow = await account.async_visit(flow)
     assert flow["reason"] == "reconfigure_successful"
+    signed_in = dict(entry.data)
     await asyncio.gather(write, return_exceptions=True)
     await hass.async_block_till_done(wait_background_tasks=True)
 
-    assert entry.data["client_id"] == CONFIDENTIAL_CLIENT_ID
-    assert app_of(simulator, entry) == CONFIDENTIAL_CLIENT_ID
+    assert dict(entry.data) == signed_in
+    assert app_of(simulator, entry) == changes.get("client_id", PUBLIC_CLIENT_ID)
     assert entry.state is ConfigEntryState.LOADED
     assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
 

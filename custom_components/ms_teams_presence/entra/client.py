@@ -4,6 +4,7 @@
 # import, so all of it happens in the executor.
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from .http import MsalHttpClient
 from .registration import AppRegistration, Identity
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.x509 import Certificate
     import msal
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,9 +47,14 @@ _MAX_POLL_INTERVAL: Final = 60
 _SLOW_DOWN: Final = 5
 _MAX_DEVICE_FLOW: Final = 1800
 
-_PEM_KEY: Final = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL
+# Word processors replace hyphens by dashes; JSON and YAML escape line ends.
+_PEM_BLOCK: Final = re.compile(
+    r"[-\u2010-\u2015]\s*BEGIN ([A-Z0-9 ]+?)\s*[-\u2010-\u2015]{1,8}(.*?)"
+    r"[-\u2010-\u2015]\s*END \1\s*[-\u2010-\u2015]",
+    re.DOTALL,
 )
+_ESCAPED_LINE_END: Final = re.compile(r"\\r\\n|\\n|\\r")
+_NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9+/=]")
 
 type Token = dict[str, Any]
 """`access_token`, `scope`, `expires_in`, `expires_at`, and `refresh_token` for a user."""
@@ -270,41 +278,67 @@ def _client_credential(registration: AppRegistration) -> msal.Credential | None:
     return registration.client_secret
 
 
-def _certificate_credential(pem: str) -> dict[str, str]:
+def _certificate_credential(text: str) -> dict[str, str]:
     """Return a certificate with its key for MSAL, which computes the thumbprint.
 
     Raises `SignInError` if it can't be used.
     """
-    from cryptography import x509  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
         Encoding,
-        load_pem_private_key,
+        NoEncryption,
+        PrivateFormat,
     )
 
-    try:
-        certificates = x509.load_pem_x509_certificates(pem.encode())
-        keys = _PEM_KEY.findall(pem)
-        if not keys:
-            raise SignInError("certificate_without_key")
-        key = load_pem_private_key(keys[0].encode(), password=None)
-    except TypeError as err:
-        raise SignInError("certificate_encrypted") from err
-    except ValueError as err:
-        raise SignInError("certificate_unreadable") from err
-    if not isinstance(key, RSAPrivateKey):
-        raise SignInError("certificate_not_rsa")
-    own = [one for one in certificates if one.public_key() == key.public_key()]
-    if not own:
+    certificates, keys = _parse_pem(text)
+    if not certificates:
+        raise SignInError("certificate_unreadable")
+    if not keys:
         raise SignInError("certificate_without_key")
+    pairs = [
+        (certificate, key)
+        for key in keys
+        if isinstance(key, RSAPrivateKey)
+        for certificate in certificates
+        if certificate.public_key() == key.public_key()
+    ]
+    if not pairs:
+        is_rsa = any(isinstance(key, RSAPrivateKey) for key in keys)
+        raise SignInError("certificate_without_key" if is_rsa else "certificate_not_rsa")
     # A renewed certificate may have the key of the one before it.
-    newest = max(own, key=lambda one: one.not_valid_after_utc)
+    newest, key = max(pairs, key=lambda pair: pair[0].not_valid_after_utc)
     if newest.not_valid_after_utc <= datetime.now(UTC):
         raise SignInError("certificate_expired")
     # A chain may come in any order; MSAL expects the certificate itself first.
-    chain = [newest, *(one for one in certificates if one is not newest)]
+    chain = [newest, *(one for one in certificates if one != newest)]
     public = b"".join(one.public_bytes(Encoding.PEM) for one in chain).decode()
-    return {"private_key": keys[0], "public_certificate": public}
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return {"private_key": private, "public_certificate": public}
+
+
+def _parse_pem(text: str) -> tuple[list[Certificate], list[PrivateKeyTypes]]:
+    """Return the certificates and private keys of a text, however it was copied."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_der_private_key  # noqa: PLC0415
+    from cryptography.x509 import load_der_x509_certificate  # noqa: PLC0415
+
+    certificates, keys = [], []
+    for label, content in _PEM_BLOCK.findall(_ESCAPED_LINE_END.sub("\n", text)):
+        if ",ENCRYPTED" in content:
+            raise SignInError("certificate_encrypted")
+        try:
+            der = b64decode(_NOT_BASE64.sub("", content))
+            if label.endswith("PRIVATE KEY"):
+                keys.append(load_der_private_key(der, password=None))
+            elif label.endswith("CERTIFICATE"):
+                certificates.append(load_der_x509_certificate(der))
+        except TypeError:
+            raise SignInError("certificate_encrypted") from None
+        except UnsupportedAlgorithm:
+            raise SignInError("certificate_not_rsa") from None
+        except ValueError:
+            raise SignInError("certificate_unreadable") from None
+    return certificates, keys
 
 
 @cache

@@ -1,0 +1,140 @@
+"""An account whose stored data can't be read says so, can be repaired, and harms no other."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+import pytest
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
+from tests.home import test_application as application
+from tests.home.account import FORM, Account
+from tests.home.states import state
+from tests.home.test_config_flow import suggested
+from tests.home.test_support import _support, async_download, async_health
+
+__all__ = ["_support"]
+
+MISSING = object()
+BROKEN: list[tuple[str, Any]] = [
+    *((key, MISSING) for key in ("cloud", "tenant", "client_id", "access", "sign_in", "token")),
+    *((key, MISSING) for key in ("object_id", "name")),
+    *((key, None) for key in ("cloud", "tenant", "access", "sign_in", "token", "object_id")),
+    *((key, 7) for key in ("client_id", "client_secret", "name", "colleagues", "certificate")),
+    *((key, ["x"]) for key in ("cloud", "access", "sign_in", "token")),
+    ("cloud", "mars"),
+    ("cloud", {"login": "https://example.com"}),
+    ("sign_in", "pigeon"),
+    ("tenant", ""),
+    ("token", {}),
+    ("token", {"access_token": "x", "refresh_token": "y", "scope": "z", "expires_at": "soon"}),
+    ("token", {"access_token": None, "refresh_token": "y", "scope": "z", "expires_at": 1}),
+    ("token", {"access_token": "x", "scope": "z", "expires_at": 1}),
+]
+
+
+async def async_break(
+    hass: HomeAssistant, entry: PresenceConfigEntry, key: str, value: Any
+) -> None:
+    """Replace a member of the stored data, and start again."""
+    data = {name: known for name, known in entry.data.items() if name != key}
+    if value is not MISSING:
+        data[key] = value
+    hass.config_entries.async_update_entry(entry, data=data)
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+@pytest.mark.parametrize(("key", "value"), BROKEN)
+async def test_it_is_named_and_repaired_and_others_work(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    account: Account,
+    key: str,
+    value: Any,
+) -> None:
+    entry = await account.async_sign_in()
+    await account.async_sign_in("alex")
+    await async_break(hass, entry, key, value)
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == "entry_unreadable"
+    assert entry.reason is not None
+    assert "Reconfigure" in entry.reason
+    assert state(hass, "sensor.alex_example_availability") == "available"
+
+    health = await async_health(hass)
+    assert (health["accounts"], health["accounts_loaded"]) == (2, 1)
+    downloaded = await async_download(hass, hass_client, entry)
+    assert downloaded["unreadable"] == [key]
+    options = await hass.config_entries.options.async_init(entry.entry_id)
+    assert options["type"] is FlowResultType.FORM
+    form = await account.async_open()
+    assert suggested(form)["client_id"] == FORM["client_id"]
+
+    flow = await account.async_renew(entry, "reconfigure")
+    if key in {"object_id", "sign_in"} and flow["type"] is FlowResultType.FORM:
+        raise AssertionError("a person's account has become the organization's app")
+    flow = await account.async_configure(flow, {"next_step_id": "browser"})
+    assert suggested(flow).keys() <= {*FORM, "colleagues", "sign_in"}
+    flow = await account.async_visit(await account.async_configure(flow, FORM))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert flow["reason"] == "reconfigure_successful"
+    assert state(hass, "sensor.robin_example_availability") == "available"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("cloud", "mars"), ("sign_in", MISSING), ("token", {}), ("tenant", None)]
+)
+async def test_the_organizations_app_is_repaired_in_its_own_form(
+    hass: HomeAssistant, account: Account, key: str, value: Any
+) -> None:
+    entry = await application.async_sign_in(account)
+    await async_break(hass, entry, key, value)
+    assert entry.error_reason_translation_key == "entry_unreadable"
+    flow = await account.async_renew(entry, "reconfigure")
+    assert flow["step_id"] == "application"
+    flow = await account.async_configure(flow, application.FORM)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reconfigure_successful"
+    assert entry.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize("key", ["cloud", "client_id", "sign_in", "token"])
+async def test_it_can_be_removed_with_its_file(
+    hass: HomeAssistant, hass_storage: dict[str, Any], account: Account, key: str
+) -> None:
+    entry = await account.async_sign_in()
+    await hass.services.async_call(
+        DOMAIN,
+        "set_preferred_presence",
+        {"availability": "busy"},
+        target={"entity_id": "sensor.robin_example_availability"},
+        blocking=True,
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    (file,) = [name for name in hass_storage if entry.entry_id in name]
+    await async_break(hass, entry, key, MISSING)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert not hass.config_entries.async_entries(DOMAIN)
+    assert file not in hass_storage
+
+
+async def test_a_request_to_sign_in_again_asks_for_what_is_missing(
+    hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
+) -> None:
+    data = {key: value for key, value in entry.data.items() if key not in {"tenant", "cloud"}}
+    hass.config_entries.async_update_entry(entry, data=data)
+    flow = await account.async_renew(entry, "reauth")
+    flow = await account.async_configure(flow, {})
+    assert flow["errors"] == {"tenant": "tenant_invalid"}
+    flow = await account.async_visit(await account.async_configure(flow, FORM))
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == "reauth_successful"
+    assert entry.state is ConfigEntryState.LOADED
