@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from .graph.models import Presence, StatusMessage
-from .graph.text import normalized
+from .graph.text import is_same_message
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,9 +29,12 @@ class PendingWrites:
     def __init__(self) -> None:
         """Initialize."""
         self._writes: dict[str, _PendingWrite] = {}
+        self._texts: dict[str, str] = {}
 
     def add(self, person_id: str, **members: Any) -> None:
         """Add written members of a presence."""
+        if message := members.get("status_message"):
+            self._texts[person_id] = message.text
         earlier = self._writes.get(person_id)
         known = earlier.members if earlier else {}
         self._writes[person_id] = _PendingWrite({**known, **members}, monotonic())
@@ -41,11 +44,19 @@ class PendingWrites:
         self._writes.pop(person_id, None)
 
     def apply(self, data: Mapping[str, Presence]) -> dict[str, Presence]:
-        """Return presences with the pending members."""
-        return {**data} | {
-            person_id: replace(data[person_id], **write.members)
+        """Return presences with the pending members, and messages as they were written."""
+        shown = {**data} | {
+            # Automations compare a message with the one they set.
+            person_id: replace(read, status_message=replace(message, text=text))
+            for person_id, text in self._texts.items()
+            if (read := data.get(person_id))
+            and (message := read.status_message)
+            and is_same_message(message.text, text)
+        }
+        return shown | {
+            person_id: replace(shown[person_id], **write.members)
             for person_id, write in self._writes.items()
-            if person_id in data
+            if person_id in shown
         }
 
     def confirm(self, data: Mapping[str, Presence], started: float) -> None:
@@ -76,5 +87,5 @@ def _is_same(read: object, written: object) -> bool:
     """Return whether Graph shows what was written."""
     if isinstance(read, StatusMessage) and isinstance(written, StatusMessage):
         # Graph rounds the times of a message, and changes its text.
-        return (normalized(read.text), read.pinned) == (normalized(written.text), written.pinned)
+        return read.pinned == written.pinned and is_same_message(read.text, written.text)
     return read == written

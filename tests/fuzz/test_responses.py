@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC
+from html import escape
 from itertools import cycle
 import logging
 import ssl
@@ -60,7 +61,9 @@ def _check(presence: Presence) -> None:
         return
     assert message.text
     assert message.expires_at is None or message.expires_at.tzinfo is UTC
-    again = StatusMessage.from_graph(message.to_graph())
+    # As Graph stores it.
+    content = escape(message.text) + ("<pinnednote></pinnednote>" if message.pinned else "")
+    again = StatusMessage.from_graph({"message": {"content": content}})
     assert again is not None
     assert (again.text, again.pinned) == (message.text, message.pinned)
 

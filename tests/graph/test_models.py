@@ -19,6 +19,7 @@ from custom_components.ms_teams_presence.graph.models import (
     WorkLocation,
     time_zone_names,
 )
+from custom_components.ms_teams_presence.graph.text import message_text
 
 ID = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
 LOGGER = "custom_components.ms_teams_presence.graph.models"
@@ -485,6 +486,7 @@ def test_the_sequence_number_alone_is_no_change() -> None:
         ("a &lt; b", "text", "a < b", False),
         ("a <b> c", "text", "a <b> c", False),
         ("Lunch&lt;pinnednote&gt;&lt;/pinnednote&gt;", "text", "Lunch", True),
+        ("<p>Lunch<pinnednote/></p>", "text", "Lunch", True),
         ("<p>R&amp;D <b>day</b></p>", "html", "R&D day", False),
         (f"<p>Lunch</p>{PIN}", "HTML", "Lunch", True),
         ("<p>one</p><p>two</p>", "html", "one\ntwo", False),
@@ -622,9 +624,11 @@ def test_an_offset_in_the_date_outweighs_the_time_zone(date_time: str) -> None:
         "9999-01-01T00:00:00+14:00",
         "0001-01-01T00:00:00",
         "0001-01-01T00:00:00Z",
+        "1601-01-01T00:00:00Z",
+        "1970-01-01T00:00:00.0000000",
     ],
 )
-def test_the_years_9999_and_1_are_never(date_time: str) -> None:
+def test_dates_that_stand_for_none_are_never(date_time: str) -> None:
     assert expiry(date_time, timeZone="Pacific Standard Time") is None
 
 
@@ -815,7 +819,7 @@ def test_the_time_zones_of_any_json_are_strings(data: object) -> None:
 @given(
     st.builds(
         StatusMessage,
-        text=st.text(min_size=1).map(str.strip).filter(bool),
+        text=st.text(min_size=1).map(message_text).filter(bool),
         expires_at=st.none()
         | st.datetimes(
             min_value=datetime(2000, 1, 1),  # noqa: DTZ001

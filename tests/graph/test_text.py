@@ -5,10 +5,11 @@ import pytest
 
 from custom_components.ms_teams_presence.graph.text import (
     MAX_LENGTH,
+    is_same_message,
+    message_text,
     normalized,
     plain_text,
     unescaped,
-    without_tags,
 )
 
 
@@ -90,8 +91,8 @@ def test_character_references_are_decoded_once(text: str, plain: str) -> None:
 
 def test_html_without_tags_keeps_its_paragraphs() -> None:
     html = "<div><p>Back at <b class='x'>three</b></p><p>or<br/>four</p></div>"
-    assert without_tags(html).split() == ["Back", "at", "three", "or", "four"]
-    assert without_tags("a <3 b") == "a <3 b"
+    assert message_text(html).split("\n") == ["Back at three", "or", "four"]
+    assert message_text("a <3 b", is_html=True) == "a <3 b"
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,60 @@ def test_a_text_compares_equal_to_what_microsoft_stores_of_it(stored: str) -> No
 def test_other_texts_compare_unequal() -> None:
     texts = ["R&D", "RD", "R D", "r&d", "R&D!", ""]
     assert len({normalized(text) for text in texts}) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("<p>R&amp;D day</p>", "R&D day"),
+        ("<P>one</P><P>two</P>", "one\ntwo"),
+        ("one<br>two<br/>three", "one\ntwo\nthree"),
+        ('<div class="x">Ask <at id="0">Alex</at></div>', "Ask Alex"),
+        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
+        ("Zoe\u0308", "Zo\u00eb"),
+        ("<p>&nbsp;</p>", ""),
+        ("I <3 you", "I <3 you"),
+        ("a < b > c", "a < b > c"),
+        ("in <Berlin>", "in <Berlin>"),
+        ("a <b> c", "a <b> c"),
+        ("<x>y</x>", "<x>y</x>"),
+        ("&lt;p&gt; is a tag", "<p> is a tag"),
+    ],
+)
+def test_a_message_is_read_without_the_tags_of_teams(content: str, text: str) -> None:
+    assert message_text(content) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("I <3 you", "I 3 you"),
+        ("I <3 you", "I"),
+        ("a < b", "a b"),
+        ("a < b > c", "a c"),
+        ("in <Berlin> today", "in today"),
+        ("in <Berlin>", "in Berlin"),
+        ("two  spaces", "two spaces"),
+        ("one\r\ntwo", "one\ntwo"),
+        ("Zoe\u0308", "Zo\u00eb"),
+        ("<3", "<3"),
+        ("<x>", "<x>"),
+    ],
+)
+def test_a_sanitized_message_is_the_written_one(written: str, read: str) -> None:
+    assert is_same_message(read, written)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("I <3 you", "I <3 them"), ("<x>", "<y>"), ("Lunch", ""), ("", "Lunch"), ("Lunch", "Lunch!")],
+)
+def test_another_message_is_not_the_written_one(written: str, read: str) -> None:
+    assert not is_same_message(read, written)
+
+
+@given(st.text(), st.booleans())
+def test_any_content_is_read(content: str, is_html: bool) -> None:  # noqa: FBT001
+    text = message_text(content, is_html=is_html)
+    assert text == text.strip()
+    assert is_same_message(text, text)

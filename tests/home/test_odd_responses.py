@@ -58,6 +58,104 @@ async def test_a_message_that_graph_changes_is_the_message_that_was_set(
     assert "still shows another" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("I <3  R&D", "I &lt;3 R&amp;D"),
+        ("I <3 R&D", "I 3 R&D"),
+        ("a < b", "a"),
+        ("Zoe\u0308", "<p>Zo\u00eb</p>"),
+        ("one\r\ntwo", "one\ntwo"),
+    ],
+)
+async def test_a_message_that_graph_changes_is_shown_as_it_was_set(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    written: str,
+    stored: str,
+) -> None:
+    data = {"entity_id": AVAILABILITY, "message": written}
+    await hass.services.async_call(DOMAIN, "set_status_message", data, blocking=True)
+    assert state(hass, MESSAGE) == written
+    robin.set_status_message(stored)
+    for _ in range(20):
+        await clock.async_advance(5)
+    assert state(hass, MESSAGE) == written
+
+    robin.set_status_message("Something else")
+    await clock.async_advance(16)
+    assert state(hass, MESSAGE) == "Something else"
+
+
+@pytest.mark.parametrize("members", NO_PRESENCES)
+async def test_a_colleague_without_presence_is_missing(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+    members: dict[str, Any],
+) -> None:
+    await clock.async_advance(31)
+    simulator.faults.add(
+        "POST /v1.0/communications/getPresencesByUserId",
+        json={"value": [{"id": alex.id} | members]},
+    )
+    assert await _async_get_presence(hass, both, alex.id) is None
+    await clock.async_advance(31)
+    assert state(hass, "sensor.alex_example_availability") == "available"
+    for _ in range(30):
+        await clock.async_advance(5)
+
+    assert state(hass, "sensor.alex_example_availability") == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == "available"
+
+
+async def _async_get_presence(
+    hass: HomeAssistant, entry: PresenceConfigEntry, person_id: str
+) -> Any:
+    """Return the response of the action for one person."""
+    data = {"config_entry_id": entry.entry_id, "people": [person_id]}
+    response = await hass.services.async_call(
+        DOMAIN, "get_presence", data, blocking=True, return_response=True
+    )
+    assert isinstance(response, dict)
+    people = response["people"]
+    assert isinstance(people, dict)
+    return people[person_id]
+
+
+async def test_one_of_availability_and_activity_is_a_presence(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    simulator.faults.add(MY_PRESENCE, json={"id": robin.id, "activity": "Levitating"})
+    for _ in range(10):
+        await clock.async_advance(16)
+
+    assert state(hass, AVAILABILITY) == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body", [[], {}, {"error": {"code": "UnknownError"}}, {"value": []}, "portal", None]
+)
+async def test_a_bad_response_is_a_failed_poll_in_the_diagnostics(
+    clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator, body: object
+) -> None:
+    simulator.faults.add(MY_PRESENCE, json=body)
+    await clock.async_advance(16)
+
+    coordinator = entry.runtime_data.primary
+    assert coordinator.failures == 1
+    assert coordinator.last_failure is not None
+    assert coordinator.last_failure["detail"].endswith("notPresence")
+
+
 async def test_an_escaped_message_is_shown_as_people_see_it(
     clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
 ) -> None:

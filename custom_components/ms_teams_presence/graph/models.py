@@ -15,7 +15,7 @@ import logging
 import re
 from typing import Final, Self
 
-from .text import plain_text, unescaped, without_tags
+from .text import message_text, plain_text
 from .time_zones import time_zone
 
 _LOGGER = logging.getLogger(__name__)
@@ -110,14 +110,16 @@ _CALLS: Final = frozenset({Activity.IN_A_CALL, Activity.IN_A_CONFERENCE_CALL, Ac
 
 # Teams appends it to a message that is shown to people who write to the person.
 _PIN: Final = "<pinnednote></pinnednote>"
-_ESCAPED_PIN: Final = "&lt;pinnednote&gt;&lt;/pinnednote&gt;"
-_PIN_PATTERN: Final = re.compile(r"<pinnednote>\s*</pinnednote>", re.IGNORECASE)
+_PIN_PATTERN: Final = re.compile(
+    r"(?:<|&lt;)pinnednote\s*(?:/(?:>|&gt;)|(?:>|&gt;)\s*(?:<|&lt;)/pinnednote\s*(?:>|&gt;))",
+    re.IGNORECASE,
+)
 # Unknown values with their member, bounded in number and length.
 _unknown_values: Final[set[tuple[str, str]]] = set()
 _MAX_UNKNOWN_VALUES: Final = 64
 _MAX_VALUE: Final = 40
-# Teams writes "never" as the last days of the one year, .NET an unset date as the first of the other.
-_NEVER: Final = frozenset({1, 9999})
+# Teams writes "never" as the last days of 9999. Unset dates are the first day of 1, 1601 or 1970.
+_YEARS: Final = range(2000, 9999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +166,8 @@ class StatusMessage:
         status = _as_object(data)
         message = _as_object(status.get("message"))
         content = _as_text(message.get("content"))
-        if _as_text(message.get("contentType")).lower() == "html":
-            content = without_tags(_PIN_PATTERN.sub(_ESCAPED_PIN, content))
-        # Graph escapes the text as XML, so "R&D" comes back as "R&amp;D".
-        content = unescaped(content)
-        text = _PIN_PATTERN.sub("", content).strip()
+        is_html = _as_text(message.get("contentType")).lower() == "html"
+        text = message_text(_PIN_PATTERN.sub("", content), is_html=is_html)
         if not text:
             return None
         return cls(
@@ -243,7 +242,8 @@ class Presence:
         presence = _as_object(data)
         if not (person_id := _as_text(presence.get("id")).lower()):
             return None
-        if not (_as_text(presence.get("availability")) or _as_text(presence.get("activity"))):
+        values = _as_text(presence.get("availability")), _as_text(presence.get("activity"))
+        if not "".join(values).strip():
             return None
         availability, implied = _parse_value(presence.get("availability"), "availability")
         _, activity = _parse_value(presence.get("activity"), "activity")
@@ -323,7 +323,7 @@ def _date_time(text: str, zone_name: str) -> datetime | None:
     # Without a known zone it is read as UTC, which is what Graph was seen to send.
     try:
         moment = datetime.fromisoformat(text)
-        if moment.year in _NEVER:
+        if moment.year not in _YEARS:
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=time_zone(zone_name) or UTC)

@@ -23,8 +23,40 @@ _MARKUP: Final = re.compile(r"[\[\]<>{}|`\\]|(?<=:)//|(?<=\bwww)\.", re.IGNORECA
 _CHARACTER_REFERENCE: Final = re.compile(
     r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE
 )
-_LINE_BREAK: Final = re.compile(r"<br\s*/?>|</(?:p|div|li)\s*>", re.IGNORECASE)
-_TAG: Final = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_LINE_BREAK: Final = re.compile(r"<br\s*/?>|(</(?:p|div|li|h[1-3])\s*>)", re.IGNORECASE)
+_TAG: Final = re.compile(r"</?([a-z][a-z0-9]*)[^<>]*>", re.IGNORECASE)
+_CLOSING_TAG: Final = re.compile(r"</([a-z][a-z0-9]*)\s*>", re.IGNORECASE)
+_TEAMS_TAGS: Final = frozenset(
+    [
+        "a",
+        "at",
+        "b",
+        "blockquote",
+        "code",
+        "del",
+        "div",
+        "em",
+        "font",
+        "h1",
+        "h2",
+        "h3",
+        "i",
+        "ins",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "s",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "u",
+        "ul",
+    ]
+)
+_ANYTHING_IN_BRACKETS: Final = re.compile(r"<[^<>]*>")
+_BRACKETS: Final = re.compile(r"[<>]")
 
 
 def plain_text(value: object) -> str:
@@ -68,14 +100,39 @@ def unescaped(text: str) -> str:
     return _CHARACTER_REFERENCE.sub(lambda found: unescape(found[0]), text)
 
 
-def without_tags(html: str) -> str:
-    """Return HTML without its tags, one line for each paragraph."""
-    return _TAG.sub("", _LINE_BREAK.sub("\n", html))
+def message_text(content: str, *, is_html: bool = False) -> str:
+    """Return the text of a status message as Teams shows it."""
+    # Teams may wrap even a text in tags. Other brackets are the person's: `<3`, `a <b> c`.
+    closed = {name.lower() for name in _CLOSING_TAG.findall(content)} & _TEAMS_TAGS
+    text = _TAG.sub(
+        lambda tag: "" if is_html or tag[1].lower() in closed else tag[0],
+        _LINE_BREAK.sub(r"\n\1", content),
+    )
+    # Graph escapes the text as XML, so "R&D" comes back as "R&amp;D", and a typed "&amp;" as
+    # "&amp;amp;". Unescaping it once is right for both. Only if Graph doesn't escape it, a typed
+    # "&amp;" is shown as "&".
+    lines = unescaped(text).replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", lines).strip()
 
 
 def normalized(text: str) -> str:
     """Return a text in a form that survives storage by Microsoft, to be compared."""
-    # An XML sanitizer may escape a text, and remove what looks like a tag.
-    plain = _TAG.sub("", unescaped(unescaped(text)))
+    # An XML sanitizer may escape a text, and remove what looks like a tag, or its brackets.
+    plain = _BRACKETS.sub("", _TAG.sub("", unescaped(unescaped(text))))
     visible = "".join(map(_visible, unicodedata.normalize("NFC", plain)))
     return " ".join(visible.split())
+
+
+def is_same_message(read: str, written: str) -> bool:
+    """Return whether a message is the written one, whatever Microsoft did to it."""
+    if read == written:
+        return True
+    # A sanitizer may also remove brackets, what is in them, or what follows one.
+    variants = (
+        written,
+        _BRACKETS.sub("", written),
+        _ANYTHING_IN_BRACKETS.sub("", written),
+        written.partition("<")[0],
+    )
+    found = normalized(read)
+    return found != "" and found in map(normalized, variants)
