@@ -1,8 +1,9 @@
 """Condition platform."""
 
+from functools import partial
 from typing import Final, override
 
-from homeassistant.const import STATE_ON, Platform
+from homeassistant.const import STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant, State
 from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.condition import Condition, EntityStateConditionBase
@@ -37,15 +38,36 @@ def _make_condition(domain: str, key: str, *states: str) -> type[Condition]:
     return PresenceCondition
 
 
+_binary_sensor: Final = partial(_make_condition, Platform.BINARY_SENSOR)
+_is: Final = partial(_make_condition, Platform.SENSOR, "availability")
+
+
+def _is_not(*states: Availability) -> type[Condition]:
+    """Return a condition for a known availability that is none of these."""
+    return _is(*set(Availability).difference(states))
+
+
 CONDITIONS: Final = {
-    "is_available": _make_condition(Platform.SENSOR, "availability", Availability.AVAILABLE),
-    "is_busy": _make_condition(
-        Platform.SENSOR, "availability", Availability.BUSY, Availability.DO_NOT_DISTURB
-    ),
-    "is_in_call": _make_condition(Platform.BINARY_SENSOR, "in_call", STATE_ON),
-    "is_in_meeting": _make_condition(Platform.BINARY_SENSOR, "in_meeting", STATE_ON),
-    "is_out_of_office": _make_condition(Platform.BINARY_SENSOR, "out_of_office", STATE_ON),
-    "is_presenting": _make_condition(Platform.BINARY_SENSOR, "presenting", STATE_ON),
+    "is_in_call": _binary_sensor("in_call", STATE_ON),
+    "is_not_in_call": _binary_sensor("in_call", STATE_OFF),
+    "is_in_meeting": _binary_sensor("in_meeting", STATE_ON),
+    "is_not_in_meeting": _binary_sensor("in_meeting", STATE_OFF),
+    "is_presenting": _binary_sensor("presenting", STATE_ON),
+    "is_not_presenting": _binary_sensor("presenting", STATE_OFF),
+    "is_out_of_office": _binary_sensor("out_of_office", STATE_ON),
+    "is_not_out_of_office": _binary_sensor("out_of_office", STATE_OFF),
+    "is_available": _is(Availability.AVAILABLE),
+    "is_not_available": _is_not(Availability.AVAILABLE),
+    "is_busy": _is(Availability.BUSY, Availability.DO_NOT_DISTURB),
+    "is_not_busy": _is_not(Availability.BUSY, Availability.DO_NOT_DISTURB),
+    "is_do_not_disturb": _is(Availability.DO_NOT_DISTURB),
+    "is_not_do_not_disturb": _is_not(Availability.DO_NOT_DISTURB),
+    "is_be_right_back": _is(Availability.BE_RIGHT_BACK),
+    "is_not_be_right_back": _is_not(Availability.BE_RIGHT_BACK),
+    "is_away": _is(Availability.AWAY),
+    "is_not_away": _is_not(Availability.AWAY),
+    "is_offline": _is(Availability.OFFLINE),
+    "is_not_offline": _is_not(Availability.OFFLINE),
 }
 
 

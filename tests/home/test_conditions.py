@@ -75,28 +75,37 @@ async def test_each_holds_in_its_own_state_and_in_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     await questions.async_put({"device_id": device_of(hass, IN_CALL)})
-    assert await questions.async_ask() == {"is_available"}
     day: list[tuple[Callable[[], None], set[str]]] = [
+        (robin.open_teams, {"is_available"}),
         (robin.join_call, {"is_busy", "is_in_call"}),
-        (robin.present, {"is_busy", "is_in_call", "is_presenting"}),
+        (robin.present, {"is_busy", "is_do_not_disturb", "is_in_call", "is_presenting"}),
         (robin.leave_call, {"is_available"}),
         (robin.join_meeting, {"is_busy", "is_in_meeting"}),
         (robin.set_out_of_office, {"is_busy", "is_in_meeting", "is_out_of_office"}),
         (robin.leave_meeting, {"is_available", "is_out_of_office"}),
         (lambda: robin.set_out_of_office(on=False), {"is_available"}),
-        (robin.focus, {"is_busy"}),
+        (robin.focus, {"is_busy", "is_do_not_disturb"}),
         (robin.stop_focusing, {"is_available"}),
-        (robin.go_away, set()),
-        (robin.close_teams, set()),
+        (robin.be_right_back, {"is_be_right_back"}),
+        (robin.reset_status, {"is_available"}),
+        (robin.go_away, {"is_away"}),
+        (robin.close_teams, {"is_offline"}),
     ]
-    held = []
-    for gesture, _ in day:
+    opposites = {
+        name: name.replace("is_", "is_not_", 1)
+        for name in CONDITIONS
+        if not name.startswith("is_not_")
+    }
+    assert {*opposites, *opposites.values()} == CONDITIONS.keys()
+    seen: set[str] = set()
+    for gesture, expected in day:
         gesture()
         await clock.async_advance(POLL)
-        held.append(await questions.async_ask())
+        held = await questions.async_ask()
+        assert held == expected | {opposites[name] for name in opposites.keys() - expected}
+        seen |= held
 
-    assert held == [expected for _, expected in day]
-    assert set.union(*held) == set(CONDITIONS)
+    assert seen == set(CONDITIONS)
     assert complaints(caplog) == []
 
 
@@ -205,10 +214,11 @@ async def test_what_nobody_knows_does_not_hold(
     behavior: str,
 ) -> None:
     target = {"device_id": device_of(hass, IN_CALL)}
-    await questions.async_put(target, "is_in_call", "is_busy", behavior=behavior)
+    names = ("is_in_call", "is_busy", "is_not_available", "is_not_presenting")
+    await questions.async_put(target, *names, behavior=behavior)
     robin.join_call()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == {"is_in_call", "is_busy"}
+    assert await questions.async_ask() == set(names)
 
     trouble = simulator.faults.add("GET /v1.0/me/presence", status=503)
     await async_lose(hass, clock, IN_CALL)
@@ -216,7 +226,7 @@ async def test_what_nobody_knows_does_not_hold(
 
     trouble.remove()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == {"is_in_call", "is_busy"}
+    assert await questions.async_ask() == set(names)
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])

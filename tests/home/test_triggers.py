@@ -1,6 +1,7 @@
 """Each trigger fires for its own entity of the people that are targeted, and for nothing else."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.const import STATE_UNKNOWN
@@ -29,11 +30,16 @@ from tests.home.log import complaints
 from tests.home.states import state
 
 AVAILABILITY = "sensor.robin_example_availability"
+STATUS_MESSAGE = "sensor.robin_example_status_message"
 IN_CALL = "binary_sensor.robin_example_in_a_call"
+IN_MEETING = "binary_sensor.robin_example_in_a_meeting"
 OUT_OF_OFFICE = "binary_sensor.robin_example_out_of_office"
 PRESENTING = "binary_sensor.robin_example_presenting"
 ALEX_IN_CALL = "binary_sensor.alex_example_in_a_call"
 ALEX_PRESENTING = "binary_sensor.alex_example_presenting"
+
+FREE = ("became_available", AVAILABILITY)
+LEFT_FREE = ("no_longer_available", AVAILABILITY)
 
 
 async def async_watch(
@@ -64,18 +70,58 @@ async def test_each_fires_at_its_own_moment_and_at_no_other(
 ) -> None:
     runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
     day: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
-        (robin.join_call, [("became_busy", AVAILABILITY), ("joined_call", IN_CALL)]),
-        (robin.set_out_of_office, []),
-        (robin.present, [("started_presenting", PRESENTING)]),
-        (robin.stop_presenting, [("stopped_presenting", PRESENTING)]),
-        (robin.leave_call, [("became_available", AVAILABILITY), ("left_call", IN_CALL)]),
-        (lambda: robin.set_out_of_office(on=False), []),
-        (robin.go_away, []),
-        (robin.come_back, [("became_available", AVAILABILITY)]),
-        (robin.join_meeting, [("became_busy", AVAILABILITY)]),
-        (robin.leave_meeting, [("became_available", AVAILABILITY)]),
-        (robin.focus, [("became_busy", AVAILABILITY)]),
-        (robin.close_teams, []),
+        (robin.join_call, [LEFT_FREE, ("became_busy", AVAILABILITY), ("joined_call", IN_CALL)]),
+        (robin.set_out_of_office, [("became_out_of_office", OUT_OF_OFFICE)]),
+        (
+            robin.present,
+            [("became_do_not_disturb", AVAILABILITY), ("started_presenting", PRESENTING)],
+        ),
+        (
+            robin.stop_presenting,
+            [("no_longer_do_not_disturb", AVAILABILITY), ("stopped_presenting", PRESENTING)],
+        ),
+        (
+            robin.leave_call,
+            [FREE, ("left_call", IN_CALL), ("no_longer_busy", AVAILABILITY)],
+        ),
+        (
+            lambda: robin.set_out_of_office(on=False),
+            [("no_longer_out_of_office", OUT_OF_OFFICE)],
+        ),
+        (robin.go_away, [LEFT_FREE, ("became_away", AVAILABILITY)]),
+        (robin.come_back, [FREE, ("no_longer_away", AVAILABILITY)]),
+        (
+            robin.join_meeting,
+            [LEFT_FREE, ("became_busy", AVAILABILITY), ("joined_meeting", IN_MEETING)],
+        ),
+        (
+            robin.leave_meeting,
+            [FREE, ("left_meeting", IN_MEETING), ("no_longer_busy", AVAILABILITY)],
+        ),
+        (
+            robin.focus,
+            [
+                LEFT_FREE,
+                ("became_busy", AVAILABILITY),
+                ("became_do_not_disturb", AVAILABILITY),
+            ],
+        ),
+        (
+            robin.be_right_back,
+            [
+                ("became_be_right_back", AVAILABILITY),
+                ("no_longer_busy", AVAILABILITY),
+                ("no_longer_do_not_disturb", AVAILABILITY),
+            ],
+        ),
+        (robin.stop_focusing, []),
+        (robin.reset_status, [FREE, ("no_longer_be_right_back", AVAILABILITY)]),
+        (
+            lambda: robin.set_status_message("At lunch"),
+            [("status_message_changed", STATUS_MESSAGE)],
+        ),
+        (robin.close_teams, [LEFT_FREE, ("became_offline", AVAILABILITY)]),
+        (robin.open_teams, [FREE, ("no_longer_offline", AVAILABILITY)]),
     ]
     seen = []
     for gesture, _ in day:
@@ -83,9 +129,28 @@ async def test_each_fires_at_its_own_moment_and_at_no_other(
         await clock.async_advance(POLL)
         seen.append(fired(runs))
 
-    assert seen == [expected for _, expected in day]
+    assert seen == [sorted(expected) for _, expected in day]
     assert {name for moment in seen for name, _ in moment} == set(TRIGGERS)
     assert complaints(caplog) == []
+
+
+async def test_a_status_message_changes_with_its_text_alone(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
+    # A state has no room for the difference.
+    long = "x" * 270
+    day: list[tuple[Callable[[], None], int]] = [
+        (lambda: robin.set_status_message(long), 1),
+        (lambda: robin.set_status_message(long, timedelta(hours=1)), 0),
+        (lambda: robin.set_status_message(f"{long}y", timedelta(hours=1)), 1),
+        (robin.clear_status_message, 1),
+        (robin.clear_status_message, 0),
+    ]
+    for gesture, times in day:
+        gesture()
+        await clock.async_advance(POLL)
+        assert fired(runs) == [("status_message_changed", STATUS_MESSAGE)] * times
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -347,6 +412,7 @@ async def test_the_automation_editor_offers_them(
 
     assert ours.keys() == TRIGGERS.keys()
     for name, about in ours.items():
-        assert about["fields"].keys() == {"behavior", "for"}, name
+        fields = set() if name == "status_message_changed" else {"behavior", "for"}
+        assert about["fields"].keys() == fields, name
         assert [only["integration"] for only in about["target"]["entity"]] == [DOMAIN], name
     assert {f"{DOMAIN}.{name}" for name in TRIGGERS} <= of_a_person

@@ -44,6 +44,8 @@ GESTURES: Final[tuple[Callable[[Person], None], ...]] = (
     Person.stop_presenting,
     Person.leave_call,
     Person.join_meeting,
+    Person.leave_meeting,
+    Person.join_meeting,
     Person.present,
     Person.leave_meeting,
     Person.set_out_of_office,
@@ -159,6 +161,35 @@ async def test_every_trigger_agrees_with_every_condition(
     assert {trigger for trigger, _ in ran} == TRIGGERS.keys()
     assert {condition for _, condition in ran} == CONDITIONS.keys()
     assert complaints(caplog) == []
+
+
+async def test_every_documented_automation_runs(
+    hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator, robin: Person
+) -> None:
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "kim", simulator.tenant.people["kim"])
+    documented = [
+        found.content | {"alias": found.name}
+        for found in snippets(ROOT / "docs/automations.md")
+        if f"trigger: {DOMAIN}." in str(found.content).replace("'", "")
+    ]
+    for automation in documented:
+        for action in automation["actions"]:
+            async_mock_service(hass, *action["action"].split("."))
+    assert await async_setup_component(hass, "automation", {"automation": documented})
+    for gesture in GESTURES:
+        gesture(robin)
+        await clock.async_advance(POLL)
+    robin.close_teams()
+    await clock.async_advance(POLL)
+    await clock.async_advance(1800)
+
+    ran = {
+        found.entity_id: found.attributes["last_triggered"] is not None
+        for found in hass.states.async_all("automation")
+    }
+    assert len(ran) == 7
+    assert all(ran.values()), ran
 
 
 @pytest.mark.usefixtures("_order_of_platforms")
