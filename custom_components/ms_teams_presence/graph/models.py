@@ -238,7 +238,7 @@ class Presence:
 
     @classmethod
     def from_graph(cls, data: object) -> Self | None:
-        """Read a `presence`; None without an id, or without availability and activity."""
+        """Read a `presence`; None if it is not one."""
         presence = _as_object(data)
         if not (person_id := _as_text(presence.get("id")).lower()):
             return None

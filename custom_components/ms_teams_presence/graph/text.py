@@ -116,7 +116,7 @@ def message_text(content: str, *, is_html: bool = False) -> str:
 
 
 def normalized(text: str) -> str:
-    """Return a text in a form that survives storage by Microsoft, to be compared."""
+    """Return a text as it compares after Microsoft stored it."""
     # An XML sanitizer may escape a text, and remove what looks like a tag, or its brackets.
     plain = _BRACKETS.sub("", _TAG.sub("", unescaped(unescaped(text))))
     visible = "".join(map(_visible, unicodedata.normalize("NFC", plain)))
