@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 import json
-from typing import cast
+from typing import Final, cast
 
 from aiohttp import web
 
@@ -13,6 +13,8 @@ from .graph.presence import presence_json
 from .state import SimulatorState
 from .tenant import Person
 from .wire import Json
+
+_READS: Final = {"lag": int | float, "message_lingers": int | float, "sanitizes": bool}
 
 
 def state(simulator: SimulatorState) -> Json:
@@ -32,6 +34,7 @@ def state(simulator: SimulatorState) -> Json:
             {"id": app.id, "name": app.name, "redirect_uris": app.redirect_uris}
             for app in tenant.apps.values()
         ],
+        "reads": reads_json(simulator),
         "people": {key: _person(person) for key, person in tenant.people.items()},
         "faults": [
             {
@@ -43,6 +46,12 @@ def state(simulator: SimulatorState) -> Json:
             for fault in simulator.faults
         ],
     }
+
+
+def reads_json(simulator: SimulatorState) -> Json:
+    """Describe how Graph reads presences."""
+    reads = simulator.graph.reads
+    return {name: getattr(reads, name) for name in _READS}
 
 
 def _person(person: Person) -> Json:
@@ -115,8 +124,9 @@ class Control:
         return web.json_response(state(self.simulator)["faults"])
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        """End all faults."""
+        """End all faults, and read at once and as it is."""
         self.simulator.faults.clear()
+        self.simulator.graph.reads.reset()
         return web.json_response([])
 
     async def read_requests(self, request: web.Request) -> web.Response:
@@ -168,15 +178,18 @@ class Control:
 
     async def reads(self, request: web.Request) -> web.Response:
         """Change how Graph reads presences."""
-        reads = self.simulator.graph.reads
-        kinds = {"lag": int | float, "message_lingers": int | float, "sanitizes": bool}
         arguments = await _arguments(request)
         for name, value in arguments.items():
-            if name not in kinds or not isinstance(value, kinds[name]):
+            kind = _READS.get(name)
+            if (
+                kind is None
+                or not isinstance(value, kind)
+                or isinstance(value, bool) != (kind is bool)
+            ):
                 raise _http_error(400, f"{name} can't be {value}.")
         for name, value in arguments.items():
-            setattr(reads, name, value)
-        return web.json_response({name: getattr(reads, name) for name in kinds})
+            setattr(self.simulator.graph.reads, name, value)
+        return web.json_response(reads_json(self.simulator))
 
 
 def routes(simulator: SimulatorState) -> list[web.RouteDef]:

@@ -41,10 +41,20 @@ FAULT_SWITCHES: Final = {
     "throttle": FaultSwitch("Graph throttles", "graph", {"status": 429, "retry_after": 30}),
     "slow": FaultSwitch("Graph is slow", "graph", {"latency": 4.0}),
     "lost": FaultSwitch("Graph hangs up", "graph", {"loss": "close"}),
+    "no_presence": FaultSwitch(
+        "Graph leaves the presence out", "GET /v1.0/me/presence", {"body": "no_presence"}
+    ),
     "token": FaultSwitch("Refresh is refused", "token", {"aadsts": 50173}),
     "blocked": FaultSwitch("Access policy blocks sign-in", "authorize", {"aadsts": 53003}),
 }
 """The switches, by the value that they send."""
+
+READ_SWITCHES: Final[dict[str, tuple[str, str, float | bool]]] = {
+    "lag": ("Reads lag by 20 s", "lag", 20),
+    "linger": ("Ended messages linger for 5 min", "message_lingers", 300),
+    "sanitize": ("Messages come back escaped", "sanitizes", True),
+}
+"""Switches of how presences are read: label, property of the reads, value."""
 
 
 @web.middleware
@@ -88,6 +98,10 @@ class Page:
         switches = [
             (name, switch.label, name in self.active and self.active[name] in simulator.faults)
             for name, switch in FAULT_SWITCHES.items()
+        ]
+        switches += [
+            (name, label, bool(getattr(simulator.graph.reads, kind)))
+            for name, (label, kind, _) in READ_SWITCHES.items()
         ]
         graph = [entry for entry in simulator.requests if entry.path[:2] in {"/v", "/b"}]
         parts["panel"] = TEMPLATES.get_template("panel.html").render(
@@ -149,6 +163,10 @@ class Page:
                 simulator.expire_access_tokens()
             case {"trouble": name} if name in FAULT_SWITCHES:
                 self._switch(name)
+            case {"trouble": name} if name in READ_SWITCHES:
+                _, kind, value = READ_SWITCHES[name]
+                reads = simulator.graph.reads
+                setattr(reads, kind, type(value)() if getattr(reads, kind) else value)
             case _:
                 raise web.HTTPBadRequest(text="This button is not known.")
         return self._done(request)

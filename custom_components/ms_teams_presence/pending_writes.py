@@ -44,7 +44,7 @@ class PendingWrites:
         self._writes.pop(person_id, None)
 
     def apply(self, data: Mapping[str, Presence]) -> dict[str, Presence]:
-        """Return presences with the pending members, and messages as they were written."""
+        """Return presences with pending members, and messages as written."""
         shown = {**data} | {
             # Automations compare a message with the one they set.
             person_id: replace(read, status_message=replace(message, text=text))

@@ -81,27 +81,31 @@ class PresenceReads:
     """Seconds for which an expired status message is still returned."""
     sanitizes: bool = False
     """Whether status messages come back escaped as XML."""
-    _old: dict[str, tuple[datetime, dict[bool, Json]]] = field(default_factory=dict)
+    _old: dict[str, list[tuple[datetime, dict[bool, Json]]]] = field(default_factory=dict)
 
     def before_write(self, person: Person) -> None:
-        """Keep what reads go on to show of a person."""
+        """Keep what reads go on to show of a person, write by write."""
         if self.lag:
+            now = self.clock.now()
             shown = {own: self._current(person, own=own) for own in (True, False)}
-            if old := self._lagging(person):
-                shown = old
-            self._old[person.id] = self.clock.now() + timedelta(seconds=self.lag), shown
+            waiting = [old for old in self._old.get(person.id, []) if now < old[0]]
+            self._old[person.id] = [*waiting, (now + timedelta(seconds=self.lag), shown)]
 
     def read(self, person: Person, *, own: bool, complete: bool) -> Json:
         """Serialize a presence as a read shows it."""
-        old = self._lagging(person)
+        now = self.clock.now()
+        # Each write appears after its own lag.
+        lagging = (old for until, old in self._old.get(person.id, []) if now < until)
+        old = next(lagging, None) if self.lag else None
         body = old[own] if old else self._current(person, own=own)
         if complete:
             return body
         return {name: body[name] for name in _EVERYWHERE}
 
-    def _lagging(self, person: Person) -> dict[bool, Json] | None:
-        until, old = self._old.get(person.id, (self.clock.now(), {}))
-        return old if self.clock.now() < until else None
+    def reset(self) -> None:
+        """Read at once and as it is."""
+        self.lag = self.message_lingers = 0
+        self.sanitizes = False
 
     def _current(self, person: Person, *, own: bool) -> Json:
         since = self.clock.now() - timedelta(seconds=self.message_lingers)

@@ -33,7 +33,14 @@ from .permissions import (
 )
 from .presence import PresenceReads
 from .throttling import Throttle
-from .users import check_options, parse_paging, profile_json, search_people, select_properties
+from .users import (
+    check_options,
+    parse_paging,
+    profile_json,
+    search_people,
+    select_properties,
+    selected,
+)
 
 PEOPLE_LIMIT: Final = 650
 VERSIONS: Final = ("v1.0", "beta")
@@ -91,7 +98,9 @@ class Graph:
             case ["users", name]:
                 return self._profile(request, caller, self._user(name), version, query)
             case ["communications", "getPresencesByUserId"]:
+                check_options(query, frozenset())
                 return self._presences(request, caller, version)
+        check_options(query, frozenset())
         return self._on_presence(request, caller, version, segments)
 
     def _caller(self, request: GraphRequest) -> Caller:
@@ -182,7 +191,8 @@ class Graph:
         if person is None:
             raise GraphError(404, "Request_ResourceNotFound", "The resource does not exist.")
         body = select_properties(profile_json(person), query)
-        return GraphResponse(body=self._context(version, "users/$entity") | body)
+        names = f"({','.join(selected(query))})" if selected(query) else ""
+        return GraphResponse(body=self._context(version, f"users{names}/$entity") | body)
 
     def _user(self, name: str) -> Person | None:
         return self.tenant.find_by_name(name) if "@" in name else self.tenant.find(name)
@@ -198,7 +208,8 @@ class Graph:
             eventual=eventual,
         )
         start, size = parse_paging(query)
-        body: Json = self._context(version, "users")
+        names = f"({','.join(selected(query))})" if selected(query) else ""
+        body: Json = self._context(version, f"users{names}")
         if query.get("$count") == "true":
             body["@odata.count"] = len(people)
         if start + size < len(people):

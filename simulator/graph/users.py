@@ -7,13 +7,15 @@ from typing import Final
 from simulator.tenant import Person
 from simulator.wire import Json
 
-from .errors import GraphError
+from .errors import GraphError, bad_request
 
 _SEARCH: Final = re.compile(r'"(\w+):((?:[^"\\]|\\["\\])*)"(?:\s+(OR|AND)\s+|$)')
 _FILTER: Final = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)(?:\s+or\s+|$)", re.IGNORECASE)
 _LIST_OPTIONS: Final = frozenset(
     {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
 )
+# Properties of a user that are returned only if they are selected; ours have no more.
+_ON_REQUEST: Final[Json] = {"accountEnabled": True, "companyName": None, "department": None}
 _SEARCHABLE: Final = ("displayName", "mail", "userPrincipalName", "givenName", "surname")
 
 
@@ -107,14 +109,30 @@ def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
 
 def check_options(query: Mapping[str, str], allowed: Set[str]) -> None:
     """Reject OData query options that a path does not have; others are ignored."""
-    options = {name for name in query if name.startswith("$")}
-    if unknown := options - allowed:
-        raise GraphError(400, "Request_BadRequest", f"Unknown query options: {sorted(unknown)}.")
+    # The directory was seen to reject `select` without its dollar sign, and the empty name that
+    # a shell leaves of `$filter`.
+    for name in query.keys() - allowed:
+        if name.startswith("$") or f"${name}" in _LIST_OPTIONS or not name:
+            raise GraphError(
+                400, "Request_BadRequest", f"Unrecognized query argument specified: '{name}'."
+            )
+
+
+def selected(query: Mapping[str, str]) -> list[str]:
+    """List the properties in $select."""
+    return [name.strip() for name in query.get("$select", "").split(",") if name.strip()]
 
 
 def select_properties(person: Json, query: Mapping[str, str]) -> Json:
-    """Apply $select."""
-    names = [name for name in query.get("$select", "").split(",") if name]
-    if unknown := set(names) - person.keys():
-        raise GraphError(400, "Request_BadRequest", f"Unknown properties: {sorted(unknown)}.")
-    return {name: person[name] for name in names} if names else person
+    """Apply $select; without it, return the default properties."""
+    if not (names := selected(query)):
+        return person
+    known = {name.lower(): name for name in (*person, *_ON_REQUEST)}
+    for name in names:
+        if name.lower() not in known:
+            raise bad_request(
+                "Parsing OData Select and Expand failed: Could not find a property named "
+                f"'{name}' on type 'microsoft.graph.user'."
+            )
+    found = {name: known[name.lower()] for name in names}
+    return {name: person.get(name, _ON_REQUEST.get(name)) for name in found.values()}

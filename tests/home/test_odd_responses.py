@@ -1,6 +1,7 @@
 """Responses of Graph that are not what was sent, or no presence."""
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from homeassistant.const import STATE_UNAVAILABLE
@@ -213,6 +214,83 @@ async def test_reads_that_lag_do_not_undo_what_was_set(
     for _ in range(14):
         assert state(hass, MESSAGE) == "R&D <3"
         await clock.async_advance(5)
+
+
+async def test_a_cleared_message_does_not_come_back_while_reads_lag(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    robin.set_status_message("Lunch")
+    await clock.async_advance(16)
+    assert state(hass, MESSAGE) == "Lunch"
+    simulator.graph.reads.lag = 40
+    await hass.services.async_call(
+        DOMAIN, "clear_status_message", {"entity_id": AVAILABILITY}, blocking=True
+    )
+    for _ in range(14):
+        assert state(hass, MESSAGE) == ""
+        await clock.async_advance(5)
+
+
+async def test_reads_that_lag_for_more_than_a_minute_win_until_they_catch_up(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    simulator.graph.reads.lag = 100
+    data = {"entity_id": AVAILABILITY, "message": "Lunch"}
+    await hass.services.async_call(DOMAIN, "set_status_message", data, blocking=True)
+    simulator.requests.clear()
+    shown = []
+    for _ in range(130):
+        await clock.async_advance(1)
+        shown.append(state(hass, MESSAGE))
+
+    changes = [shown[0], *(new for old, new in pairwise(shown) if new != old)]
+    assert changes == ["Lunch", "", "Lunch"]
+    assert 58 <= shown.index("") <= 70
+    assert 98 <= len(shown) - shown[::-1].index("") <= 120
+    assert caplog.text.count("still shows another") == 1
+    # One write has one fast minute.
+    assert len(simulator.requests) <= 30
+
+
+async def test_a_session_that_reads_show_late_is_set_once(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.graph.reads.lag = 30
+    data = {"entity_id": AVAILABILITY, "activity": "in_a_call"}
+    await hass.services.async_call(DOMAIN, "set_presence", data, blocking=True)
+    for _ in range(20):
+        await clock.async_advance(5)
+
+    assert state(hass, IN_CALL) == "on"
+    assert sum(request.path.endswith("/setPresence") for request in simulator.requests) == 1
+
+
+async def test_escaped_messages_of_everyone_are_shown_as_typed(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    alex: Person,
+) -> None:
+    simulator.graph.reads.sanitizes = True
+    robin.set_status_message("R&D <3 &amp;", pinned=True)
+    alex.set_status_message("a < b")
+    await clock.async_advance(31)
+
+    assert state(hass, MESSAGE) == "R&D <3 &amp;"
+    shown = hass.states.get(MESSAGE)
+    assert shown is not None
+    assert shown.attributes["pinned"] is True
+    assert (await _async_get_presence(hass, both, alex.id))["status_message"] == "a < b"
 
 
 async def test_a_message_that_lingers_ends_by_our_clock_with_one_read(

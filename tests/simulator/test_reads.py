@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulator.page import READ_SWITCHES
 from simulator.tenant import PUBLIC_CLIENT_ID
 
 from .conftest import Client
@@ -55,6 +56,36 @@ async def test_a_read_shows_a_write_after_the_lag(client: Client, token: str, *,
     assert (await read(client, token, own=own))["activity"] == "InACall"
 
 
+async def test_each_write_appears_after_its_own_lag(client: Client, token: str) -> None:
+    simulator = client.simulator
+    simulator.graph.reads.lag = 20
+    seen = []
+    for text in ("one", "two", "three"):
+        message = {"statusMessage": {"message": {"content": text}}}
+        assert (await client.post(f"{WRITE}/setStatusMessage", token, message)).status == 200
+        simulator.advance(9)
+    for _ in range(4):
+        seen.append(content(await read(client, token, own=True)))
+        simulator.advance(7)
+    assert seen == ["one", "two", "three", "three"]
+
+
+async def test_without_the_lag_everything_is_shown_at_once(client: Client, token: str) -> None:
+    simulator = client.simulator
+    simulator.graph.reads.lag = 20
+    message = {"statusMessage": {"message": {"content": "Lunch"}}}
+    await client.post(f"{WRITE}/setStatusMessage", token, message)
+    assert content(await read(client, token, own=True)) is None
+    simulator.graph.reads.lag = 0
+    assert content(await read(client, token, own=True)) == "Lunch"
+
+
+async def test_a_gesture_in_teams_is_read_at_once(client: Client, token: str) -> None:
+    client.simulator.graph.reads.lag = 20
+    client.simulator.tenant.people["robin"].join_call()
+    assert (await read(client, token, own=True))["activity"] == "InACall"
+
+
 @pytest.mark.parametrize("own", [True, False])
 async def test_an_ended_message_may_linger(client: Client, token: str, *, own: bool) -> None:
     simulator = client.simulator
@@ -80,9 +111,19 @@ async def test_reads_are_changed_from_outside(client: Client) -> None:
     url = f"{client.simulator.url}/simulator/reads"
     change = {"lag": 2.5, "message_lingers": 9, "sanitizes": True}
     assert (await client.post(url, body=change)).json == change
-    for odd in ({"lag": "soon"}, {"sanitizes": 1}, {"unknown": 1}, {"lag": 7, "sanitizes": None}):
+    state = (await client.get(f"{client.simulator.url}/simulator/state")).json
+    assert state["reads"] == change
+    for odd in (
+        {"lag": True},
+        {"lag": "soon"},
+        {"sanitizes": 1},
+        {"unknown": 1},
+        {"lag": 7, "sanitizes": None},
+    ):
         assert (await client.post(url, body=odd)).status == 400
     assert (reads.lag, reads.message_lingers, reads.sanitizes) == (2.5, 9, True)
+    await client.request("DELETE", f"{client.simulator.url}/simulator/faults")
+    assert (reads.lag, reads.message_lingers, reads.sanitizes) == (0, 0, False)
 
 
 @pytest.mark.parametrize("path", ["/v1.0/me", f"/v1.0/users/{ROBIN}", "/v1.0/users"])
@@ -92,9 +133,46 @@ async def test_only_selected_properties_are_returned(client: Client, path: str) 
     user = selected.get("value", [selected])
     assert isinstance(user, list)
     assert {name for name in user[0] if not name.startswith("@")} == {"id", "mail"}
-    assert (await client.get(f"{path}?$select=id,shoeSize", token)).status == 400
-    assert (await client.get(f"{path}?$unknown=1", token)).status == 400
+    assert "#users(id,mail)" in str(selected["@odata.context"])
+    more = await client.get(f"{path}?$select=ID,%20accountEnabled", token)
+    assert more.status == 200
+    assert '"id": ' in more.text
+    assert '"accountEnabled": true' in more.text
+    default = await client.get(path, token)
+    assert '"jobTitle": null' in default.text
+    assert "accountEnabled" not in default.text
+    unknown = await client.get(f"{path}?$select=id,shoeSize", token)
+    assert (unknown.status, unknown.code) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1.0/me", f"/v1.0/users/{ROBIN}", "/v1.0/users", "/v1.0/me/presence"]
+)
+async def test_unknown_query_options_are_rejected_and_others_ignored(
+    client: Client, path: str
+) -> None:
+    token = await client.token("User.Read User.ReadBasic.All Presence.Read")
+    for option in ("$unknown", "$sel", "select", ""):
+        reply = await client.get(f"{path}?{option}=1", token)
+        assert (reply.status, reply.code) == (400, "Request_BadRequest")
     assert (await client.get(f"{path}?unknown=1", token)).status == 200
+
+
+async def test_reads_are_switched_on_the_page(client: Client) -> None:
+    reads = client.simulator.graph.reads
+    for expected in ((20, 300, True), (0, 0, False)):
+        for name in READ_SWITCHES:
+            await client.request("POST", f"{client.simulator.url}/panel", data={"trouble": name})
+        assert (reads.lag, reads.message_lingers, reads.sanitizes) == expected
+
+
+async def test_the_page_shows_which_reads_are_switched(client: Client) -> None:
+    pressed = 'name="trouble" value="sanitize" aria-pressed="{}"'
+    page = await client.get(client.simulator.url)
+    assert pressed.format("false") in page.text
+    client.simulator.graph.reads.sanitizes = True
+    page = await client.get(client.simulator.url)
+    assert pressed.format("true") in page.text
 
 
 async def test_a_fault_is_no_presence(client: Client, token: str) -> None:

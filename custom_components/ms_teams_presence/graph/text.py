@@ -96,12 +96,12 @@ def _visible(character: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """Return a text with its character references decoded once."""
+    """Decode character references once."""
     return _CHARACTER_REFERENCE.sub(lambda found: unescape(found[0]), text)
 
 
 def message_text(content: str, *, is_html: bool = False) -> str:
-    """Return the text of a status message as Teams shows it."""
+    """Return a status message as Teams shows it."""
     # Teams may wrap even a text in tags. Other brackets are the person's: `<3`, `a <b> c`.
     closed = {name.lower() for name in _CLOSING_TAG.findall(content)} & _TEAMS_TAGS
     text = _TAG.sub(
@@ -116,7 +116,7 @@ def message_text(content: str, *, is_html: bool = False) -> str:
 
 
 def normalized(text: str) -> str:
-    """Return a text as it compares after Microsoft stored it."""
+    """Return a text as it is compared."""
     # An XML sanitizer may escape a text, and remove what looks like a tag, or its brackets.
     plain = _BRACKETS.sub("", _TAG.sub("", unescaped(unescaped(text))))
     visible = "".join(map(_visible, unicodedata.normalize("NFC", plain)))
@@ -124,7 +124,7 @@ def normalized(text: str) -> str:
 
 
 def is_same_message(read: str, written: str) -> bool:
-    """Return whether a message is the written one, whatever Microsoft did to it."""
+    """Return whether a message is the written one, perhaps sanitized."""
     if read == written:
         return True
     # A sanitizer may also remove brackets, what is in them, or what follows one.
