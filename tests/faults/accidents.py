@@ -2,16 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
+from typing import Any, Final
 
 from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from simulator.tenant import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET
+from tests.home.states import state
 
 from .scenes import log_told
 from .stage import POLL, ROBIN, Stage
-from .words import told
+from .words import number_of, told
+
+MESSAGE: Final = "sensor.robin_example_status_message"
+_TEXT: Final = "R&D <3"
+# One read every five seconds, and one after the write and one at the end.
+_USUAL_READS: Final = 26
 
 HOUR = 3600.0
 WITH_SECRET = {
@@ -88,3 +95,45 @@ class WrongClock:
             *stage.asks(),
             log_told(stage.log_lines(), (0, 0)),
         )
+
+
+@dataclass(frozen=True)
+class ChangedReads:
+    """Reads that show a message late, for too long or changed, or by another clock."""
+
+    lag: float = 0
+    message_lingers: float = 0
+    sanitizes: bool = False
+    ahead: float = 0
+    """Seconds by which Microsoft's clock is ahead."""
+
+    async def play(self, stage: Stage) -> str:
+        """Set a message for a minute and watch it for two."""
+        stage.simulator.skew_clock(self.ahead)
+        await stage.async_sign_in()
+        reads = stage.simulator.graph.reads
+        reads.lag, reads.message_lingers = self.lag, self.message_lingers
+        reads.sanitizes = self.sanitizes
+        known = len(stage.simulator.requests)
+        first = await stage.async_act(
+            "set_status_message", {"message": _TEXT, "expires_in": {"seconds": 90}}
+        )
+        shown = [self._told(stage)]
+        for _ in range(60):
+            await stage.async_pass(2)
+            shown.append(self._told(stage))
+        changes = [shown[0], *(new for old, new in pairwise(shown) if new != old)]
+        count = sum(
+            request.path.endswith("/me/presence") for request in stage.simulator.requests[known:]
+        )
+        return told(
+            first,
+            ", then ".join(changes),
+            "no more reads than usual" if count <= _USUAL_READS else number_of(count, "read"),
+            log_told(stage.log_lines(), (0, 0)),
+        )
+
+    @staticmethod
+    def _told(stage: Stage) -> str:
+        found = state(stage.hass, MESSAGE)
+        return {_TEXT: "shown", "": "not shown"}.get(found, found)

@@ -10,7 +10,7 @@ from typing import Final, Unpack
 from simulator.faults import Options
 from simulator.tenant import TENANT_ID
 
-from .accidents import HOUR, WITH_SECRET, SignedOut, WrongClock
+from .accidents import HOUR, WITH_SECRET, ChangedReads, SignedOut, WrongClock
 from .scenes import Ask, Read, Scene, SignIn, Start, Trouble, Write
 from .stage import Stage
 from .words import number_of, told
@@ -32,6 +32,8 @@ SAMPLE: Final = frozenset(
         "Starting, first look: name not found (DNS)",
         "The sign-in: password changed",
         "The clock: ours set back by five hours",
+        "Reading a message: messages come back escaped",
+        "Reading one's own presence: an id and no presence",
     }
 )
 STATUSES: Final = (400, 401, 403, 404, 409, 410, 429, 500, 502, 503, 504)
@@ -59,6 +61,14 @@ STRANGE: Final[dict[str, Options]] = {
         "headers": {"Location": "https://elsewhere.test/"},
         "content": b"{}",
     },
+}
+_ME: Final = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
+_ALEX: Final = "66825e03-7ef5-42da-9069-724602c31f6b"
+NO_PRESENCE: Final[dict[str, Options]] = {
+    "an id and no presence": {"body": "no_presence"},
+    "an id and an empty list": {"json": {"id": _ME, "value": []}},
+    "availability and activity null": {"json": {"id": _ME, "availability": None, "activity": None}},
+    "an error with status 200": {"json": {"error": {"code": "UnknownError", "message": ""}}},
 }
 NETWORKS: Final = {
     "connection refused": "refused",
@@ -324,6 +334,9 @@ def _statuses() -> Iterator[Trouble]:
 
 _STATUSES: Final = tuple(_statuses())
 _STRANGE: Final = tuple(Trouble(name=name, answer=answer) for name, answer in STRANGE.items())
+_NO_PRESENCE: Final = tuple(
+    Trouble(name=name, answer=answer) for name, answer in NO_PRESENCE.items()
+)
 _NETWORKS: Final = tuple(Trouble(name=name, network=network) for name, network in NETWORKS.items())
 # Whatever a good answer to a write holds, it is done. A body that has no end is another thing.
 _DONE_BODIES: Final = frozenset(
@@ -391,6 +404,9 @@ def _accidents() -> Iterator[Row]:
     for name, (signing_out, expected) in signed_out.items():
         yield Row("The sign-in", name, signing_out.play, expected)
     clocks = {
+        "Microsoft's five minutes ahead": WrongClock(before=300),
+        "Microsoft's five minutes behind": WrongClock(before=-300),
+        "ours set back by three hours": WrongClock(during=3 * HOUR),
         "Microsoft's five hours ahead": WrongClock(before=5 * HOUR),
         "Microsoft's five hours behind": WrongClock(before=-5 * HOUR),
         "ours set back by five hours": WrongClock(during=5 * HOUR),
@@ -400,6 +416,7 @@ def _accidents() -> Iterator[Row]:
     for name, clock in clocks.items():
         yield Row("The clock", name, clock.play, _FRESH)
     yield from _no_accidents()
+    yield from _reads()
     foreign = Trouble(name="a document that names another host", answer={"json": _FOREIGN})
     for scene in (READ[3], SIGN_IN[0]):
         yield _row(scene, foreign, _expected(scene, foreign))
@@ -420,6 +437,41 @@ _FOREIGN: Final = {
 }
 
 
+_SHOWN: Final = "done; shown, then not shown; no more reads than usual; not a line in the log"
+_LATE: Final = (
+    "done; shown, then not shown, then shown, then not shown; no more reads than usual; "
+    "log: 1 down, 0 back"
+)
+
+
+def _reads() -> Iterator[Row]:
+    """Return reads that differ from what was written."""
+    for name, reads, expected in (
+        ("shown 30 seconds late", ChangedReads(lag=30), _SHOWN),
+        ("shown 80 seconds late", ChangedReads(lag=80), _LATE),
+        ("ended messages linger for an hour", ChangedReads(message_lingers=HOUR), _SHOWN),
+        ("messages come back escaped", ChangedReads(sanitizes=True), _SHOWN),
+        ("Microsoft's clock five minutes behind", ChangedReads(ahead=-300), _SHOWN),
+        (
+            # For Microsoft the message has ended when it is set.
+            "Microsoft's clock five minutes ahead",
+            ChangedReads(ahead=300),
+            _SHOWN.replace("not a line in the log", "log: 1 down, 0 back"),
+        ),
+        (
+            "late, escaped and lingering",
+            ChangedReads(lag=30, message_lingers=HOUR, sanitizes=True),
+            _SHOWN,
+        ),
+    ):
+        yield Row("Reading a message", name, reads.play, expected)
+    colleague = Trouble(
+        name="a colleague with an id and no presence", answer={"json": {"value": [{"id": _ALEX}]}}
+    )
+    missing = _read(READ[1], Trouble(name="missing", answer={"status": 404}))
+    yield _row(READ[1], colleague, missing)
+
+
 def _no_accidents() -> Iterator[Row]:
     """Return networks in which everything works."""
     for name, network in {
@@ -435,6 +487,7 @@ def _no_accidents() -> Iterator[Row]:
 _ALL: Final = (
     *_rows((*READ, *WRITE, *ASK, *SIGN_IN, *START), _STATUSES),
     *_rows((*READ[:3], ASK[0], *SIGN_IN[1:3], START[0]), _STRANGE),
+    *_rows((READ[0], SIGN_IN[2], START[0]), _NO_PRESENCE),
     *_rows(WRITE[:1], _STRANGE_TO_WRITES),
     *_rows((READ[0], WRITE[0], ASK[1], SIGN_IN[0], START[0]), _NETWORKS),
     *(_row(scene, trouble, expected) for scene in WRITE[:1] for trouble, expected in _ONCE),
