@@ -2,6 +2,12 @@
 
 from typing import Final
 
+from homeassistant.config_entries import (
+    SIGNAL_CONFIG_ENTRY_CHANGED,
+    ConfigEntry,
+    ConfigEntryChange,
+    ConfigEntryState,
+)
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError
@@ -10,11 +16,12 @@ from homeassistant.helpers import (
     device_registry as dr,
     entity_registry as er,
 )
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .const import DOMAIN
 from .issues import delete_issues
-from .preferred_presence import PreferenceStore
+from .preferred_presence import async_get_store
 from .registration_form import unreadable
 from .runtime import PresenceConfigEntry, PresenceRuntime
 from .services import async_setup_services
@@ -28,6 +35,16 @@ PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SELECT, Platform.SENSOR, Pl
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Register the actions, so that an automation gets an error if an account is not loaded."""
     async_setup_services(hass)
+
+    @callback
+    def entry_changed(change: ConfigEntryChange, entry: ConfigEntry) -> None:
+        # Home Assistant unloads only what is loaded.
+        is_disabled = change is ConfigEntryChange.UPDATED and entry.disabled_by is not None
+        is_loaded = entry.state in (ConfigEntryState.LOADED, ConfigEntryState.UNLOAD_IN_PROGRESS)
+        if entry.domain == DOMAIN and is_disabled and not is_loaded:
+            hass.async_create_task(_async_clear(hass, entry), f"{DOMAIN} clear presence sessions")
+
+    async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)
     return True
 
 
@@ -45,20 +62,26 @@ async def async_setup_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> 
 
 async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
     """Unload a config entry; clear presence sessions if it was disabled."""
-    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
-    await entry.runtime_data.async_shutdown()
-    if entry.disabled_by is not None:
-        delete_issues(hass, entry)
-        await async_clear_sessions(hass, entry)
+    # Entities stay until writes are done. One that takes longer continues after the reload.
+    await entry.runtime_data.account.writes.async_wait()
+    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        entry.runtime_data.sessions.shutdown()
+        if entry.disabled_by is not None:
+            await _async_clear(hass, entry)
     return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
     """Clear presence sessions, issues and stored data of a removed entry."""
+    await _async_clear(hass, entry)
+    await async_get_store(hass, entry.entry_id).async_remove()
+
+
+async def _async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Clear presence sessions and issues of a disabled or removed entry."""
     delete_issues(hass, entry)
     if not unreadable(entry.data):
         await async_clear_sessions(hass, entry)
-    await PreferenceStore(hass, entry.entry_id).async_remove()
 
 
 @callback

@@ -1,7 +1,6 @@
 """A config entry at run time: people, Graph client, token, throttling, writes and lookups."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
 import logging
@@ -33,6 +32,7 @@ from .graph.errors import (
 )
 from .graph.models import Person, Presence
 from .graph.text import plain_text
+from .preferred_presence import async_get_store
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Account:
             self.registration.cloud,
             ConfigEntryTokenProvider(hass, entry, implementation),
         )
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.writes = async_get_store(hass, entry.entry_id).writes
         self._throttled_until = 0.0
 
     @property
@@ -171,19 +171,27 @@ class Account:
 
     # Writes
 
-    def lock(self, person_id: str) -> asyncio.Lock:
-        """Return the lock that serializes writes to one person."""
-        # Without it, repeating an earlier write could undo a later one.
-        return self._locks[person_id]
+    async def async_write(self, person_id: str, write: Callable[[], Awaitable[None]]) -> None:
+        """Run a write as one step, after earlier ones."""
+        try:
+            await self.writes.async_run(person_id, write)
+        except TimeoutError:
+            person = self.people.get(person_id)
+            raise HomeAssistantError(
+                translation_domain=DOMAIN,
+                translation_key="account_not_loaded",
+                translation_placeholders={"person": person.name if person else ""},
+            ) from None
 
     async def async_send(self, send: Callable[[], Awaitable[None]]) -> None:
-        """Send a write with retries; the person's lock must be held."""
+        """Send a request with retries, as part of a write."""
         error: Exception = GraphThrottledError(retry_after=0)
         for delay in (0.0, *_RETRY_DELAYS):
             wait = max(delay, self.retry_after)
             if wait > _MAX_WAIT:
                 break
             await asyncio.sleep(wait)
+            is_first = self.writes.mark_sent()
             try:
                 await send()
             except (GraphError, OAuth2TokenRequestBaseError) as err:
@@ -192,15 +200,11 @@ class Account:
                 _LOGGER.debug("Write failed: %s: %s", reason, err)
                 if reason not in _RETRYABLE:
                     break
+                if is_first and isinstance(err, GraphThrottledError):
+                    self.writes.mark_unsent()
             else:
                 return
         raise self._to_home_assistant_error(error) from error
-
-    async def async_wait_for_writes(self) -> None:
-        """Wait for pending writes."""
-        for lock in list(self._locks.values()):
-            async with lock:
-                pass
 
     @callback
     def async_create_background_task(self, job: Coroutine[Any, Any, None], name: str) -> None:

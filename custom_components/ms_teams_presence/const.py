@@ -43,4 +43,5 @@ SUBENTRY_PERSON: Final = "person"
 
 ISSUE_PERSON_GONE: Final = "person_gone"
 ISSUE_PREFERENCE_NOT_SHOWN: Final = "preference_not_shown"
+ISSUE_SESSION_NOT_SHOWN: Final = "session_not_shown"
 ISSUE_SIGN_IN_REFUSED: Final = "sign_in_refused"

@@ -208,12 +208,6 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.async_refresh_after_write()
 
     @callback
-    def async_discard_written(self, person_id: str) -> None:
-        """Show what Graph shows of a person, and refresh."""
-        self._pending.discard(person_id)
-        self.async_refresh_after_write()
-
-    @callback
     def async_refresh_after_write(self) -> None:
         """Update the entities, and read soon whether Graph shows what was written."""
         self._fast_until = monotonic() + _FAST_FOR

@@ -11,6 +11,7 @@ from .const import (
     DOMAIN,
     ISSUE_PERSON_GONE,
     ISSUE_PREFERENCE_NOT_SHOWN,
+    ISSUE_SESSION_NOT_SHOWN,
     ISSUE_SIGN_IN_REFUSED,
 )
 from .entra.errors import Resolution, SignInError
@@ -81,6 +82,18 @@ def delete_preference_issue(account: Account, person_id: str) -> None:
 
 
 @callback
+def create_session_issue(account: Account, person_id: str) -> None:
+    """Create the issue about a presence session that does not show."""
+    _create(account, ISSUE_SESSION_NOT_SHOWN, person_id, is_fixable=False)
+
+
+@callback
+def delete_session_issue(account: Account, person_id: str) -> None:
+    """Delete the issue about a presence session."""
+    ir.async_delete_issue(account.hass, DOMAIN, _id(account, ISSUE_SESSION_NOT_SHOWN, person_id))
+
+
+@callback
 def delete_issues(hass: HomeAssistant, entry: ConfigEntry, *, keep: str = "") -> None:
     """Delete the issues of an account; the next poll creates those that still apply."""
     for issue in list(ir.async_get(hass).issues.values()):
@@ -95,14 +108,16 @@ def _id(account: Account, kind: str, person_id: str) -> str:
     return f"{kind}_{account.entry.entry_id}_{account.subentry_ids.get(person_id, '')}"
 
 
-def _create(account: Account, kind: str, person_id: str, **data: Any) -> None:
+def _create(
+    account: Account, kind: str, person_id: str, *, is_fixable: bool = True, **data: Any
+) -> None:
     """Create an issue about one person of an account."""
     ir.async_create_issue(
         account.hass,
         DOMAIN,
         _id(account, kind, person_id),
         data={"entry_id": account.entry.entry_id, **data},
-        is_fixable=True,
+        is_fixable=is_fixable,
         severity=ir.IssueSeverity.WARNING,
         translation_key=kind,
     )

@@ -1,5 +1,6 @@
 """Optimistic updates applied over what was read."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import logging
@@ -17,9 +18,9 @@ _PENDING_TIMEOUT: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class _PendingWrite:
-    """Members of a presence that were written and not yet read back."""
+    """A member of a presence that was written and not yet read back."""
 
-    members: dict[str, Any]
+    value: Any
     at: float
 
 
@@ -28,20 +29,19 @@ class PendingWrites:
 
     def __init__(self) -> None:
         """Initialize."""
-        self._writes: dict[str, _PendingWrite] = {}
+        self._writes: defaultdict[str, dict[str, _PendingWrite]] = defaultdict(dict)
         self._texts: dict[str, str] = {}
 
     def add(self, person_id: str, **members: Any) -> None:
-        """Add written members of a presence."""
+        """Add written members of a presence; `...` drops an earlier one."""
         if message := members.get("status_message"):
             self._texts[person_id] = message.text
-        earlier = self._writes.get(person_id)
-        known = earlier.members if earlier else {}
-        self._writes[person_id] = _PendingWrite({**known, **members}, monotonic())
-
-    def discard(self, person_id: str) -> None:
-        """Drop what was written of a person."""
-        self._writes.pop(person_id, None)
+        now = monotonic()
+        writes = self._writes[person_id]
+        for name, value in members.items():
+            writes[name] = _PendingWrite(value, now)
+            if value is ...:
+                del writes[name]
 
     def apply(self, data: Mapping[str, Presence]) -> dict[str, Presence]:
         """Return presences with pending members, and messages as written."""
@@ -54,33 +54,30 @@ class PendingWrites:
             and is_same_message(message.text, text)
         }
         return shown | {
-            person_id: replace(shown[person_id], **write.members)
-            for person_id, write in self._writes.items()
-            if person_id in shown
+            person_id: replace(
+                shown[person_id], **{name: write.value for name, write in writes.items()}
+            )
+            for person_id, writes in self._writes.items()
+            if writes and person_id in shown
         }
 
     def confirm(self, data: Mapping[str, Presence], started: float) -> None:
         """Drop what a read that began at `started` shows, and what no read has shown in time."""
-        for person_id, write in list(self._writes.items()):
-            if started < write.at:
-                continue
+        for person_id, writes in self._writes.items():
             read = data.get(person_id)
-            members = {
-                name: value
-                for name, value in write.members.items()
-                if not _is_same(getattr(read, name, None), value)
-            }
-            if members and started < write.at + _PENDING_TIMEOUT:
-                self._writes[person_id] = replace(write, members=members)
-                continue
-            del self._writes[person_id]
-            if members:
-                _LOGGER.warning(
-                    "Microsoft Teams accepted a new %s and still shows another after %d seconds; "
-                    "showing what it shows",
-                    " and ".join(name.replace("_", " ") for name in members),
-                    _PENDING_TIMEOUT,
-                )
+            for name, write in list(writes.items()):
+                if started < write.at:
+                    continue
+                if _is_same(getattr(read, name, None), write.value):
+                    del writes[name]
+                elif started >= write.at + _PENDING_TIMEOUT:
+                    del writes[name]
+                    _LOGGER.warning(
+                        "Microsoft Teams accepted a new %s and still shows another after %d "
+                        "seconds; showing what it shows",
+                        name.replace("_", " "),
+                        _PENDING_TIMEOUT,
+                    )
 
 
 def _is_same(read: object, written: object) -> bool:

@@ -1,8 +1,9 @@
 """The parts of a loaded account; the one door for writes."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
@@ -65,28 +66,17 @@ class PresenceRuntime:
         if self.account.writable_ids:
             # Without it, nothing would be polled, and no session held, if all entities are disabled.
             entry.async_on_unload(self.primary.async_add_listener(lambda: None))
-        await self.preferences.async_load()
+        await self.sessions.async_load()
         await self.primary.async_config_entry_first_refresh()
         for coordinator in self.coordinators[1:]:
             await coordinator.async_refresh()
-
-    async def async_shutdown(self) -> None:
-        """Start no more work, and wait for pending writes."""
-        self.sessions.shutdown()
-        await self.account.async_wait_for_writes()
 
     # Writes
 
     async def async_set_status_message(self, person_id: str, message: StatusMessage) -> None:
         """Set the status message of a person; an empty text clears it."""
-        client = self.account.client
-        async with self.account.lock(person_id):
-            await self.account.async_send(
-                lambda: client.async_set_status_message(person_id, message)
-            )
-            self.primary.async_show_written(
-                person_id, status_message=message if message.text else None
-            )
+        request = partial(self.account.client.async_set_status_message, person_id, message)
+        await self._async_send(person_id, request, status_message=message if message.text else None)
 
     async def async_clear_status_message(self, person_id: str) -> None:
         """Clear the status message of a person."""
@@ -96,34 +86,53 @@ class PresenceRuntime:
         self, person_id: str, availability: Availability, duration: timedelta | None = None
     ) -> None:
         """Set the preferred presence of a person."""
-        await self.sessions.async_set_preferred_presence(person_id, availability, duration)
+        write = self.sessions.async_set_preferred_presence
+        await self._async_write(person_id, partial(write, person_id, availability, duration))
 
     async def async_clear_preferred_presence(self, person_id: str) -> None:
         """Clear the preferred presence of a person."""
-        await self.sessions.async_clear_preferred_presence(person_id)
+        write = self.sessions.async_clear_preferred_presence
+        await self._async_write(person_id, partial(write, person_id))
 
     async def async_set_presence(
         self, person_id: str, activity: Activity, duration: timedelta
     ) -> None:
         """Set the app's presence session of a person."""
-        await self.sessions.async_set_presence(person_id, activity, duration)
+        write = self.sessions.async_set_presence
+        await self._async_write(person_id, partial(write, person_id, activity, duration))
 
     async def async_clear_presence(self, person_id: str) -> None:
         """Clear the app's presence session of a person."""
-        await self.sessions.async_clear_presence(person_id)
+        await self._async_write(person_id, partial(self.sessions.async_clear_presence, person_id))
 
     async def async_set_work_location(self, person_id: str, location: WorkLocation) -> None:
         """Set the signed-in person's work location for today."""
-        client = self.account.client
-        async with self.account.lock(person_id):
-            await self.account.async_send(lambda: client.async_set_my_work_location(location))
-            self.primary.async_show_written(person_id, work_location=location)
+        request = partial(self.account.client.async_set_my_work_location, location)
+        await self._async_send(person_id, request, work_location=location)
 
     async def async_clear_work_location(self, person_id: str) -> None:
         """Clear the signed-in person's work location; their schedule applies again."""
-        async with self.account.lock(person_id):
-            await self.account.async_send(self.account.client.async_clear_my_work_location)
-            self.primary.async_discard_written(person_id)
+        request = self.account.client.async_clear_my_work_location
+        await self._async_send(person_id, request, work_location=...)
+
+    async def _async_send(
+        self, person_id: str, request: Callable[[], Awaitable[None]], **shown: Any
+    ) -> None:
+        """Send a request and show what was written."""
+        await self._async_write(person_id, partial(self.account.async_send, request), **shown)
+
+    async def _async_write(
+        self, person_id: str, write: Callable[[], Awaitable[None]], **shown: Any
+    ) -> None:
+        """Write, store and show as one step."""
+
+        async def step() -> None:
+            await write()
+            # The account may have been reloaded or unloaded meanwhile.
+            if (runtime := getattr(self._entry, "runtime_data", None)) is not None:
+                runtime.primary.async_show_written(person_id, **shown)
+
+        await self.account.async_write(person_id, step)
 
     @callback
     def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:

@@ -51,10 +51,10 @@ class PreferredPresenceSelect(PresenceEntity, SelectEntity):
     @override
     def extra_state_attributes(self) -> Mapping[str, Any]:
         """Return whether the preference is in effect, and its expiry."""
-        preference = self.preference
+        preference, preferences = self.preference, self.runtime.preferences
         return {
-            "in_effect": self.runtime.preferences.in_effect(self.presence),
-            "expires_at": preference.expires_at if preference else None,
+            "in_effect": preferences.in_effect(self.presence),
+            "expires_at": preferences.to_wall_clock(preference.expires_at) if preference else None,
         }
 
     @override

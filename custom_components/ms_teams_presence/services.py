@@ -42,14 +42,8 @@ import voluptuous as vol
 
 from .const import DOMAIN
 from .graph.client import SESSION_ACTIVITIES
-from .graph.models import (
-    Activity,
-    Availability,
-    Person,
-    Presence,
-    StatusMessage,
-    WorkLocation,
-)
+from .graph.models import Activity, Availability, Person, Presence, StatusMessage, WorkLocation
+from .graph.text import normalized, plain_text
 from .preferred_presence import MAX_SESSION, MIN_SESSION
 from .runtime import PresenceConfigEntry, PresenceRuntime
 
@@ -92,17 +86,33 @@ class _Target:
 
     runtime: PresenceRuntime
     person: Person
-    label: str
-    """The targeted entity or device: errors end up in logs, where names don't belong."""
+    name: str
+    """As the user sees it: the name of the device."""
+
+
+def _optional(validate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a validator for which nothing given is None."""
+
+    def validate_optional(value: Any) -> Any:
+        text = value.strip().casefold() if isinstance(value, str) else value
+        # A template without a result gives "None", a helper without one an empty text.
+        if text in (None, "", "none", "null"):
+            return None
+        try:
+            return validate(value)
+        except OverflowError as err:
+            raise vol.Invalid(str(err)) from err
+
+    return validate_optional
 
 
 def _parse_status_message(data: Mapping[str, Any]) -> tuple[StatusMessage]:
     text = data[ATTR_MESSAGE].strip()
-    if not text:
+    if not normalized(text):
         raise _validation_error("message_empty")
     if len(text) > MAX_MESSAGE_LENGTH:
         raise _validation_error("message_too_long", length=len(text), limit=MAX_MESSAGE_LENGTH)
-    return (StatusMessage(text=text, expires_at=_expiry(data), pinned=data[ATTR_PINNED]),)
+    return (StatusMessage(text=text, expires_at=_expiry(data), pinned=bool(data.get(ATTR_PINNED))),)
 
 
 def _parse_preferred_presence(
@@ -117,7 +127,7 @@ def _parse_preferred_presence(
 
 def _parse_presence(data: Mapping[str, Any]) -> tuple[Activity, timedelta]:
     activity = _parse_enum(SESSION_ACTIVITIES, data[ATTR_ACTIVITY])
-    duration: timedelta = data[ATTR_DURATION]
+    duration: timedelta = data.get(ATTR_DURATION) or DEFAULT_SESSION
     if not MIN_SESSION <= duration <= MAX_SESSION:
         raise _validation_error("duration_out_of_range", shortest=MIN_SESSION, longest=MAX_SESSION)
     return activity, duration
@@ -133,9 +143,9 @@ ACTIONS: Final = (
         PresenceRuntime.async_set_status_message,
         {
             vol.Required(ATTR_MESSAGE): cv.string,
-            vol.Optional(ATTR_EXPIRES_IN): cv.time_period,
-            vol.Optional(ATTR_EXPIRES_AT): cv.datetime,
-            vol.Optional(ATTR_PINNED, default=False): cv.boolean,
+            vol.Optional(ATTR_EXPIRES_IN): _optional(cv.time_period),
+            vol.Optional(ATTR_EXPIRES_AT): _optional(cv.datetime),
+            vol.Optional(ATTR_PINNED): _optional(cv.boolean),
         },
         _parse_status_message,
     ),
@@ -145,7 +155,7 @@ ACTIONS: Final = (
         PresenceRuntime.async_set_preferred_presence,
         {
             vol.Required(ATTR_AVAILABILITY): cv.string,
-            vol.Optional(ATTR_DURATION): cv.time_period,
+            vol.Optional(ATTR_DURATION): _optional(cv.time_period),
         },
         _parse_preferred_presence,
     ),
@@ -155,7 +165,7 @@ ACTIONS: Final = (
         PresenceRuntime.async_set_presence,
         {
             vol.Required(ATTR_ACTIVITY): cv.string,
-            vol.Optional(ATTR_DURATION, default=DEFAULT_SESSION): cv.time_period,
+            vol.Optional(ATTR_DURATION): _optional(cv.time_period),
         },
         _parse_presence,
     ),
@@ -211,9 +221,11 @@ async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
     )
     account = entry.runtime_data.account
     if not account.can_read_others:
-        raise _validation_error("colleagues_not_included", account=entry.entry_id)
-    people = [name.strip() for name in call.data[ATTR_PEOPLE]]
-    presences = await account.async_get_presences([name for name in people if name])
+        raise _validation_error("colleagues_not_included", account=entry.title)
+    people = dict.fromkeys(filter(None, map(plain_text, call.data[ATTR_PEOPLE])))
+    if not people:
+        raise _validation_error("people_empty")
+    presences = await account.async_get_presences(list(people))
     return {
         "people": {
             name: _response(presence) if presence else None for name, presence in presences.items()
@@ -245,9 +257,9 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
         for target in targets:
             account = target.runtime.account
             if not account.registration.cloud.has_work_location:
-                raise _validation_error("no_work_location", person=target.label)
+                raise _validation_error("no_work_location", person=target.name)
             if target.person != account.me:
-                raise _validation_error("work_location_of_others", person=target.label)
+                raise _validation_error("work_location_of_others", person=target.name)
 
     async def attempt(target: _Target) -> HomeAssistantError | None:
         try:
@@ -257,61 +269,65 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
         return None
 
     results = await asyncio.gather(*map(attempt, targets))
-    failures = {
-        target.label: error
+    failures = [
+        (target.name, error)
         for target, error in zip(targets, results, strict=True)
         if error is not None
-    }
+    ]
     if not failures:
         return
     if len(targets) == 1:
-        raise next(iter(failures.values()))
+        raise failures[0][1]
     raise HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="some_failed",
         translation_placeholders={
-            "failures": "; ".join(f"{name}: {error}" for name, error in failures.items())
+            "failures": "; ".join(f"{name}: {error}" for name, error in failures)
         },
-    ) from next(iter(failures.values()))
+    ) from failures[0][1]
 
 
 async def _async_resolve(call: ServiceCall) -> list[_Target]:
     """Return the targeted people, each once.
 
-    Raises `Unauthorized`, or `ServiceValidationError` for no person, a person who can't be written
-    or an account that is not loaded.
+    Raises `Unauthorized`, or `ServiceValidationError` for no person, an unknown target, a person
+    who can't be written or an account that is not loaded.
     """
     hass = call.hass
-    selected = async_extract_referenced_entity_ids(hass, TargetSelection(dict(call.data)))
-    labels = _labels(hass, selected)
+    selection = TargetSelection(dict(call.data))
+    selected = async_extract_referenced_entity_ids(hass, selection)
+    names = _names(hass, selected)
     entries: list[PresenceConfigEntry] = hass.config_entries.async_entries(DOMAIN)
     targeted = [
-        (entry, label)
+        (entry, name)
         for entry in entries
-        if (label := next((labels[key] for key in labels if _is_of(key, entry)), None))
+        if (name := next((names[key] for key in names if _is_of(key, entry)), None))
     ]
     for entry, _ in targeted:
         await _async_wait_for_set_up(entry)
     # From here to the first write nothing waits, so rights lost until now count.
     await _async_check_control(call, selected)
-    for entry, label in targeted:
+    for entry, name in targeted:
         if entry.state is not ConfigEntryState.LOADED:
-            raise _validation_error("account_not_loaded", person=label)
+            raise _validation_error("account_not_loaded", person=name)
     targets = [
-        _Target(entry.runtime_data, person, labels[key])
+        _Target(entry.runtime_data, person, names[key])
         for entry, _ in targeted
         for person in entry.runtime_data.account.people.values()
-        if (key := entry.runtime_data.account.person_key(person.id)) in labels
+        if (key := entry.runtime_data.account.person_key(person.id)) in names
     ]
+    unknown = ", ".join(_unknown(hass, selection, selected))
+    if unknown or not targets:
+        raise _validation_error(
+            "unknown_targets" if targets else "nobody_targeted", targets=unknown or "none"
+        )
     for target in targets:
         account = target.runtime.account
         if target.person.id not in account.writable_ids:
             is_me = target.person == account.me
             raise _validation_error(
-                "read_only" if is_me else "colleague_read_only", person=target.label
+                "read_only" if is_me else "colleague_read_only", person=target.name
             )
-    if not targets:
-        raise _validation_error("nobody_targeted")
     return targets
 
 
@@ -352,24 +368,45 @@ async def _async_check_control(call: ServiceCall, selected: SelectedEntities) ->
             raise Unauthorized(context=call.context, entity_id=entity_id, permission=POLICY_CONTROL)
 
 
-def _labels(hass: HomeAssistant, selected: SelectedEntities) -> dict[str, str]:
-    """Return labels by device identifier: the targeted entity or the device id."""
+def _names(hass: HomeAssistant, selected: SelectedEntities) -> dict[str, str]:
+    """Return the names of targeted devices of ours, by identifier."""
     entity_registry, device_registry = er.async_get(hass), dr.async_get(hass)
-    labels: dict[str, str] = {}
-    for entity_id in [*sorted(selected.referenced), *selected.indirectly_referenced]:
-        entity = entity_registry.async_get(entity_id)
-        if entity is not None and entity.platform == DOMAIN and entity.device_id is not None:
-            is_targeted = entity_id in selected.referenced
-            labels.setdefault(entity.device_id, entity_id if is_targeted else entity.device_id)
-    for device_id in selected.referenced_devices:
-        labels.setdefault(device_id, device_id)
+    entities = map(entity_registry.async_get, selected.referenced | selected.indirectly_referenced)
+    device_ids = selected.referenced_devices | {
+        entity.device_id for entity in entities if entity and entity.platform == DOMAIN
+    }
+    devices = [device_registry.async_get(device_id) for device_id in device_ids if device_id]
     return {
-        identifier[1]: label
-        for device_id, label in labels.items()
-        if (device := device_registry.async_get(device_id)) is not None
+        identifier[1]: device.name_by_user or device.name or identifier[1]
+        for device in devices
+        if device is not None
         for identifier in device.identifiers
         if identifier[0] == DOMAIN
     }
+
+
+def _unknown(
+    hass: HomeAssistant, selection: TargetSelection, selected: SelectedEntities
+) -> list[str]:
+    """Return explicit targets that are missing or foreign."""
+    entities, devices = er.async_get(hass), dr.async_get(hass)
+    unknown = selected.missing_areas | selected.missing_floors
+    for entity_id in selection.entity_ids:
+        # A group is replaced by its members, which may be anything, like those of areas.
+        is_group = entity_id not in selected.referenced and hass.states.get(entity_id)
+        entity = entities.async_get(entity_id)
+        if not is_group and (entity is None or entity.platform != DOMAIN):
+            unknown.add(entity_id)
+    for device_id in selection.device_ids:
+        device = devices.async_get(device_id)
+        if device is None or DOMAIN not in {identifier[0] for identifier in device.identifiers}:
+            unknown.add((device and (device.name_by_user or device.name)) or device_id)
+    for label in selected.missing_labels:
+        entries = er.async_entries_for_label(entities, label)
+        # Labels of devices and entities may lack their own entry.
+        if not entries and not dr.async_entries_for_label(devices, label):
+            unknown.add(label)
+    return sorted(unknown)
 
 
 def _parse_enum[T: StrEnum](allowed: Iterable[T], value: str) -> T:
@@ -403,17 +440,11 @@ def _expiry(data: Mapping[str, Any]) -> datetime | None:
     if expires_at is not None:
         if expires_at.tzinfo is None:
             expires_at = expires_at.replace(tzinfo=dt_util.get_default_time_zone())
-        try:
-            expires_at = expires_at.astimezone(UTC)
-        except OverflowError:
-            # The first or last day that a date can be, in a zone beyond it.
-            if expires_at.year == 1:
-                raise _validation_error("expiry_in_the_past") from None
-            raise _validation_error(
-                "duration_out_of_range", shortest=timedelta(seconds=1), longest=MAX_DURATION
-            ) from None
+        # Neither comparing nor subtracting fails at the first and the last day of a datetime.
         if expires_at <= now:
             raise _validation_error("expiry_in_the_past")
+        _check_duration(max(expires_at - now, timedelta(seconds=1)))
+        return expires_at.astimezone(UTC)
     return expires_at
 
 

@@ -4,29 +4,41 @@
 # timer or action undoes another.
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import starmap
 import logging
 from typing import Final
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, OAuth2TokenRequestBaseError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.event import async_track_point_in_utc_time
-from homeassistant.util import dt as dt_util
+from homeassistant.helpers.event import async_call_later
 
 from .account import Account
 from .auth import InMemoryTokenProvider, MicrosoftOAuth2Implementation
-from .const import CONF_HOLD_SESSION
+from .const import CONF_HOLD_SESSION, DOMAIN
 from .coordinator import PresenceCoordinator
 from .entra.registration import AppRegistration
 from .graph.client import PresenceClient
 from .graph.errors import GraphError
-from .graph.models import Activity, Availability
-from .issues import create_preference_issue, delete_preference_issue
-from .preferred_presence import PreferenceStore, PreferredPresence, PresenceSession
+from .graph.models import Activity, Availability, Presence
+from .issues import (
+    create_preference_issue,
+    create_session_issue,
+    delete_preference_issue,
+    delete_session_issue,
+)
+from .preferred_presence import (
+    PreferenceStore,
+    PreferredPresence,
+    PresenceSession,
+    async_get_store,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,14 +47,14 @@ _CLEAR_TIMEOUT: Final = 5.0
 
 
 class PresenceSessionManager:
-    """Preferences and sessions of the people that an account may write.
+    """Preferences and sessions of writable people.
 
-    Methods that an action awaits raise `HomeAssistantError`.
+    Methods that set or clear are parts of a write.
     """
 
     def __init__(self, account: Account, coordinator: PresenceCoordinator) -> None:
         """Initialize."""
-        self.preferences = PreferenceStore(account.hass, account.entry.entry_id)
+        self.preferences = async_get_store(account.hass, account.entry.entry_id)
         self._account = account
         self._coordinator = coordinator
         self._session_id: str = account.entry.data[CONF_CLIENT_ID]
@@ -53,52 +65,50 @@ class PresenceSessionManager:
         self._timer_at: datetime | None = None
         coordinator.after_read = self._async_reconcile_soon
 
+    async def async_load(self) -> None:
+        """Load what is stored, unless earlier writes still change it."""
+        if self._account.writes.is_idle:
+            await self.preferences.async_load()
+
     async def async_set_preferred_presence(
         self, person_id: str, availability: Availability, duration: timedelta | None
     ) -> None:
         """Set the preferred presence of a person."""
-        async with self._account.lock(person_id):
-            await self._account.async_send(
-                lambda: self._account.client.async_set_preferred_presence(
-                    person_id, availability, duration
-                )
+        set_preference = self._account.client.async_set_preferred_presence
+        await self._account.async_send(partial(set_preference, person_id, availability, duration))
+        now = self.preferences.now()
+        preference = PreferredPresence.create(now, availability, duration)
+        self.preferences.set_preference(person_id, preference)
+        if hold := self.preferences.hold_of(person_id):
+            self.preferences.set_session(
+                person_id, replace(hold, requested_until=preference.expires_at)
             )
-            preference = PreferredPresence.create(dt_util.utcnow(), availability, duration)
-            self.preferences.set_preference(person_id, preference)
-            if hold := self.preferences.hold_of(person_id):
-                self.preferences.set_session(
-                    person_id, replace(hold, requested_until=preference.expires_at)
-                )
-                if availability is Availability.OFFLINE:
-                    await self._async_clear_session(person_id)
-            await self._async_save_and_refresh()
+            if availability is Availability.OFFLINE:
+                self.preferences.end_session(person_id, now)
+        await self._async_save()
 
     async def async_clear_preferred_presence(self, person_id: str) -> None:
         """Clear the preferred presence of a person."""
-        async with self._account.lock(person_id):
-            await self._account.async_send(
-                lambda: self._account.client.async_clear_preferred_presence(person_id)
-            )
-            await self._async_drop_preference(person_id)
+        await self._account.async_send(
+            partial(self._account.client.async_clear_preferred_presence, person_id)
+        )
+        await self._async_drop_preference(person_id)
 
     async def async_set_presence(
         self, person_id: str, activity: Activity, duration: timedelta
     ) -> None:
         """Set the app's presence session of a person; it replaces a hold."""
-        async with self._account.lock(person_id):
-            now = dt_util.utcnow()
-            session = PresenceSession.create(now, activity, now + duration, is_hold=False)
+        now = self.preferences.now()
+        session = PresenceSession.create(now, activity, now + duration, is_hold=False)
+        try:
             await self._async_set_session(person_id, session)
-            await self._async_save_and_refresh()
+        finally:
+            await self._async_save()
 
     async def async_clear_presence(self, person_id: str) -> None:
         """Clear the app's presence session of a person."""
-        async with self._account.lock(person_id):
-            await self._account.async_send(
-                lambda: self._account.client.async_clear_presence(person_id, self._session_id)
-            )
-            self.preferences.drop_session(person_id)
-            await self._async_save_and_refresh()
+        await self._async_clear_session(person_id)
+        await self._async_save()
 
     @callback
     def _async_reconcile_soon(self) -> None:
@@ -114,47 +124,56 @@ class PresenceSessionManager:
             return
         self._reconciling = True
         try:
-            for person_id in self.preferences.person_ids:
-                async with self._account.lock(person_id):
-                    await self._async_reconcile_person(person_id, dt_util.utcnow())
+            # It fails if the account was disabled or removed meanwhile.
+            with suppress(HomeAssistantError):
+                for person_id in self.preferences.person_ids:
+                    await self._account.async_write(
+                        person_id, partial(self._async_reconcile_person, person_id)
+                    )
         finally:
             self._reconciling = False
         self._async_schedule()
 
-    async def _async_reconcile_person(self, person_id: str, now: datetime) -> None:
-        """Do what is due for one person, whose lock is held."""
-        store = self.preferences
+    async def _async_reconcile_person(self, person_id: str) -> None:
+        """Do what is due for one person, as one write."""
+        store, now = self.preferences, self.preferences.now()
         presence = self._coordinator.data.get(person_id)
+        is_writable = person_id in self._account.writable_ids
         preference = store.preference_of(person_id)
-        if person_id not in self._account.writable_ids:
-            # Removed, or the access was lowered.
-            if store.session_of(person_id):
-                await self._async_clear_session(person_id)
-            await self._async_drop_preference(person_id)
-            return
-        if preference is not None and preference.expires_at <= now:
-            await self._async_drop_preference(person_id)
-        elif (
-            presence is not None
-            and self._coordinator.is_up_to_date
-            and store.is_overridden(presence, now)
-        ):
-            _LOGGER.info("A preferred presence was changed in Microsoft Teams: automatic again")
-            await self._async_drop_preference(person_id)
-        if not self._hold_enabled and store.hold_of(person_id):
-            await self._async_clear_session(person_id)
-            await self._async_save_and_refresh()
+        if preference is not None:
+            is_overridden = (
+                presence is not None
+                and self._coordinator.is_up_to_date
+                and store.is_overridden(presence, now)
+            )
+            if is_overridden:
+                _LOGGER.info("A preferred presence was changed in Microsoft Teams: automatic again")
+            # Not writable: the person was removed, or the access was lowered.
+            if is_overridden or not is_writable or preference.expires_at <= now:
+                await self._async_drop_preference(person_id)
+                self._coordinator.async_refresh_after_write()
+        if not is_writable or (not self._hold_enabled and store.hold_of(person_id)):
+            store.end_session(person_id, now)
         session = store.session_of(person_id)
         if session is not None and session.due_at <= now:
             await self._async_renew_or_clear(person_id, session, now)
-        if presence is None:
+        if presence is None or not is_writable:
             return
-        if not self._hold_enabled and store.lacks_session(presence):
-            create_preference_issue(self._account, person_id)
-        else:
-            delete_preference_issue(self._account, person_id)
+        self._update_issues(presence, now)
         if self._hold_enabled and (session := store.session_to_set(presence, now)):
             await self._async_set_or_retry(person_id, session, now)
+
+    def _update_issues(self, presence: Presence, now: datetime) -> None:
+        """Create or delete the issues about what does not show."""
+        if not self._hold_enabled and self.preferences.lacks_session(presence):
+            create_preference_issue(self._account, presence.id)
+        else:
+            delete_preference_issue(self._account, presence.id)
+        is_hidden = self.preferences.is_hidden(presence, now)
+        if is_hidden:
+            create_session_issue(self._account, presence.id)
+        elif is_hidden is False:
+            delete_session_issue(self._account, presence.id)
 
     async def _async_renew_or_clear(
         self, person_id: str, session: PresenceSession, now: datetime
@@ -166,55 +185,77 @@ class PresenceSessionManager:
             )
             await self._async_set_or_retry(person_id, renewed, now)
             return
-        if session.must_be_cleared:
-            await self._async_clear_session(person_id)
-        self.preferences.drop_session(person_id)
-        await self._async_save_and_refresh()
+        try:
+            if session.is_hold or (session.must_be_cleared and now < session.expires_at):
+                await self._async_clear_session(person_id)
+            else:
+                self._drop_session(person_id)
+            self._coordinator.async_refresh_after_write()
+        except HomeAssistantError as err:
+            _LOGGER.debug("A presence session could not be cleared: %s", err.translation_key)
+            self.preferences.schedule_retry(person_id, replace(session, is_hold=False), now)
+        await self._async_save()
 
     async def _async_set_or_retry(
         self, person_id: str, session: PresenceSession, now: datetime
     ) -> None:
         """Set a session in the background; on failure schedule a retry."""
+        known = self.preferences.session_of(person_id)
         try:
             await self._async_set_session(person_id, session)
         except HomeAssistantError as err:
             _LOGGER.debug("A presence session could not be set: %s", err.translation_key)
-            self.preferences.schedule_retry(person_id, session, now)
-            return
-        await self._async_save_and_refresh()
+            self.preferences.schedule_retry(person_id, known or session, now)
+        else:
+            if session.is_hold:
+                # If it shows, the next read starts anew.
+                self.preferences.back_off(person_id, now)
+                self._coordinator.async_refresh_after_write()
+        await self._async_save()
 
     async def _async_set_session(self, person_id: str, session: PresenceSession) -> None:
         """Set a session."""
-        await self._account.async_send(
-            lambda: self._account.client.async_set_presence(
-                person_id, self._session_id, session.activity, session.duration
-            )
+        known = self.preferences.session_of(person_id)
+        # Graph may accept it and not answer: until it does, the session is one to be cleared.
+        self.preferences.set_session(
+            person_id, replace(session, requested_until=session.set_at, is_hold=False)
         )
+        try:
+            await self._account.async_send(
+                lambda: self._account.client.async_set_presence(
+                    person_id, self._session_id, session.activity, session.duration
+                )
+            )
+        except HomeAssistantError as err:
+            if err.translation_key != "graph_unavailable":
+                self.preferences.set_session(person_id, known)
+            raise
         self.preferences.set_session(person_id, session)
 
     async def _async_clear_session(self, person_id: str) -> None:
-        """Clear a session; on failure Graph lets it expire."""
-        try:
-            await self._account.async_send(
-                lambda: self._account.client.async_clear_presence(person_id, self._session_id)
-            )
-        except HomeAssistantError as err:
-            _LOGGER.debug("A presence session could not be cleared: %s", err.translation_key)
+        """Clear a session."""
+        await self._account.async_send(
+            lambda: self._account.client.async_clear_presence(person_id, self._session_id)
+        )
+        self._drop_session(person_id)
+
+    def _drop_session(self, person_id: str) -> None:
+        """Forget a session that is over."""
         self.preferences.drop_session(person_id)
+        delete_session_issue(self._account, person_id)
 
     async def _async_drop_preference(self, person_id: str) -> None:
-        """Return to automatic, and clear the hold of the preference."""
+        """Return to automatic, and end the hold."""
         self.preferences.set_preference(person_id, None)
         delete_preference_issue(self._account, person_id)
         if self.preferences.hold_of(person_id):
-            await self._async_clear_session(person_id)
-        await self._async_save_and_refresh()
+            self.preferences.end_session(person_id, self.preferences.now())
+        await self._async_save()
 
-    async def _async_save_and_refresh(self) -> None:
-        """Save, reschedule and refresh."""
+    async def _async_save(self) -> None:
+        """Save and reschedule."""
         await self.preferences.async_save()
         self._async_schedule()
-        self._coordinator.async_refresh_after_write()
 
     @callback
     def _async_schedule(self) -> None:
@@ -225,8 +266,9 @@ class PresenceSessionManager:
         self._async_cancel()
         if not self._stopped and due_at is not None:
             self._timer_at = due_at
-            self._cancel_timer = async_track_point_in_utc_time(
-                self._account.hass, self._async_timer_fired, due_at
+            # By the monotonic clock, which nobody sets.
+            self._cancel_timer = async_call_later(
+                self._account.hass, due_at - self.preferences.now(), self._async_timer_fired
             )
 
     @callback
@@ -251,21 +293,44 @@ class PresenceSessionManager:
 
 async def async_clear_sessions(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Clear the presence sessions of an unloaded account."""
-    store = PreferenceStore(hass, entry.entry_id)
-    await store.async_load()
+    store = async_get_store(hass, entry.entry_id)
+    await store.writes.async_cancel()
+    if not store.is_loaded:
+        await store.async_load()
+    for person_id in store.sessions:
+        store.end_session(person_id, store.now())
+    await _async_clear_due(hass, entry, store)
+
+
+async def _async_clear_due(hass: HomeAssistant, entry: ConfigEntry, store: PreferenceStore) -> None:
+    """Clear presence sessions that are due; retry until they expire."""
     registration = AppRegistration.from_data(entry.data)
     token = InMemoryTokenProvider(
         MicrosoftOAuth2Implementation(hass, registration), entry.data[CONF_TOKEN]
     )
     client = PresenceClient(async_get_clientsession(hass), registration.cloud, token)
+    now = store.now()
 
-    async def clear(person_id: str) -> None:
+    async def clear(person_id: str, session: PresenceSession) -> None:
         try:
-            async with asyncio.timeout(_CLEAR_TIMEOUT):
-                await client.async_clear_presence(person_id, registration.client_id)
+            if now < session.expires_at:
+                async with asyncio.timeout(_CLEAR_TIMEOUT):
+                    await client.async_clear_presence(person_id, registration.client_id)
         except (GraphError, OAuth2TokenRequestBaseError, TimeoutError) as err:
-            _LOGGER.debug("A presence session is left to expire: %s", err)
-        store.drop_session(person_id)
+            _LOGGER.debug("A presence session could not be cleared: %s", err)
+            store.schedule_retry(person_id, session, now)
+        else:
+            store.drop_session(person_id)
 
-    await asyncio.gather(*map(clear, store.session_person_ids))
-    await store.async_save()
+    async def clear_again(now: datetime) -> None:
+        known = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, str(entry.unique_id))
+        # An enabled account does it itself.
+        if known is None or known.disabled_by:
+            await _async_clear_due(hass, entry, store)
+
+    if due := {key: session for key, session in store.sessions.items() if session.due_at <= now}:
+        await asyncio.gather(*starmap(clear, due.items()))
+        await store.async_save()
+    if store.sessions:
+        due_at = min(session.due_at for session in store.sessions.values())
+        async_call_later(hass, due_at - now, HassJob(clear_again, cancel_on_shutdown=True))

@@ -2,14 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+import json
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.ms_teams_presence import services
@@ -67,20 +71,97 @@ async def test_set_status_message_expires_in(
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("zone", "given", "expected"),
     [
-        ("2031-07-01 12:00:00", datetime(2031, 7, 1, 19, tzinfo=UTC)),
-        ("2031-07-01T12:00:00+02:00", datetime(2031, 7, 1, 10, tzinfo=UTC)),
+        ("America/Los_Angeles", "2031-07-01 12:00:00", "2031-07-01T19:00:00+00:00"),
+        ("America/Los_Angeles", "2031-07-01T12:00:00+02:00", "2031-07-01T10:00:00+00:00"),
+        # 02:30 is skipped on one day and comes twice on another.
+        ("America/Los_Angeles", "2031-03-09 02:30:00", "2031-03-09T10:30:00+00:00"),
+        ("America/Los_Angeles", "2031-11-02 01:30:00", "2031-11-02T08:30:00+00:00"),
+        ("Europe/Berlin", "2031-03-30 02:30:00", "2031-03-30T01:30:00+00:00"),
+        ("Pacific/Kiritimati", "2031-03-03 22:00:01", "2031-03-03T08:00:01+00:00"),
+        ("UTC", "2032-03-03 08:00:00", "2032-03-03T08:00:00+00:00"),
     ],
 )
 async def test_set_status_message_expires_at_in_home_assistants_time_zone(
-    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, given: str, expected: datetime
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    account: Account,
+    robin: Person,
+    zone: str,
+    given: str,
+    expected: str,
 ) -> None:
-    await hass.config.async_set_time_zone("America/Los_Angeles")
+    freezer.move_to(datetime(2031, 3, 3, 8, tzinfo=UTC))
+    await account.async_sign_in()
+    await hass.config.async_set_time_zone(zone)
     await async_act(hass, "set_status_message", message="Away", expires_at=given)
 
     assert robin.status_message is not None
-    assert robin.status_message.expires == expected
+    assert robin.status_message.expires == datetime.fromisoformat(expected)
+
+
+@pytest.mark.parametrize("zone", ["America/Los_Angeles", "UTC", "Pacific/Kiritimati"])
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        ("0001-01-01 00:00:00", "expiry_in_the_past"),
+        ("0001-01-01 00:00:00+14:00", "expiry_in_the_past"),
+        ("2031-03-01 00:00:00", "expiry_in_the_past"),
+        ("2032-03-10 00:00:00", "duration_out_of_range"),
+        ("9999-12-31 23:59:59", "duration_out_of_range"),
+        ("9999-12-31 23:59:59-11:00", "duration_out_of_range"),
+    ],
+)
+async def test_expires_at_is_within_366_days(
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    account: Account,
+    zone: str,
+    given: str,
+    key: str,
+) -> None:
+    freezer.move_to(datetime(2031, 3, 3, 8, tzinfo=UTC))
+    await account.async_sign_in()
+    await hass.config.async_set_time_zone(zone)
+    with pytest.raises(ServiceValidationError) as error:
+        await async_act(hass, "set_status_message", message="Away", expires_at=given)
+
+    assert error.value.translation_key == key
+    assert not writes(account.simulator)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "none", "None", "null"])
+async def test_an_optional_field_given_as_nothing_is_not_given(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    nothing: str | None,
+) -> None:
+    fields = dict.fromkeys(("expires_in", "expires_at", "pinned"), nothing)
+    await async_act(hass, "set_status_message", message="Here", **fields)
+    assert text_of(robin) == "Here"
+    assert robin.status_message is not None
+    assert robin.status_message.expires is None
+
+    await async_act(hass, "set_preferred_presence", availability="busy", duration=nothing)
+    assert robin.preference is not None
+    assert robin.preference.ends == dt_util.utcnow() + timedelta(days=1)
+
+    await async_act(hass, "set_presence", activity="away", duration=nothing)
+    assert writes(simulator)[-1][1]["expirationDuration"] == "PT1H"
+
+
+async def test_one_end_given_and_the_other_as_nothing(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    fields: dict[str, Any] = {"expires_in": {"hours": 1}, "expires_at": "None"}
+    await async_act(hass, "set_status_message", message="Here", **fields)
+
+    assert robin.status_message is not None
+    assert robin.status_message.expires == dt_util.utcnow() + timedelta(hours=1)
 
 
 async def test_set_status_message_pinned(
@@ -145,9 +226,10 @@ async def test_the_longest_message_that_teams_takes(
     [
         ("set_status_message", {"message": "m" * 281}, "message_too_long"),
         ("set_status_message", {"message": "  "}, "message_empty"),
+        ("set_status_message", {"message": "\u200b"}, "message_empty"),
         (
             "set_status_message",
-            {"message": "x", "expires_in": "00:10:00", "expires_at": "2031-01-01 00:00:00"},
+            {"message": "x", "expires_in": "00:10:00", "expires_at": "2099-01-01 00:00:00"},
             "two_expiries",
         ),
         ("set_status_message", {"message": "x", "expires_in": "00:00:00"}, "duration_not_positive"),
@@ -297,34 +379,123 @@ async def test_a_person_who_can_only_be_read_is_refused(
     assert not writes(account.simulator)
 
 
-@pytest.mark.parametrize(
-    ("target", "named"),
-    [
-        ({"entity_id": ["sensor.robin_example_activity"]}, "sensor.robin_example_activity"),
-        ({"device_id": ["device"]}, "device"),
-        ({"label_id": ["people"]}, "device"),
-        (
-            {"label_id": ["people"], "entity_id": ["sensor.robin_example_activity"]},
-            "sensor.robin_example_activity",
-        ),
-    ],
-)
-async def test_a_refusal_names_the_person_as_the_caller_did(
-    hass: HomeAssistant, account: Account, target: dict[str, list[str]], named: str
+@pytest.mark.parametrize(("own_name", "named"), [(None, "Robin Example"), ("Desk", "Desk")])
+@pytest.mark.parametrize("kind", ["entity_id", "device_id", "label_id"])
+async def test_an_error_names_the_person_as_the_user_sees_them(
+    hass: HomeAssistant, account: Account, own_name: str | None, named: str, kind: str
 ) -> None:
     entry = await account.async_sign_in(access="read")
     devices = dr.async_get(hass)
     (device,) = dr.async_entries_for_config_entry(devices, entry.entry_id)
-    devices.async_update_device(device.id, labels={"people"})
-    ids = {"device": device.id}
+    devices.async_update_device(device.id, labels={"people"}, name_by_user=own_name)
+    targets = {"entity_id": ROBIN["entity_id"], "device_id": device.id, "label_id": "people"}
     with pytest.raises(ServiceValidationError) as error:
-        await async_act(
-            hass,
-            "clear_status_message",
-            {key: [ids.get(name, name) for name in names] for key, names in target.items()},
+        await async_act(hass, "clear_status_message", {kind: [targets[kind]]})
+
+    assert error.value.translation_placeholders == {"person": named}
+
+
+@pytest.mark.parametrize(
+    ("others", "key"), [([ROBIN["entity_id"]], "unknown_targets"), ([], "nobody_targeted")]
+)
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"entity_id": "sensor.robin_exmaple_availability"},
+        {"entity_id": "light.desk"},
+        {"entity_id": "group.nothing"},
+        {"device_id": "no-such-device"},
+        {"device_id": "Lamp"},
+        {"area_id": "no_such_area"},
+        {"floor_id": "no_such_floor"},
+        {"label_id": "no_such_label"},
+    ],
+)
+async def test_an_unknown_target_is_named_and_nothing_is_sent(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    unknown: dict[str, str],
+    others: list[str],
+    key: str,
+) -> None:
+    hub = MockConfigEntry(domain="hub")
+    hub.add_to_hass(hass)
+    lamp = dr.async_get(hass).async_get_or_create(
+        config_entry_id=hub.entry_id, identifiers={("hub", "lamp")}, name="Lamp"
+    )
+    hass.states.async_set("light.desk", "on")
+    (kind, name), *_ = unknown.items()
+    target = {"entity_id": others} | {kind: [lamp.id if name == "Lamp" else name]}
+    if kind == "entity_id":
+        target["entity_id"] = [*others, name]
+    with pytest.raises(ServiceValidationError) as error:
+        await async_act(hass, "clear_status_message", target)
+
+    assert error.value.translation_key == key
+    assert error.value.translation_placeholders == {"targets": name}
+    assert not writes(simulator)
+
+
+@pytest.mark.parametrize("kind", ["area_id", "label_id", "entity_id"])
+async def test_areas_labels_and_groups_may_contain_anything(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, kind: str
+) -> None:
+    area = ar.async_get(hass).async_create("Office")
+    entities = er.async_get(hass)
+    lamp = entities.async_get_or_create("light", "hub", "lamp").entity_id
+    for entity_id in (lamp, ROBIN["entity_id"]):
+        entities.async_update_entity(entity_id, area_id=area.id, labels={"people"})
+        hass.states.async_set(entity_id, "on")
+    members = [lamp, ROBIN["entity_id"]]
+    group = {"group": {"office": {"entities": members}}}
+    assert await async_setup_component(hass, "group", group)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    targets = {"area_id": area.id, "label_id": "people", "entity_id": "group.office"}
+    await async_act(hass, "clear_preferred_presence", {kind: targets[kind]})
+
+    assert writes(simulator) == [("clearUserPreferredPresence", {})]
+
+
+@pytest.mark.parametrize(
+    ("people", "expected"),
+    [
+        ("kim@contoso.example", ["kim@contoso.example"]),
+        (["\u200bkim@contoso.example\ufeff", " kim@contoso.example"], ["kim@contoso.example"]),
+    ],
+)
+async def test_get_presence_reads_each_person_once(
+    hass: HomeAssistant, account: Account, simulator: Simulator, people: Any, expected: list[str]
+) -> None:
+    person = simulator.tenant.people["alex"]
+    entry = await account.async_sign_in(colleagues=True)
+    simulator.requests.clear()
+    data = {"config_entry_id": entry.entry_id, "people": people}
+    data = json.loads(json.dumps(data).replace("kim@contoso.example", person.address))
+    response = await hass.services.async_call(
+        DOMAIN, "get_presence", data, blocking=True, return_response=True
+    )
+
+    assert response is not None
+    found = response["people"]
+    assert isinstance(found, dict)
+    assert list(found) == [person.address for _ in expected]
+    assert found[person.address]
+    assert sum("/users/" in request.path for request in simulator.requests) == 1
+
+
+@pytest.mark.parametrize("people", [[], "", [" ", "\u200b"]])
+async def test_get_presence_of_no_person_is_a_validation_error(
+    hass: HomeAssistant, account: Account, people: Any
+) -> None:
+    entry = await account.async_sign_in(colleagues=True)
+    data = {"config_entry_id": entry.entry_id, "people": people}
+    with pytest.raises(ServiceValidationError) as error:
+        await hass.services.async_call(
+            DOMAIN, "get_presence", data, blocking=True, return_response=True
         )
 
-    assert error.value.translation_placeholders == {"person": ids.get(named, named)}
+    assert error.value.translation_key == "people_empty"
 
 
 async def test_an_account_that_is_not_loaded_is_refused(
@@ -378,8 +549,8 @@ async def test_several_people_of_whom_one_fails(
     with pytest.raises(HomeAssistantError) as error:
         await async_act(hass, "set_status_message", {"entity_id": both}, message="Moving")
 
-    assert f"{both[1]}: Microsoft does not permit" in str(error.value)
-    assert both[0] not in str(error.value)
+    assert "Alex Example: Microsoft does not permit" in str(error.value)
+    assert "Robin" not in str(error.value)
     assert text_of(simulator.tenant.people["robin"]) == "Moving"
 
 
