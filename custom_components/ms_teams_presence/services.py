@@ -253,13 +253,8 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
     """Run an action for each targeted person and collect errors."""
     arguments = action.parse(call.data)
     targets = await _async_resolve(call)
-    if action.work_location:
-        for target in targets:
-            account = target.runtime.account
-            if not account.registration.cloud.has_work_location:
-                raise _validation_error("no_work_location", person=target.name)
-            if target.person != account.me:
-                raise _validation_error("work_location_of_others", person=target.name)
+    for target in targets:
+        _check_target(action, target)
 
     async def attempt(target: _Target) -> HomeAssistantError | None:
         try:
@@ -290,8 +285,8 @@ async def _async_run(action: Action, call: ServiceCall) -> None:
 async def _async_resolve(call: ServiceCall) -> list[_Target]:
     """Return the targeted people, each once.
 
-    Raises `Unauthorized`, or `ServiceValidationError` for no person, an unknown target, a person
-    who can't be written or an account that is not loaded.
+    Raises `Unauthorized`, or `ServiceValidationError` for no person, an unknown target or an
+    account that is not loaded.
     """
     hass = call.hass
     selection = TargetSelection(dict(call.data))
@@ -321,14 +316,19 @@ async def _async_resolve(call: ServiceCall) -> list[_Target]:
         raise _validation_error(
             "unknown_targets" if targets else "nobody_targeted", targets=unknown or "none"
         )
-    for target in targets:
-        account = target.runtime.account
-        if target.person.id not in account.writable_ids:
-            is_me = target.person == account.me
-            raise _validation_error(
-                "read_only" if is_me else "colleague_read_only", person=target.name
-            )
     return targets
+
+
+def _check_target(action: Action, target: _Target) -> None:
+    """Require that the action may write the person."""
+    account, name = target.runtime.account, target.name
+    is_me = target.person == account.me
+    if target.person.id not in account.writable_ids:
+        raise _validation_error("read_only" if is_me else "colleague_read_only", person=name)
+    if action.work_location and not account.registration.cloud.has_work_location:
+        raise _validation_error("no_work_location", person=name)
+    if action.work_location and not is_me:
+        raise _validation_error("work_location_of_others", person=name)
 
 
 def _is_of(device_identifier: str, entry: PresenceConfigEntry) -> bool:
