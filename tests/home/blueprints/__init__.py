@@ -17,7 +17,7 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from simulator import Person
@@ -66,6 +66,7 @@ class House:
     async def automate(self, **inputs: object) -> None:
         """Set the automation up, from the blueprint and these inputs."""
         config = {"automation": [self.config(inputs)]}
+        assert await async_setup_component(self.hass, "persistent_notification", {})
         assert await async_setup_component(self.hass, "automation", config)
         await self.settle()
         assert self.state(self.automation).state == STATE_ON
@@ -76,6 +77,29 @@ class House:
         await self.automate(**inputs)
         self.hass.set_state(CoreState.running)
         self.hass.bus.async_fire("homeassistant_started")
+        await self.settle()
+
+    async def add_group(self, group: str, *members: str) -> None:
+        """Add a group, as the helper makes it."""
+        domain, name = group.split(".")
+        options = {"group_type": domain, "name": name, "entities": list(members), "all": False}
+        entry = MockConfigEntry(domain="group", title=name, options=options)
+        entry.add_to_hass(self.hass)
+        assert await self.hass.config_entries.async_setup(entry.entry_id)
+        await self.settle()
+
+    @property
+    def notifications(self) -> list[str]:
+        """Return the messages of all notifications."""
+        created = self.hass.data.get("persistent_notification", {})
+        return [notification["message"] for notification in created.values()]
+
+    async def stop(self) -> None:
+        """Let Home Assistant run what it runs first when it stops."""
+        await self.later(1)
+        jobs = self.hass._shutdown_jobs  # noqa: SLF001
+        runs = [self.hass.async_run_hass_job(job.job, *job.args) for job in jobs]
+        await asyncio.gather(*filter(None, runs))
         await self.settle()
 
     async def reload(self, monkeypatch: pytest.MonkeyPatch, **inputs: object) -> None:
@@ -98,6 +122,12 @@ class House:
         await self.later(1)
         domain, name = action.split(".")
         await self.hass.services.async_call(domain, name, data, blocking=True)
+        await self.settle()
+
+    async def run_by_hand(self) -> None:
+        """Run the automation, and do not wait for its end."""
+        target = {"entity_id": self.automation}
+        await self.hass.services.async_call("automation", "trigger", target)
         await self.settle()
 
     async def later(self, seconds: float) -> None:

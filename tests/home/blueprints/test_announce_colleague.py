@@ -214,10 +214,45 @@ async def test_run_by_hand_it_says_what_it_knows(home: Home, ask: str) -> None:
     assert home.told == ["Kim Example: In a call"]
 
 
+@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("ask", [HELPER, BUTTON])
+async def test_run_by_hand_leaves_the_question_open(home: Home, ask: str, runs: int) -> None:
+    assert await async_setup_component(home.hass, "scene", {})
+    await home.furnish()
+    await home.watch(ask)
+    await home.question(ask)
+    for _ in range(runs):
+        await home.act("automation.trigger", entity_id=AUTOMATION)
+    assert home.told == ["Kim Example: In a call"] * runs
+    await home.until(at(9, 20))
+    await home.in_teams(home.kim.leave_call)
+    assert home.told[runs:] == ["Kim Example: Available"]
+    await home.act("automation.trigger", entity_id=AUTOMATION)
+    await home.in_teams(home.kim.join_call)
+    await home.in_teams(home.kim.leave_call)
+    assert len(home.told) == runs + 2
+    assert home.hass.states.async_entity_ids("scene") == []
+
+
+@pytest.mark.parametrize(("wrong", "works"), [("work_location", False), ("availability", True)])
+async def test_sensor_that_never_is_available_is_reported(
+    home: Home, wrong: str, *, works: bool
+) -> None:
+    await home.furnish()
+    if not works:
+        await home.shows("sensor.kim_example_work_location", "office", options=["office"])
+    await home.automate(**home.inputs(HELPER) | {"activity_sensor": f"sensor.kim_example_{wrong}"})
+    await home.question()
+    assert [wrong in message for message in home.notifications] == ([] if works else [True])
+    assert home.is_on(HELPER)
+    await home.in_teams(home.kim.leave_call)
+    assert bool(home.told) is works
+
+
 async def test_without_a_choice_it_is_a_notification(home: Home) -> None:
     await home.furnish()
-    created = async_mock_service(home.hass, "persistent_notification", "create")
     await home.automate(activity_sensor=SENSOR, ask=HELPER)
+    created = async_mock_service(home.hass, "persistent_notification", "create")
     await home.question()
     await home.in_teams(home.kim.leave_call)
     assert [call.data["message"] for call in created] == ["Kim Example: Available"]

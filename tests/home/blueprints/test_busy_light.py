@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, override
+from zoneinfo import ZoneInfo
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.light import ColorMode, LightEntity, LightEntityFeature
@@ -12,12 +13,13 @@ from homeassistant.const import STATE_OFF, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import setup_test_component_platform
 
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person
-from tests.home.blueprints import House, read
+from tests.home.blueprints import BLUEPRINTS, House, read
 
 SENSOR = "sensor.mara_activity"
 OTHER = "sensor.kim_activity"
@@ -342,7 +344,7 @@ async def test_lost_sensor_changes_nothing(room: Room, gone: str) -> None:
     await room.says(gone)
     await room.later(600)
     assert room.colour() == RED
-    await room.act("automation.trigger", entity_id=room.automation)
+    await room.run_by_hand()
     await room.later(60)
     assert room.colour() == RED
     await room.says("available")
@@ -372,16 +374,31 @@ async def test_sensor_lost_in_the_wait_does_not_stop_it(room: Room) -> None:
     assert room.is_off()
 
 
-async def test_restart_in_a_call_shows_the_call_and_ends_dark(room: Room) -> None:
-    dimmer = Lamp("Dimmer", ColorMode.BRIGHTNESS, on=True)
-    await room.prepare(desk(on=True, colour=ORANGE), dimmer, activity="in_a_call")
+async def test_lamp_is_as_it_was_before_also_after_a_restart(room: Room) -> None:
+    await room.prepare(white(), desk(on=True, colour=(1, 2, 3)))
+    await room.automate()
+    await room.says("in_a_call")
+    await room.stop()
+    assert room.attribute("color_temp_kelvin") == 2700
+    assert room.colour("light.desk_2") == (1, 2, 3)
+    assert room.hass.states.async_entity_ids("scene") == []
+
+
+async def test_restart_in_a_call_shows_the_call_and_then_what_was_before(room: Room) -> None:
+    await room.prepare(desk(on=True, colour=ORANGE), white("White"), activity="in_a_call")
     await room.restart()
-    assert room.colour() == RED
-    assert room.attribute("brightness", "light.dimmer") == 255
+    assert room.colour() == room.colour("light.white") == RED
     await room.says("available")
     await room.later(11)
-    assert room.is_off()
-    assert room.is_off("light.dimmer")
+    assert room.colour() == ORANGE
+    assert room.attribute("color_temp_kelvin", "light.white") == 2700
+
+
+async def test_stop_without_a_call_leaves_lamps_alone(room: Room) -> None:
+    await room.prepare(desk(on=True))
+    await room.automate(when_free="turn_off")
+    await room.stop()
+    assert room.lamps[0].orders == 0
 
 
 async def test_restart_finds_the_sensor_later(room: Room) -> None:
@@ -393,7 +410,7 @@ async def test_restart_finds_the_sensor_later(room: Room) -> None:
     assert room.attribute("brightness") == 255
     await room.says("available")
     await room.later(11)
-    assert room.is_off()
+    assert room.attribute("brightness") == 128
 
 
 async def test_restart_finds_the_lamp_later(room: Room) -> None:
@@ -408,11 +425,37 @@ async def test_restart_finds_the_lamp_later(room: Room) -> None:
     assert room.is_off()
 
 
-async def test_call_that_ended_during_the_restart_leaves_no_light(room: Room) -> None:
-    await room.prepare(desk(on=True, colour=(250, 20, 5)))
+@pytest.mark.parametrize("colour", [(255, 150, 20), *set(COLOURS.values())])
+async def test_lamp_set_by_hand_is_left_alone(
+    room: Room, monkeypatch: pytest.MonkeyPatch, colour: tuple[int, int, int]
+) -> None:
+    await room.prepare(desk())
     await room.restart()
+
+    async def set_by_hand_and_provoke() -> None:
+        await room.act("light.turn_on", entity_id=DESK, rgb_color=colour)
+        orders = room.lamps[0].orders
+        await room.reload(monkeypatch, free_delay=5)
+        await room.later(60)
+        room.lamps[0].show(available=False)
+        await room.later(60)
+        room.lamps[0].show()
+        await room.later(60)
+        await room.says("away")
+        await room.says(STATE_UNAVAILABLE, restored=True)
+        await room.says("available")
+        await room.later(60)
+        await room.run_by_hand()
+        await room.later(60)
+        assert room.lamps[0].orders == orders
+        assert room.colour() == colour
+
+    await set_by_hand_and_provoke()
+    await room.says("in_a_call")
+    await room.says("available")
     await room.later(11)
-    assert room.is_off()
+    assert room.colour() == colour
+    await set_by_hand_and_provoke()
 
 
 async def test_restart_leaves_other_light_alone(room: Room) -> None:
@@ -435,18 +478,6 @@ async def test_automation_reloaded_in_a_call_keeps_its_memory(
     await room.says("available")
     await room.later(11)
     assert room.attribute("color_temp_kelvin") == 2700
-
-
-async def test_forgotten_scenes_leave_no_light_behind(room: Room) -> None:
-    await room.prepare(desk())
-    await room.automate()
-    await room.says("in_a_call")
-    for entity_id in room.hass.states.async_entity_ids("scene"):
-        await room.act("scene.delete", entity_id=entity_id)
-    await room.says("in_a_meeting")
-    await room.says("available")
-    await room.later(11)
-    assert room.is_off()
 
 
 async def test_lamp_switched_off_by_hand_stays_off_until_free(room: Room) -> None:
@@ -491,7 +522,7 @@ async def test_lamp_with_its_power_back_gets_its_colour_back(room: Room) -> None
     assert room.colour() == RED
 
 
-async def test_lamp_without_power_before_goes_off_afterwards(room: Room) -> None:
+async def test_lamp_without_power_before_is_restored_to_how_it_came_back(room: Room) -> None:
     await room.prepare(white())
     await room.automate()
     room.lamps[0].show(available=False)
@@ -502,19 +533,72 @@ async def test_lamp_without_power_before_goes_off_afterwards(room: Room) -> None
     assert room.colour() == RED
     await room.says("available")
     await room.later(11)
-    assert room.is_off()
+    assert room.attribute("color_temp_kelvin") == 2700
 
 
-async def test_lamp_that_missed_the_end_goes_off_when_it_is_back(room: Room) -> None:
-    await room.prepare(desk())
-    await room.automate()
+@pytest.mark.parametrize("group", [False, True])
+async def test_lamp_that_missed_the_end_is_restored_when_it_is_back(
+    room: Room, *, group: bool
+) -> None:
+    await room.prepare(desk(on=True, colour=(1, 2, 3)), desk())
+    if group:
+        await room.add_group("light.both", DESK, "light.desk_2")
+    await room.automate(**({"lights": "light.both"} if group else {}))
     await room.says("in_a_call")
     room.lamps[0].show(available=False)
     await room.says("available")
     await room.later(11)
+    assert room.is_off("light.desk_2")
+    await room.later(600)
     room.lamps[0].show()
+    await room.later(1)
+    await room.later(11)
+    assert room.colour() == (1, 2, 3)
+    assert room.hass.states.async_entity_ids("scene") == []
+
+
+async def test_lamp_of_a_group_gets_its_color_back_with_its_power(room: Room) -> None:
+    await room.prepare(desk(), white("White"))
+    await room.add_group("light.both", DESK, "light.white")
+    await room.automate(lights=["light.both"])
+    await room.says("in_a_call")
+    room.lamps[1].show(available=False)
+    await room.later(30)
+    room.lamps[1]._attr_color_mode = ColorMode.COLOR_TEMP  # noqa: SLF001
+    room.lamps[1].show(on=True)
+    await room.later(1)
+    assert room.colour("light.white") == RED
+
+
+@pytest.mark.parametrize("lights", ["light.both", "light.nested", "group.all", ["group.all", DESK]])
+async def test_lamps_of_a_group_are_restored_one_by_one(
+    room: Room, lights: str | list[str]
+) -> None:
+    await room.prepare(desk(), desk(on=True, colour=GREEN))
+    await room.add_group("light.both", DESK, "light.desk_2")
+    await room.add_group("light.nested", "light.both")
+    await room.act("group.set", object_id="all", entities=["light.nested", "light.desk_2"])
+    await room.automate(lights=lights)
+    await room.says("in_a_call")
+    assert room.colour() == room.colour("light.desk_2") == RED
+    await room.says("available")
     await room.later(11)
     assert room.is_off()
+    assert room.colour("light.desk_2") == GREEN
+    assert room.hass.states.async_entity_ids("scene") == []
+
+
+async def test_lamp_taken_out_of_the_automation_in_a_call_is_restored(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await room.prepare(white(), desk())
+    await room.automate()
+    await room.says("in_a_call")
+    await room.reload(monkeypatch, lights=["light.desk_2"])
+    await room.says("available")
+    await room.later(11)
+    assert room.attribute("color_temp_kelvin") == 2700
+    assert room.is_off("light.desk_2")
 
 
 async def test_lamps_without_colour_go_on(room: Room) -> None:
@@ -593,9 +677,10 @@ async def test_busiest_of_several_people_wins(room: Room) -> None:
         assert room.colour() == COLOURS[busier], (busier, less)
 
 
-def test_description_says_who_is_busier() -> None:
+def test_documentation_lists_the_order_of_activities() -> None:
     ranks = ", ".join(COLOURS).replace("_", " ")
-    assert ranks in " ".join(read("busy_light").metadata["description"].split())
+    document = BLUEPRINTS.parent / "docs/automations.md"
+    assert ranks in " ".join(document.read_text().split())
 
 
 async def test_activity_that_is_not_chosen_does_not_win(room: Room) -> None:
@@ -634,6 +719,93 @@ async def test_less_busy_person_changes_nothing(room: Room) -> None:
     await room.later(60)
     await room.act("light.turn_off", entity_id=DESK)
     await room.shows(OTHER, "presenting")
+    assert room.is_off()
+
+
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+@pytest.mark.parametrize("free_delay", [0, 10, 30])
+async def test_person_who_becomes_unknown_does_not_count(
+    room: Room, gone: str, free_delay: int
+) -> None:
+    await room.prepare(white())
+    await room.shows(OTHER, "available")
+    await room.automate(activity_sensor=[SENSOR, OTHER], free_delay=free_delay)
+    await room.says("in_a_call")
+    await room.says(gone)
+    await room.later(31)
+    assert room.attribute("color_temp_kelvin") == 2700
+    assert room.hass.states.async_entity_ids("scene") == []
+
+
+async def test_busiest_person_who_becomes_unknown_leaves_the_next(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(activity_sensor=[SENSOR, OTHER])
+    await room.shows(OTHER, "in_a_meeting")
+    await room.says("in_a_call")
+    await room.says(STATE_UNAVAILABLE)
+    await room.later(11)
+    assert room.colour() == ORANGE
+
+
+@pytest.mark.parametrize("activity", ["available", "in_a_meeting"])
+@pytest.mark.parametrize("free_delay", [0, 10])
+async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
+    room: Room, activity: str, free_delay: int
+) -> None:
+    await room.prepare(desk())
+    await room.shows(OTHER, activity)
+    await room.automate(activity_sensor=[SENSOR, OTHER], free_delay=free_delay)
+    await room.says("in_a_call")
+    orders = room.lamps[0].orders
+    await room.says(STATE_UNAVAILABLE)
+    await room.shows(OTHER, STATE_UNAVAILABLE)
+    await room.later(600)
+    assert room.lamps[0].orders == orders
+    await room.says("in_a_call")
+    await room.shows(OTHER, activity)
+    await room.later(60)
+    assert room.colour() == RED
+
+
+async def test_person_who_is_removed_does_not_count(room: Room) -> None:
+    await room.prepare(desk())
+    await room.shows(OTHER, "available")
+    await room.automate(activity_sensor=[SENSOR, OTHER])
+    await room.says("in_a_call")
+    room.hass.states.async_remove(SENSOR)
+    await room.settle()
+    await room.later(11)
+    assert room.is_off()
+
+
+@pytest.mark.parametrize("wrong", ["availability"])
+async def test_sensor_that_is_no_activity_is_reported_and_left_out(
+    room: Room, entry: PresenceConfigEntry, robin: Person, wrong: str
+) -> None:
+    await room.prepare(desk())
+    await room.automate(activity_sensor=[f"sensor.robin_example_{wrong}"])
+    room.hass.bus.async_fire("automation_reloaded")
+    await room.settle()
+    assert [wrong in message for message in room.notifications] == [True]
+    robin.join_call()
+    await room.act("homeassistant.update_entity", entity_id=ROBIN)
+    assert room.lamps[0].orders == 0
+
+
+async def test_sensor_that_is_no_activity_does_not_disturb_the_others(
+    room: Room, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await room.prepare(desk())
+    await room.automate(activity_sensor=["sensor.robin_example_availability", SENSOR])
+    robin.join_call()
+    await room.act("homeassistant.update_entity", entity_id=ROBIN)
+    assert room.lamps[0].orders == 0
+    await room.says("in_a_meeting")
+    assert room.colour() == ORANGE
+    await room.says("available")
+    robin.leave_call()
+    await room.act("homeassistant.update_entity", entity_id=ROBIN)
+    await room.later(11)
     assert room.is_off()
 
 
@@ -697,14 +869,6 @@ async def test_lamp_goes_back_to_the_effect_it_had(room: Room) -> None:
     assert room.colour("light.star") == (1, 2, 3)
 
 
-async def test_effect_is_recognised_after_a_restart(room: Room) -> None:
-    star = Lamp("Star", ColorMode.RGB, on=True, colour=(1, 2, 3), effects=("x", "None"))
-    await room.prepare(star)
-    await room.restart(effect="x")
-    await room.later(11)
-    assert room.is_off("light.star")
-
-
 HOURS = {"hours_start": "09:00:00", "hours_end": "17:00:00"}
 # 2031-03-03 is a Monday.
 DAY = datetime(2031, 3, 3)  # noqa: DTZ001 (the zone is Home Assistant's)
@@ -754,12 +918,28 @@ async def test_lamp_switched_off_by_hand_stays_off_when_the_hours_turn(room: Roo
     assert room.is_off()
 
 
-async def test_restart_after_the_hours_leaves_no_light(room: Room) -> None:
-    await room.prepare(desk(on=True), activity="in_a_call")
-    await room.wait_until(DAY.replace(hour=18))
-    await room.restart(**HOURS)
-    await room.later(11)
-    assert room.is_off()
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("month", [3, 10, 11])
+async def test_night_shift_on_days_when_the_clock_changes(
+    room: Room, zone: str, month: int
+) -> None:
+    await room.hass.config.async_set_time_zone(zone)
+    info = ZoneInfo(zone)
+    changes = [
+        night
+        for day in range(1, 31)
+        if (night := datetime(2031, month, day, 20, tzinfo=info)).utcoffset()
+        != (night + timedelta(days=1)).utcoffset()
+    ]
+    for evening in changes:
+        day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][evening.weekday()]
+        await room.later((evening - dt_util.utcnow()).total_seconds())
+        await room.prepare(desk(), activity="in_a_call")
+        await room.automate(hours_start="22:00:00", hours_end="06:00:00", weekdays=[day])
+        for _ in range(44):
+            await room.later(900)
+            local = dt_util.now()
+            assert room.is_off() is not (local.hour >= 22 or local.hour < 6), local
 
 
 @pytest.mark.parametrize(

@@ -305,6 +305,84 @@ async def test_lost_sensor_changes_nothing(flat: Flat, gone: str) -> None:
     assert flat.hall.orders == ["mute", "unmute"]
 
 
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_person_who_becomes_unknown_does_not_count(flat: Flat, gone: str) -> None:
+    await flat.automate(activity_sensor=[MARA, KIM], **ALL)
+    await flat.call()
+    await flat.shows(MARA, gone)
+    await flat.later(9)
+    assert flat.hall.orders == ["mute"]
+    await flat.later(2)
+    assert flat.hall.orders == ["mute", "unmute"]
+    assert flat.radio.orders[-1] == "play"
+    assert not flat.is_on(HOLD)
+
+
+@pytest.mark.parametrize("free_delay", [0, 10])
+async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
+    flat: Flat, free_delay: int
+) -> None:
+    await flat.automate(activity_sensor=[MARA, KIM], free_delay=free_delay, **ALL)
+    await flat.call()
+    await flat.shows(MARA, STATE_UNAVAILABLE)
+    await flat.shows(KIM, STATE_UNAVAILABLE)
+    await flat.later(600)
+    await flat.shows(MARA, "in_a_call")
+    await flat.shows(KIM, "available")
+    await flat.later(60)
+    assert flat.hall.orders == ["mute"]
+
+
+@pytest.mark.parametrize("group", ["media_player.nested", "group.all"])
+async def test_players_of_a_group_are_restored_one_by_one(flat: Flat, group: str) -> None:
+    await flat.add_group("media_player.both", RADIO, HALL)
+    await flat.add_group("media_player.nested", "media_player.both")
+    await flat.act("group.set", object_id="all", entities=[RADIO, "media_player.nested"])
+    flat.hall.show(state=PAUSED, is_volume_muted=True, volume_level=0.05)
+    await flat.automate(paused_players=[group], muted_players=[group], lowered_players=[group])
+    await flat.call()
+    assert flat.radio.orders == ["pause", "mute", "10%"]
+    await flat.hang_up()
+    assert flat.radio.orders[3:] == ["50%", "unmute", "play"]
+    assert flat.hall.orders == []
+
+
+async def test_player_of_a_group_that_is_back_is_undone(flat: Flat) -> None:
+    await flat.add_group("media_player.both", RADIO, HALL)
+    await flat.automate(muted_players=["media_player.both"])
+    await flat.call()
+    flat.hall.show(available=False)
+    await flat.hang_up()
+    assert flat.hall.orders == ["mute"]
+    await flat.later(60)
+    flat.hall.show(available=True)
+    await flat.later(1)
+    assert flat.hall.orders == ["mute", "unmute"]
+    assert flat.state(MEMORY).state == ""
+
+
+async def test_player_of_a_group_that_can_not_be_paused_is_left_out(flat: Flat) -> None:
+    flat.hall._attr_supported_features = MediaPlayerEntityFeature.VOLUME_SET  # noqa: SLF001
+    flat.hall.show()
+    await flat.add_group("media_player.both", RADIO, HALL)
+    await flat.automate(paused_players=["media_player.both"], muted_players=["media_player.both"])
+    await flat.call()
+    assert flat.radio.orders == ["pause", "mute"]
+    assert flat.hall.orders == []
+
+
+async def test_sensor_that_is_no_activity_is_reported_and_left_out(
+    flat: Flat, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await flat.automate(activity_sensor=["sensor.robin_example_availability"], **ALL)
+    flat.hass.bus.async_fire("automation_reloaded")
+    await flat.settle()
+    assert ["availability" in message for message in flat.notifications] == [True]
+    robin.join_call()
+    await flat.act("homeassistant.update_entity", entity_id="sensor.robin_example_activity")
+    assert flat.radio.orders == []
+
+
 async def test_run_by_hand_changes_nothing_that_is_right(flat: Flat) -> None:
     await flat.automate(**ALL)
     await flat.act("automation.trigger", entity_id=flat.automation)

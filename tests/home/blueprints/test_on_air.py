@@ -290,26 +290,48 @@ async def test_automation_saved_in_a_call_keeps_its_memory(
     assert studio.lit() == [SIGN]
 
 
-async def test_restart_in_a_call_ends_dark(studio: Studio, plug: Plug) -> None:
+async def test_sign_is_as_it_was_before_also_after_a_restart(studio: Studio, plug: Plug) -> None:
+    plug.show(on=True)
+    await studio.automate()
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.stop()
+    assert studio.lit() == [SIGN]
+
+
+async def test_restart_in_a_call_switches_on_what_is_off(studio: Studio, plug: Plug) -> None:
     plug.show(on=True)
     await studio.shows(MARA, "in_a_call")
     await studio.restart()
     assert studio.lit() == [SIGN, HELPER]
     await studio.shows(MARA, "available")
     await studio.later(11)
-    assert studio.lit() == []
+    assert studio.lit() == [SIGN]
 
 
-async def test_call_that_ended_during_the_restart_leaves_nothing_on(
-    studio: Studio, plug: Plug
+@pytest.mark.parametrize("inputs", [{}, {"leave_on": False}, {"leave_on": True}])
+async def test_sign_switched_on_by_hand_is_left_alone(
+    studio: Studio, plug: Plug, monkeypatch: pytest.MonkeyPatch, inputs: dict[str, object]
 ) -> None:
     plug.show(on=True)
-    await studio.restart()
-    await studio.later(11)
-    assert studio.lit() == []
+    await studio.restart(**inputs)
+    await studio.reload(monkeypatch, free_delay=5, **inputs)
+    plug.show(available=False)
+    await studio.later(60)
+    plug.show()
+    await studio.later(60)
+    await studio.run_by_hand()
+    await studio.later(60)
+    await studio.shows(MARA, "in_a_call")
+    await studio.shows(MARA, "available")
+    await studio.later(60)
+    assert studio.lit() == [SIGN]
+    assert plug.orders == 0
 
 
-@pytest.mark.parametrize(("activity", "lit"), [("in_a_call", [SIGN, HELPER]), ("available", [])])
+@pytest.mark.parametrize(
+    ("activity", "lit"), [("in_a_call", [SIGN, HELPER]), ("available", [SIGN])]
+)
 async def test_restart_finds_the_sensor_later(
     studio: Studio, plug: Plug, activity: str, lit: list[str]
 ) -> None:
@@ -323,25 +345,62 @@ async def test_restart_finds_the_sensor_later(
     assert studio.lit() == lit
 
 
-@pytest.mark.parametrize("activity", ["in_a_call", "available"])
-async def test_restart_may_leave_on_what_is_on(studio: Studio, plug: Plug, activity: str) -> None:
+@pytest.mark.parametrize("group", ["switch.signs", "group.signs"])
+async def test_members_of_a_group_are_restored_one_by_one(
+    studio: Studio, plug: Plug, group: str
+) -> None:
+    await studio.add_group("switch.nested", SIGN)
+    await studio.add_group("switch.signs", SIGN, "switch.nested")
+    await studio.act("group.set", object_id="signs", entities=["switch.signs", HELPER])
     plug.show(on=True)
-    await studio.shows(MARA, activity)
-    await studio.restart(leave_on=True)
-    await studio.shows(MARA, "away")
+    await studio.automate(switches=[group, HELPER])
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MARA, "available")
     await studio.later(11)
     assert studio.lit() == [SIGN]
+    assert plug.orders == 0
 
 
-async def test_forgotten_scene_leaves_nothing_on(studio: Studio, plug: Plug) -> None:
-    await studio.automate()
-    for activity in ("presenting", "available"):
-        await studio.shows(MARA, "in_a_call")
-        await studio.act("scene.delete", entity_id=studio.hass.states.async_entity_ids("scene"))
-        await studio.shows(MARA, activity)
-        await studio.shows(MARA, "away")
-        await studio.later(11)
-        assert studio.lit() == []
+@pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
+async def test_person_who_becomes_unknown_does_not_count(
+    studio: Studio, plug: Plug, gone: str
+) -> None:
+    await studio.automate(activity_sensor=[MARA, KIM])
+    await studio.shows(MARA, "in_a_call")
+    await studio.shows(MARA, gone)
+    await studio.later(9)
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.later(2)
+    assert studio.lit() == []
+
+
+@pytest.mark.parametrize("free_delay", [0, 10])
+async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
+    studio: Studio, plug: Plug, free_delay: int
+) -> None:
+    await studio.automate(activity_sensor=[MARA, KIM], free_delay=free_delay)
+    await studio.shows(MARA, "in_a_call")
+    await studio.shows(MARA, STATE_UNAVAILABLE)
+    await studio.shows(KIM, STATE_UNAVAILABLE)
+    await studio.later(600)
+    await studio.shows(MARA, "in_a_call")
+    await studio.shows(KIM, "available")
+    await studio.later(60)
+    assert studio.lit() == [SIGN, HELPER]
+    assert plug.orders == 1
+
+
+async def test_sensor_that_is_no_activity_is_reported_and_left_out(
+    studio: Studio, plug: Plug, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    await studio.automate(activity_sensor="sensor.robin_example_availability")
+    studio.hass.bus.async_fire("automation_reloaded")
+    await studio.settle()
+    assert ["availability" in message for message in studio.notifications] == [True]
+    robin.join_call()
+    await studio.act("homeassistant.update_entity", entity_id=ROBIN)
+    assert studio.lit() == []
 
 
 async def test_account_loaded_anew_while_free_changes_nothing(studio: Studio, plug: Plug) -> None:

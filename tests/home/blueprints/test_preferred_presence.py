@@ -7,6 +7,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 
 from simulator import Person, Simulator
@@ -176,6 +177,69 @@ async def test_lunch_by_the_clock(home: Home) -> None:
     assert home.ends_at(at(12, 30))
     await home.until(at(12, 31))
     assert home.option == "automatic"
+
+
+@pytest.mark.parametrize("day", [7, 8])
+async def test_lunch_over_midnight_belongs_to_the_day_on_which_it_begins(
+    home: Home, day: int
+) -> None:
+    home.freezer.move_to(at(23, 25, day=day))
+    await home.watch(**LUNCH_INPUTS, lunch_start="23:30:00", lunch_end="00:30:00")
+    await home.until(at(23, 35, day=day))
+    assert home.option == ("be_right_back" if day == 7 else "automatic")
+    if day == 7:
+        assert home.ends_at(at(0, 30, day=8))
+    await home.until(at(0, 25, day=day + 1))
+    assert home.option == ("be_right_back" if day == 7 else "automatic")
+    await home.until(at(0, 35, day=day + 1))
+    assert home.option == "automatic"
+
+
+async def test_lunch_over_midnight_waits_for_the_end_of_a_call(home: Home) -> None:
+    home.freezer.move_to(at(23, 20))
+    await home.watch(**LUNCH_INPUTS, lunch_start="23:30:00", lunch_end="00:30:00")
+    await home.in_teams(home.robin.join_call)
+    await home.until(at(0, 10, day=4))
+    assert home.option == "automatic"
+    await home.in_teams(home.robin.leave_call)
+    assert home.option == "be_right_back"
+    assert home.ends_at(at(0, 30, day=4))
+
+
+# On 2031-03-30 the clock changes in Berlin.
+@pytest.mark.parametrize("date", [8, 30])
+async def test_end_of_a_night_shift(home: Home, date: int) -> None:
+    await home.hass.config.async_set_time_zone("Europe/Berlin")
+    zone = dt_util.get_default_time_zone()
+    day = at(0, day=date).replace(tzinfo=zone)
+    home.freezer.move_to(day.replace(hour=5, minute=55))
+    evening = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][day.weekday() - 1]
+    hours = {"work_start": "22:00:00", "work_end": "06:00:00", "leave_from": "05:00:00"}
+    await home.watch(**WORK_INPUTS, **hours, work_days=[evening])
+    await home.until(day.replace(hour=6))
+    assert home.option == "offline"
+    # Six days and a part of one later, or at most a week as Teams has it.
+    assert home.robin.preference is not None
+    assert home.robin.preference.ends > day.replace(hour=22)
+
+
+async def test_no_end_of_a_night_shift_that_did_not_begin(home: Home) -> None:
+    home.freezer.move_to(at(5, 55))
+    await home.watch(**WORK_INPUTS, work_start="22:00:00", work_end="06:00:00")
+    await home.until(at(6, 5))
+    assert home.option == "automatic"
+
+
+@pytest.mark.parametrize(("wrong", "works"), [("work_location", False), ("availability", True)])
+async def test_sensor_without_activities_is_reported(
+    home: Home, wrong: str, *, works: bool
+) -> None:
+    if not works:
+        await home.shows("sensor.robin_example_work_location", "office", options=["office"])
+    await home.automate(activity_sensor=f"sensor.robin_example_{wrong}", **LUNCH_INPUTS)
+    await home.until(at(12, 5))
+    assert home.option == ("be_right_back" if works else "automatic")
+    assert [wrong in message for message in home.notifications] == ([] if works else [True])
 
 
 async def test_no_lunch_by_the_clock_on_a_free_day(home: Home) -> None:

@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 
 from simulator import Person, Simulator
 from tests.home.account import Account
 from tests.home.blueprints import ConnectedHouse, at
+from tests.home.people import async_add
+from tests.home.test_application import async_sign_in
 
 SENSOR = "sensor.robin_example_activity"
 SHOWN = "sensor.robin_example_status_message"
@@ -29,9 +33,16 @@ EVERYTHING = HELPER_INPUTS | CALENDAR_INPUTS | ZONE_INPUTS
 class Home(ConnectedHouse):
     """The home of Robin, who is signed in."""
 
+    simulator: Simulator
+
+    def writes(self) -> int:
+        """Count the requests that set a message."""
+        return sum("setStatusMessage" in request.path for request in self.simulator.requests)
+
     async def furnish(self) -> None:
         """Bring what the messages come from; nothing says anything yet."""
         assert await async_setup_component(self.hass, "homeassistant", {})
+        assert await async_setup_component(self.hass, "scene", {})
         assert await async_setup_component(self.hass, "zone", {})
         helper = {"input_text": {"message": {"max": 255, "initial": ""}}}
         assert await async_setup_component(self.hass, "input_text", helper)
@@ -67,12 +78,17 @@ class Home(ConnectedHouse):
 
 @pytest.fixture
 async def home(
-    hass: HomeAssistant, freezer: FrozenDateTimeFactory, account: Account, robin: Person
+    hass: HomeAssistant,
+    freezer: FrozenDateTimeFactory,
+    account: Account,
+    robin: Person,
+    simulator: Simulator,
 ) -> AsyncGenerator[Home]:
     """Return Robin's home at nine on a Monday, without an automation yet."""
     freezer.move_to(at(9))
     await account.async_sign_in()
     home = Home(hass, freezer, "status_message", robin)
+    home.simulator = simulator
     await home.furnish()
     yield home
     await home.leave()
@@ -184,7 +200,7 @@ async def test_hours_begin_in_the_zone(home: Home) -> None:
     [
         ({"zone_days": ["sat", "sun"]}, ""),
         ({"zone_days": ["mon"], "zone_from": "07:00:00", "zone_until": "07:00:00"}, "Hi"),
-        ({"zone_from": "22:00:00", "zone_until": "10:00:00"}, "Hi"),
+        ({"zone_from": "22:00:00", "zone_until": "10:00:00", "zone_days": ["sun"]}, "Hi"),
         ({"zone_from": "22:00:00", "zone_until": "08:00:00"}, ""),
     ],
     ids=["weekend", "whole day", "through the night", "only at night"],
@@ -361,11 +377,202 @@ async def test_restart_in_the_zone(home: Home) -> None:
     assert home.message == "Working from home"
 
 
-async def test_restart_finds_that_the_person_left(home: Home) -> None:
+async def test_restart_finds_that_the_person_left(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await home.watch(**ZONE_INPUTS)
+    await home.shows(PERSON, "home")
+    assert home.message == "Working from home"
+    # As after a restart, only the time of the last run is left.
+    for scene in home.hass.states.async_entity_ids("scene"):
+        await home.act("scene.delete", entity_id=scene)
+    await home.lose()
+    await home.shows(PERSON, "not_home")
+    await home.reload(monkeypatch, activity_sensor=SENSOR, **ZONE_INPUTS, safety_hours=3)
+    await home.find()
+    assert home.message == ""
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_same_words_typed_in_teams_stay(home: Home, *, gone: bool) -> None:
+    await home.watch(**EVERYTHING)
+    if gone:
+        await home.shows(PERSON, "home")
+        await home.shows(PERSON, "not_home")
+        assert home.message == ""
+        await home.later(600)
     home.robin.set_status_message("Working from home")
     await home.read()
-    await home.restart(activity_sensor=SENSOR, **ZONE_INPUTS)
+    await home.shows(PERSON, "home")
+    await home.until(at(9, 30))
+    await home.shows(PERSON, "not_home")
+    await home.until(at(10))
+    assert home.message == "Working from home"
+    assert home.ends is None
+
+
+async def test_same_words_typed_in_teams_in_place_of_ours_stay(home: Home) -> None:
+    await home.watch(**ZONE_INPUTS)
+    await home.shows(PERSON, "home")
+    await home.until(at(9, 30))
+    home.robin.set_status_message("Working from home")
+    await home.read()
+    await home.shows(PERSON, "not_home")
+    await home.until(at(10))
+    assert home.message == "Working from home"
+
+
+async def test_failed_write_does_not_disown_the_message_before(
+    home: Home, simulator: Simulator
+) -> None:
+    await home.watch(**EVERYTHING)
+    await home.shows(PERSON, "home")
+    await home.later(600)
+    simulator.faults.add("POST *setStatusMessage", times=3, status=503)
+    await home.event("Dentist", at(12))
+    assert home.message == "Working from home"
+    await home.until(at(9, 30))
+    assert home.message == "Dentist"
+
+
+async def test_run_by_hand_keeps_the_message_as_ours(home: Home) -> None:
+    await home.watch(**ZONE_INPUTS)
+    await home.shows(PERSON, "home")
+    await home.later(600)
+    await home.act("automation.trigger", entity_id=AUTOMATION)
+    await home.later(600)
+    await home.shows(PERSON, "not_home")
     assert home.message == ""
+
+
+CHANGED = {
+    "R&D day": "R&amp;D day",
+    "A < B": "A &lt; B",
+    "A <sync> B": "A  B",
+    'C\'est "ça"': "C&#39;est &quot;ça&quot;",
+    "Two  spaces ": "Two spaces",
+    "❤": "❤",
+}
+
+
+@pytest.mark.parametrize("text", CHANGED)
+async def test_message_that_graph_returns_changed_is_still_ours(home: Home, text: str) -> None:
+    await home.watch(**HELPER_INPUTS, **CALENDAR_INPUTS, calendar_message=text)
+    await home.event("Dentist", at(12))
+    message = home.robin.status_message
+    assert message is not None
+    home.robin.publish(CHANGED[text], message.expires)
+    await home.later(61)
+    writes = home.writes()
+    await home.until(at(9, 40))
+    assert home.writes() == writes
+    await home.shows(CALENDAR, STATE_UNAVAILABLE)
+    await home.until(at(9, 50))
+    assert home.message == CHANGED[text]
+    await home.shows(CALENDAR, "off")
+    assert home.message == ""
+
+
+@pytest.mark.parametrize("day", [3, 7])
+async def test_night_shift_goes_on_after_midnight(home: Home, day: int) -> None:
+    home.freezer.move_to(at(21, 50, day=day))
+    await home.watch(**ZONE_INPUTS, zone_from="22:00:00", zone_until="06:00:00")
+    await home.shows(PERSON, "home")
+    assert home.message == ""
+    for hour in (22, 23):
+        await home.until(at(hour, 30, day=day))
+        assert home.message == "Working from home"
+    for hour in range(6):
+        await home.until(at(hour, 10, day=day + 1))
+        assert home.message == "Working from home"
+    assert near(home.ends, at(6, day=day + 1))
+    await home.until(at(6, 5, day=day + 1))
+    assert home.message == ""
+    await home.until(at(22, 5, day=day + 1))
+    assert home.message == ("Working from home" if day == 3 else "")
+
+
+async def test_lunch_over_midnight(home: Home) -> None:
+    home.freezer.move_to(at(23, 25))
+    await home.watch(**ZONE_INPUTS, zone_from="23:30:00", zone_until="00:30:00", zone_days=["mon"])
+    await home.shows(PERSON, "home")
+    await home.until(at(23, 35))
+    assert near(home.ends, at(0, 30, day=4))
+    await home.until(at(0, 25, day=4))
+    assert home.message == "Working from home"
+    await home.until(at(0, 35, day=4))
+    assert home.message == ""
+
+
+async def test_whole_day_ends_at_midnight(home: Home) -> None:
+    home.freezer.move_to(at(5))
+    hours = {"zone_from": "07:00:00", "zone_until": "07:00:00", "zone_days": ["mon"]}
+    await home.watch(**ZONE_INPUTS, **hours)
+    await home.shows(PERSON, "home")
+    assert home.message == "Working from home"
+    await home.until(at(23, 50))
+    assert home.message == "Working from home"
+    await home.until(at(0, 10, day=4))
+    assert home.message == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "month", "day"), [("Europe/Berlin", 3, 29), ("Australia/Sydney", 4, 5)]
+)
+async def test_night_shift_in_the_night_of_a_clock_change(
+    home: Home, name: str, month: int, day: int
+) -> None:
+    await home.hass.config.async_set_time_zone(name)
+    zone = dt_util.get_default_time_zone()
+    evening = datetime(2031, month, day, 21, 50, tzinfo=zone)
+    home.freezer.move_to(evening)
+    await home.watch(**ZONE_INPUTS, zone_from="22:00:00", zone_until="06:00:00", zone_days=["sat"])
+    await home.shows(PERSON, "home")
+    end = (evening + timedelta(days=1)).replace(hour=6, minute=0)
+    await home.until(evening.replace(hour=22, minute=10))
+    while (end - dt_util.utcnow()).total_seconds() > 900:
+        assert home.message == "Working from home"
+        await home.until(dt_util.utcnow() + timedelta(minutes=30))
+    await home.until(end)
+    await home.later(301)
+    assert home.message == ""
+
+
+async def test_app_writes_a_message_once(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory, account: Account, simulator: Simulator
+) -> None:
+    freezer.move_to(at(9))
+    kim = simulator.tenant.people["kim"]
+    entry = await async_sign_in(account)
+    await async_add(hass, entry, "kim", kim)
+    text = "text.kim_example_set_status_message"
+    er.async_get(hass).async_update_entity(text, disabled_by=None)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    home = Home(hass, freezer, "status_message", kim)
+    await home.furnish()
+    await home.automate(activity_sensor="sensor.kim_example_activity", **EVERYTHING)
+    home.simulator = simulator
+    await home.type("Back at one")
+    await home.until(at(9, 40))
+    assert home.message == "Back at one"
+    assert home.writes() == 1
+    # Its expiry is renewed in time.
+    await home.until(at(15))
+    assert home.message == "Back at one"
+    assert home.writes() == 3
+    await home.type("")
+    assert home.message == ""
+    writes = home.writes()
+    await home.event("Dentist", at(18))
+    await home.until(at(16))
+    assert home.writes() == writes + 1
+    await home.event("Dentist", at(19))
+    assert home.ends == at(19)
+    await home.until(at(17))
+    assert home.writes() == writes + 2
+    await home.shows(CALENDAR, "off")
+    assert home.message == ""
+    await home.leave()
 
 
 async def test_restart_leaves_other_words_alone(home: Home) -> None:
@@ -405,17 +612,11 @@ async def test_long_title_is_cut(home: Home) -> None:
     assert home.message == ""
 
 
-async def test_quiet_times_leave_no_trace(home: Home, entry_requests: Callable[[], int]) -> None:
+async def test_quiet_times_leave_no_trace(home: Home) -> None:
     await home.watch(**EVERYTHING)
     await home.shows(PERSON, "home")
-    writes = entry_requests()
+    writes = home.writes()
     triggered = home.state(AUTOMATION).attributes["last_triggered"]
     await home.until(at(10))
-    assert entry_requests() == writes
+    assert home.writes() == writes
     assert home.state(AUTOMATION).attributes["last_triggered"] == triggered
-
-
-@pytest.fixture
-def entry_requests(simulator: Simulator) -> Callable[[], int]:
-    """Return what counts the messages that were sent."""
-    return lambda: sum("setStatusMessage" in request.path for request in simulator.requests)
