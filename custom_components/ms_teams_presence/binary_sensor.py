@@ -46,7 +46,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the binary sensors of every person."""
     runtime = entry.runtime_data
-    async_add_person_entities(
+    await async_add_person_entities(
         async_add_entities, PresenceBinarySensor, runtime, runtime.account.people, BINARY_SENSORS
     )
 

@@ -43,10 +43,8 @@ _MIN_INTERVAL: Final = 1.0
 # Failed polls in a row that change nothing: a blink to unavailable would flash every light.
 _TOLERATED_FAILURES: Final = 2
 # The order in which entities write their states; the others follow.
-_WRITE_ORDER: Final[dict[object, int]] = {
-    key: place
-    for place, key in enumerate(("availability", "activity", "status_message", "work_location"))
-}
+_WRITTEN_FIRST: Final = ("availability", "activity", "status_message", "work_location")
+_RANKS: Final[dict[object, int]] = {key: rank for rank, key in enumerate(_WRITTEN_FIRST, -4)}
 # Polls after which a deleted person is requested again: an hour.
 _RECHECK_AFTER: Final = 120
 
@@ -192,12 +190,8 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     def async_update_listeners(self) -> None:
         """Update the entities, sensors first."""
         # An automation runs while other entities still have the state of the last poll.
-        self._listeners = dict(
-            sorted(
-                self._listeners.items(),
-                key=lambda listener: _WRITE_ORDER.get(listener[1][1], len(_WRITE_ORDER)),
-            )
-        )
+        ranked = sorted(self._listeners.items(), key=lambda item: _RANKS.get(item[1][1], 0))
+        self._listeners = dict(ranked)
         super().async_update_listeners()
 
     @callback

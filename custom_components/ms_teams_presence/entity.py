@@ -1,6 +1,6 @@
 """Base entity."""
 
-from collections import defaultdict
+import asyncio
 from collections.abc import Callable, Collection
 from typing import Final, cast, override
 
@@ -15,6 +15,7 @@ from homeassistant.helpers.entity_platform import (
 )
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
+from .account import Account
 from .const import DOMAIN
 from .coordinator import PresenceCoordinator
 from .graph.models import Person, Presence
@@ -44,6 +45,10 @@ def async_write_changed(hass: HomeAssistant, entity_ids: Collection[str]) -> Non
             cast("PresenceEntity", platform.entities[entity_id]).async_write_if_changed()
 
 
+def _unique_id(account: Account, person_id: str, description: EntityDescription) -> str:
+    return f"{account.person_key(person_id)}_{description.key}"
+
+
 class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
     """Entity of one person."""
 
@@ -57,15 +62,14 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
         self.runtime = runtime
         self.entity_description = description
         self.person_id = person.id
-        device_identifier = runtime.account.person_key(person.id)
-        self._attr_unique_id = f"{device_identifier}_{description.key}"
+        self._attr_unique_id = _unique_id(runtime.account, person.id, description)
         self._attr_translation_key = description.key
         self._attr_entity_registry_enabled_default = (
             person == runtime.account.me or description.key in ENABLED_FOR_COLLEAGUES
         )
         self._attr_device_info = DeviceInfo(
             entry_type=DeviceEntryType.SERVICE,
-            identifiers={(DOMAIN, device_identifier)},
+            identifiers={(DOMAIN, runtime.account.person_key(person.id))},
             manufacturer="Microsoft",
             model="Teams",
             name=person.name,
@@ -116,7 +120,7 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
             self.async_write_ha_state()
 
 
-def async_add_person_entities[T: PresenceEntity, D: EntityDescription](
+async def async_add_person_entities[T: PresenceEntity, D: EntityDescription](
     async_add_entities: AddConfigEntryEntitiesCallback,
     entity_class: Callable[[PresenceRuntime, Person, D], T],
     runtime: PresenceRuntime,
@@ -125,17 +129,23 @@ def async_add_person_entities[T: PresenceEntity, D: EntityDescription](
 ) -> None:
     """Add one entity per person and description; remove stale registry entries."""
     account = runtime.account
-    entities: defaultdict[str | None, list[T]] = defaultdict(list)
-    for person_id in person_ids:
-        entities[account.subentry_ids.get(person_id)] += [
-            entity_class(runtime, account.people[person_id], description)
-            for description in descriptions
-        ]
-    unique_ids = {entity.unique_id for added in entities.values() for entity in added}
+    unique_ids = {_unique_id(account, one, each) for one in person_ids for each in descriptions}
     registry = er.async_get(account.hass)
     domain = async_get_current_platform().domain
     for known in er.async_entries_for_config_entry(registry, account.entry.entry_id):
-        if known.domain == domain and known.unique_id not in unique_ids:
+        if (
+            known.domain == domain
+            and known.unique_id not in unique_ids
+            and known.entity_id in registry.entities
+        ):
             registry.async_remove(known.entity_id)
-    for subentry_id, added in entities.items():
+            await asyncio.sleep(0)
+    for person_id in person_ids:
+        # Thousands at once would block the event loop for seconds.
+        await asyncio.sleep(0)
+        subentry_id = account.subentry_ids.get(person_id)
+        if subentry_id and subentry_id not in account.entry.subentries:
+            # Removed in the meantime; the account is about to reload.
+            continue
+        added = [entity_class(runtime, account.people[person_id], each) for each in descriptions]
         async_add_entities(added, config_subentry_id=subentry_id)

@@ -28,7 +28,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the select of every writable person."""
     runtime = entry.runtime_data
-    async_add_person_entities(
+    await async_add_person_entities(
         async_add_entities,
         PreferredPresenceSelect,
         runtime,

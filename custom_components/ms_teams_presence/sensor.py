@@ -86,7 +86,7 @@ async def async_setup_entry(
     descriptions = [
         description for description in SENSORS if description.exists_fn(account.registration.cloud)
     ]
-    async_add_person_entities(
+    await async_add_person_entities(
         async_add_entities, PresenceSensor, runtime, account.people, descriptions
     )
 

@@ -24,7 +24,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the text of every writable person."""
     runtime = entry.runtime_data
-    async_add_person_entities(
+    await async_add_person_entities(
         async_add_entities, StatusMessageText, runtime, runtime.account.writable_ids, TEXTS
     )
 

@@ -52,8 +52,7 @@ class StatusMessageTrigger(EntityTriggerBase):
     @override
     def is_valid_transition(self, from_state: State, to_state: State) -> bool:
         """Return whether the message differs, not only its expiry."""
-        before, after = map(self._get_tracked_value, (from_state, to_state))
-        return bool(before != after)
+        return bool(self._get_tracked_value(from_state) != self._get_tracked_value(to_state))
 
 
 _turned: Final = partial(_turned_to, Platform.BINARY_SENSOR)

@@ -1,18 +1,25 @@
 """Unload, reload and removal."""
 
+import asyncio
+from itertools import pairwise
+import logging
 import subprocess
 import sys
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.core import HomeAssistant
+from homeassistant.const import ATTR_RESTORED, EVENT_STATE_CHANGED
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
+import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Simulator
+from tests.home.account import Account
 from tests.home.clock import HomeClock
+from tests.home.people import async_add
 
 SELECT = "select.robin_example_preferred_presence"
 
@@ -36,6 +43,56 @@ async def test_reload_brings_everything_back(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert {state.entity_id for state in hass.states.async_all()} == before
+
+
+@pytest.fixture
+async def crowd(hass: HomeAssistant, account: Account, simulator: Simulator) -> PresenceConfigEntry:
+    """Sign in with 25 colleagues, and unload the account."""
+    entry = await account.async_sign_in(colleagues=True)
+    people = [
+        simulator.tenant.add_person(f"many{number}", f"Many {number:02}") for number in range(25)
+    ]
+    await async_add(hass, entry, "many", *people)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    return entry
+
+
+def loaded(hass: HomeAssistant) -> int:
+    """Return how many entities are loaded."""
+    return sum(ATTR_RESTORED not in state.attributes for state in hass.states.async_all())
+
+
+async def test_people_are_added_one_at_a_time(
+    hass: HomeAssistant, crowd: PresenceConfigEntry
+) -> None:
+    set_up = hass.async_create_task(hass.config_entries.async_setup(crowd.entry_id))
+    counts = [loaded(hass)]
+    while not set_up.done():
+        await asyncio.sleep(0)
+        counts.append(loaded(hass))
+
+    # Robin's and three of each colleague; four platforms add one person each.
+    assert counts[0] == 0
+    assert counts[-1] == 10 + 25 * 3
+    assert max(after - before for before, after in pairwise(counts)) <= 10
+
+
+async def test_a_colleague_removed_during_the_set_up_leaves_the_others(
+    hass: HomeAssistant, crowd: PresenceConfigEntry, caplog: pytest.LogCaptureFixture
+) -> None:
+    started = asyncio.Event()
+    hass.bus.async_listen_once(EVENT_STATE_CHANGED, callback(lambda _: started.set()))
+    set_up = hass.async_create_task(hass.config_entries.async_setup(crowd.entry_id))
+    await started.wait()
+    assert not set_up.done()
+    hass.config_entries.async_remove_subentry(crowd, list(crowd.subentries)[-1])
+    assert await set_up
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert loaded(hass) == len(hass.states.async_all()) == 10 + 24 * 3
+    assert [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR
+    ] == []
 
 
 async def test_removal_leaves_no_residue(

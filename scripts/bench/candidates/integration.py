@@ -138,7 +138,12 @@ class Integration(Candidate):
         self._memory = Memory()
         with longest_stretch() as longest:
             await self.async_add(order["entry"], order["people"])
-        return {"longest": longest.seconds, "what": longest.what}
+        return {
+            "longest": longest.seconds,
+            "what": longest.what,
+            "collecting": longest.collecting,
+            "without_collecting": longest.without_collecting,
+        }
 
     async def _poll_people(self, order: Json) -> Json:
         """Poll a number of times, and tell of each what it took and who has written a state."""
