@@ -110,6 +110,22 @@ async def test_typed_text_is_the_message_until_it_is_emptied(home: Home) -> None
     assert home.message == ""
 
 
+@pytest.mark.parametrize("text", ["R&D day", "I <3 my team", "a < b & c", "Zoe\u0308  is here"])
+async def test_a_message_that_microsoft_changes_is_still_its_own(
+    home: Home, simulator: Simulator, text: str
+) -> None:
+    simulator.graph.reads.sanitizes = True
+    await home.watch(**HELPER_INPUTS)
+    await home.type(text)
+    assert home.message == text
+    # As a sanitizer may store it.
+    home.robin.set_status_message(" ".join(text.replace("<", "").split()), at(13))
+    await home.until(at(9, 30))
+    await home.type("")
+
+    assert home.message == ""
+
+
 async def test_typed_text_outlives_the_end_that_is_only_for_emergencies(home: Home) -> None:
     await home.watch(**HELPER_INPUTS, safety_hours=1)
     await home.type("In the workshop")
