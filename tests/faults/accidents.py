@@ -1,6 +1,7 @@
 """Faults outside of responses: expired sign-ins and wrong clocks."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -15,6 +16,7 @@ from .scenes import log_told
 from .stage import POLL, ROBIN, Stage
 from .words import number_of, told
 
+_BUSY: Final = ("set_preferred_presence", {"availability": "busy"})
 MESSAGE: Final = "sensor.robin_example_status_message"
 _TEXT: Final = "R&D <3"
 # One read every five seconds, and one after the write and one at the end.
@@ -137,3 +139,38 @@ class ChangedReads:
     def _told(stage: Stage) -> str:
         found = state(stage.hass, MESSAGE)
         return {_TEXT: "shown", "": "not shown"}.get(found, found)
+
+
+@dataclass(frozen=True)
+class DamagedStore:
+    """A stored preference that can't be read."""
+
+    damage: Callable[[dict[str, Any]], object]
+    """Change the stored preference, or replace what is stored."""
+
+    async def play(self, stage: Stage) -> str:
+        """Prefer busy, start again with the damage, and prefer busy again."""
+        await stage.async_sign_in()
+        await stage.async_act(*_BUSY)
+        entries = stage.hass.config_entries
+        await entries.async_unload(stage.entry.entry_id)
+        stage.log_lines()
+        (key,) = [name for name in stage.storage if name == f"{DOMAIN}.{stage.entry.entry_id}"]
+        file = deepcopy(stage.storage[key])
+        (preference,) = file["data"]["preferences"].values()
+        if (data := self.damage(preference)) is not None:
+            file["data"] = data
+        stage.storage[key] = file
+        await stage.async_wait(entries.async_setup(stage.entry.entry_id), waits=False)
+        started = stage.entry.state.value.replace("_", " ")
+        shown = stage.shown(ROBIN, old="available", new="busy")
+        down = stage.log_lines()
+        again = await stage.async_act(*_BUSY)
+        await entries.async_remove(stage.entry.entry_id)
+        return told(
+            started,
+            shown,
+            "then it works" if again == "done" else f"then {again}",
+            "the file is not removed" if key in stage.storage else None,
+            log_told(down, stage.log_lines()),
+        )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 import logging
+from typing import Any
 
 from homeassistant.core import HomeAssistant
 import pytest
@@ -48,6 +49,7 @@ def stage(
     names: NameServer,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
+    hass_storage: dict[str, Any],
 ) -> Stage:
     """Return a home without an account, and its log."""
     for name in ("homeassistant", f"custom_components.{DOMAIN}"):
@@ -55,4 +57,4 @@ def stage(
     # In debug mode the loop warns about callbacks that seem slow when the clock moves, and about
     # connections that the simulator could not accept.
     hass.loop.set_debug(False)
-    return Stage(hass, clock, account, simulator, caplog, names, monkeypatch)
+    return Stage(hass, clock, account, simulator, caplog, names, monkeypatch, hass_storage)

@@ -82,6 +82,8 @@ class Stage:
     log: pytest.LogCaptureFixture
     names: NameServer
     monkeypatch: pytest.MonkeyPatch
+    storage: dict[str, Any]
+    """Home Assistant's files in `.storage`, by name."""
     entry: PresenceConfigEntry = field(init=False)
     _network: Network = ""
     _start: int = 0

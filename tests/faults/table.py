@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 import gzip
 from itertools import product
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 
 from simulator.faults import Options
 from simulator.tenant import TENANT_ID
 
-from .accidents import HOUR, WITH_SECRET, ChangedReads, SignedOut, WrongClock
+from .accidents import HOUR, WITH_SECRET, ChangedReads, DamagedStore, SignedOut, WrongClock
 from .scenes import Ask, Read, Scene, SignIn, Start, Trouble, Write
 from .stage import Stage
 from .words import number_of, told
@@ -417,6 +417,13 @@ def _accidents() -> Iterator[Row]:
         yield Row("The clock", name, clock.play, _FRESH)
     yield from _no_accidents()
     yield from _reads()
+    for name, damage in _DAMAGES.items():
+        yield Row(
+            "The stored preference",
+            name,
+            DamagedStore(damage).play,
+            "loaded; up to date; then it works; log: 1 down, 0 back",
+        )
     foreign = Trouble(name="a document that names another host", answer={"json": _FOREIGN})
     for scene in (READ[3], SIGN_IN[0]):
         yield _row(scene, foreign, _expected(scene, foreign))
@@ -434,6 +441,20 @@ _FOREIGN: Final = {
         f"{name}_endpoint": f"https://elsewhere.test/{TENANT_ID}/oauth2/v2.0/{name}"
         for name in ("authorization", "token", "device_authorization")
     },
+}
+
+
+_DAMAGES: Final[dict[str, Callable[[dict[str, Any]], object]]] = {
+    "an unknown value": lambda stored: stored.update(availability="levitating"),
+    "a member of another type": lambda stored: stored.update(availability=7),
+    "a missing member": dict.clear,
+    "a time without a zone": lambda stored: stored.update(
+        {name: "2026-11-24T09:00:00" for name in stored if name.endswith("_at")}
+    ),
+    "a list for an object": lambda stored: [stored],
+    "a text for an object": lambda stored: "preferences",
+    "null for people": lambda stored: {"preferences": None, "sessions": None},
+    "a list for people": lambda stored: {"preferences": [stored], "sessions": {}},
 }
 
 
