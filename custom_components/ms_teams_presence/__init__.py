@@ -29,6 +29,8 @@ from .sessions import async_clear_sessions
 
 CONFIG_SCHEMA: Final = cv.config_entry_only_config_schema(DOMAIN)
 
+_FAILED: Final = (ConfigEntryState.SETUP_ERROR, ConfigEntryState.SETUP_RETRY)
+
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SELECT, Platform.SENSOR, Platform.TEXT]
 
 
@@ -40,8 +42,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     def entry_changed(change: ConfigEntryChange, entry: ConfigEntry) -> None:
         # Home Assistant unloads only what is loaded.
         is_disabled = change is ConfigEntryChange.UPDATED and entry.disabled_by is not None
-        is_loaded = entry.state in (ConfigEntryState.LOADED, ConfigEntryState.UNLOAD_IN_PROGRESS)
-        if entry.domain == DOMAIN and is_disabled and not is_loaded:
+        if entry.domain == DOMAIN and is_disabled and entry.state in _FAILED:
             hass.async_create_task(_async_clear(hass, entry), f"{DOMAIN} clear presence sessions")
 
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)

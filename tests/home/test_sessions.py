@@ -1,0 +1,466 @@
+"""Presence sessions end, whatever fails, and stored ones are read, whatever is stored."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+import pytest
+
+from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
+from simulator import Person, Simulator
+from simulator.tenant import PUBLIC_CLIENT_ID
+from tests.home.account import Account
+from tests.home.clock import HomeClock
+from tests.home.log import complaints
+from tests.home.states import state
+from tests.home.test_set_means_set import (
+    AVAILABILITY,
+    HOUR,
+    MINUTE,
+    SELECT,
+    async_act,
+    async_hold,
+    async_prefer,
+    issues,
+    session_calls,
+)
+
+FAULTS: Final[list[dict[str, Any]]] = [
+    {"status": 503},
+    {"status": 403},
+    {"status": 429, "retry_after": 20},
+    {"loss": "close"},
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("end", ["preference", "option"])
+async def test_a_hold_that_can_not_be_cleared_is_cleared_later(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    fault: dict[str, Any],
+    end: str,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    failing = simulator.faults.add("POST *clearPresence", **fault)
+    if end == "preference":
+        await async_act(hass, "clear_preferred_presence")
+    else:
+        hass.config_entries.async_update_entry(entry, options={"hold_session": False})
+        await hass.config_entries.async_reload(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert failing.hits
+    assert robin.sessions
+    # It is tried less and less often, also after a reload.
+    for _ in range(20):
+        await clock.async_advance(MINUTE)
+    tried = failing.hits
+    assert tried <= 5 * 3
+    await hass.config_entries.async_reload(entry.entry_id)
+    failing.remove()
+    for _ in range(33):
+        await clock.async_advance(MINUTE)
+
+    assert not robin.sessions
+
+
+async def test_a_session_is_no_longer_cleared_once_graph_let_it_expire(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    await async_prefer(hass, "busy")
+    failing = simulator.faults.add("POST *clearPresence", status=403)
+    await async_act(hass, "clear_preferred_presence")
+    for _ in range(10):
+        await clock.async_advance(HOUR / 2)
+    tried = failing.hits
+    await clock.async_advance(HOUR)
+
+    assert failing.hits == tried
+    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["sessions"] == {}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("end", ["disable", "remove"])
+@pytest.mark.parametrize("entry_state", [ConfigEntryState.LOADED, ConfigEntryState.SETUP_RETRY])
+async def test_a_session_is_cleared_after_its_account(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    robin: Person,
+    simulator: Simulator,
+    fault: dict[str, Any],
+    end: str,
+    entry_state: ConfigEntryState,
+) -> None:
+    await async_act(hass, "set_presence", activity="in_a_call", duration="04:00:00")
+    if entry_state is ConfigEntryState.SETUP_RETRY:
+        down = simulator.faults.add("GET *", status=503)
+        await hass.config_entries.async_reload(entry.entry_id)
+        down.remove()
+    assert entry.state is entry_state
+    failing = simulator.faults.add("POST *clearPresence", **fault)
+    if end == "disable":
+        await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    else:
+        await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert failing.hits == 1
+    assert robin.sessions
+    file = hass_storage.get(f"{DOMAIN}.{entry.entry_id}", {}).get("data", {}).get("sessions")
+    assert bool(file) == (end == "disable")
+
+    await clock.async_advance(MINUTE + 1)
+    assert failing.hits == 2
+    failing.remove()
+    await clock.async_advance(2 * MINUTE + 1)
+    assert not robin.sessions
+    assert not hass_storage.get(f"{DOMAIN}.{entry.entry_id}", {}).get("data", {}).get("sessions")
+
+
+async def test_an_account_that_is_enabled_again_clears_its_sessions_itself(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_act(hass, "set_presence", activity="in_a_call", duration="04:00:00")
+    failing = simulator.faults.add("POST *clearPresence", status=503)
+    entries = hass.config_entries
+    await entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    failing.remove()
+    await entries.async_set_disabled_by(entry.entry_id, None)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not robin.sessions
+    calls = session_calls(simulator)
+    await clock.async_advance(3 * MINUTE)
+
+    assert session_calls(simulator) == calls
+
+
+async def test_a_session_that_never_shows_is_set_less_and_less_often(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    # Graph accepts it, and somebody else's app ends it at once.
+    simulator.faults.add("POST *setPresence", status=200, body="empty")
+    await async_prefer(hass, "busy")
+    for _ in range(15):
+        await clock.async_advance(MINUTE + 1)
+    assert len(session_calls(simulator)) <= 5
+    for _ in range(120):
+        await clock.async_advance(MINUTE + 1)
+    assert len(session_calls(simulator)) <= 10
+    polls = [request for request in simulator.requests if request.path.endswith("/me/presence")]
+    assert len(polls) <= 170
+
+    simulator.faults.clear()
+    for _ in range(33):
+        await clock.async_advance(MINUTE + 1)
+    assert robin.availability == "Busy"
+    # The next one starts with the shortest delay again.
+    robin.clear_session(PUBLIC_CLIENT_ID)
+    for _ in range(2):
+        await clock.async_advance(MINUTE + 1)
+    assert robin.availability == "Busy"
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+async def test_available_is_repeated_though_the_wall_clock_is_set(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    robin: Person,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+) -> None:
+    robin.close_teams()
+    await async_prefer(hass, "available", duration="02:00:00")
+    await async_act(hass, "set_presence", activity="available", duration="00:30:00")
+    utcnow = dt_util.utcnow
+    shift = timedelta(hours=hours)
+    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + shift)
+    for _ in range(29):
+        await clock.async_advance(MINUTE)
+        assert (robin.availability, robin.activity) == ("Available", "Available")
+    # What is stored and shown follows the wall clock, for a restart.
+    data = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
+    ends_at = datetime.fromisoformat(data["sessions"][robin.id]["ends_at"])
+    assert timedelta() < ends_at - dt_util.utcnow() <= timedelta(minutes=1)
+    shown = hass.states.get(SELECT)
+    assert shown is not None
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, SELECT) == "available"
+
+    await clock.async_advance(2 * MINUTE)
+    assert session_calls(simulator)[-1] == "clear"
+    assert not robin.sessions
+
+
+async def test_a_session_is_renewed_after_a_restart_with_an_earlier_clock(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    robin.close_teams()
+    await async_act(hass, "set_presence", activity="available", duration="00:30:00")
+    await hass.config_entries.async_unload(entry.entry_id)
+    utcnow = dt_util.utcnow
+    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() - timedelta(hours=3))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for _ in range(29):
+        await clock.async_advance(MINUTE)
+        assert (robin.availability, robin.activity) == ("Available", "Available")
+    for _ in range(3):
+        await clock.async_advance(MINUTE)
+
+    assert not robin.sessions
+
+
+@pytest.mark.parametrize("chosen_in", ["teams", "home_assistant"])
+async def test_a_presence_that_appear_offline_hides_is_explained(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    chosen_in: str,
+) -> None:
+    if chosen_in == "home_assistant":
+        await async_prefer(hass, "offline")
+    else:
+        robin.prefer("Offline")
+    await async_act(hass, "set_presence", activity="available", duration="01:00:00")
+    assert state(hass, AVAILABILITY) == "offline"
+    for _ in range(8):
+        await clock.async_advance(MINUTE)
+        assert issues(hass) == ["session_not_shown"]
+
+    robin.clear_preference()
+    await clock.async_advance(MINUTE + 1)
+    assert state(hass, AVAILABILITY) == "available"
+    assert not issues(hass)
+
+
+@pytest.mark.parametrize("action", ["clear_presence", "wait"])
+async def test_the_repair_about_a_hidden_presence_goes_with_its_session(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    action: str,
+) -> None:
+    robin.prefer("Offline")
+    await async_act(hass, "set_presence", activity="in_a_call", duration="00:05:00")
+    assert not issues(hass)
+    await clock.async_advance(MINUTE + 1)
+    assert issues(hass) == ["session_not_shown"]
+    if action == "wait":
+        await clock.async_advance(4 * MINUTE)
+        await clock.async_advance(MINUTE)
+    else:
+        await async_act(hass, action)
+
+    assert not issues(hass)
+
+
+async def test_a_presence_that_shows_late_is_not_explained(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.prefer("Offline")
+    await async_act(hass, "set_presence", activity="in_a_call")
+    await clock.async_advance(MINUTE / 2)
+    assert not issues(hass)
+    robin.clear_preference()
+    await clock.async_advance(MINUTE)
+
+    assert not issues(hass)
+
+
+MISSING: Final = object()
+BAD: Final[list[Any]] = [MISSING, None, 7, "x", [], {}, ["busy"], True]
+PREFERENCE: Final = ("availability", "expires_at")
+SESSION: Final = ("activity", "ends_at", "held", "posted_at", "posted_until")
+CASES: Final = [
+    *(("preferences", member, value) for member in PREFERENCE for value in BAD),
+    *(
+        ("sessions", member, value)
+        for member in SESSION
+        for value in BAD
+        if not (member == "held" and value is True)
+    ),
+    *(
+        (part, member, value)
+        for part, member in (("preferences", "expires_at"), ("sessions", "posted_at"))
+        for value in (
+            "2026-11-25T10:00:00",
+            "2026-11-25",
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:59-11:00",
+        )
+    ),
+    ("sessions", "activity", "in_a_meeting"),
+    ("sessions", "posted_until", "2999-01-01T00:00:00+00:00"),
+    ("preferences", "availability", "focusing"),
+]
+
+
+async def async_store(
+    hass: HomeAssistant, entry: PresenceConfigEntry, hass_storage: dict[str, Any], file: Any
+) -> None:
+    """Start with other stored data."""
+    await hass.config_entries.async_unload(entry.entry_id)
+    hass_storage[f"{DOMAIN}.{entry.entry_id}"] = file
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def async_set_both(
+    hass: HomeAssistant, entry: PresenceConfigEntry, hass_storage: dict[str, Any]
+) -> dict[str, Any]:
+    """Set a preference and a session, and return the file."""
+    await async_prefer(hass, "busy")
+    await async_act(hass, "set_presence", activity="in_a_call")
+    file: dict[str, Any] = hass_storage[f"{DOMAIN}.{entry.entry_id}"]
+    return file
+
+
+async def async_check_start(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Require that the account works, warned once, and leaves no file when it is removed."""
+    assert entry.state is ConfigEntryState.LOADED
+    assert len(complaints(caplog)) == 1
+    caplog.clear()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await async_prefer(hass, "away")
+    assert state(hass, SELECT) == "away"
+    assert not complaints(caplog)
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not [key for key in hass_storage if DOMAIN in key]
+
+
+@pytest.mark.parametrize(("part", "member", "value"), CASES)
+async def test_a_stored_member_that_can_not_be_read_is_dropped(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    part: str,
+    member: str,
+    value: Any,
+) -> None:
+    file = await async_set_both(hass, entry, hass_storage)
+    (record,) = file["data"][part].values()
+    if value is MISSING:
+        del record[member]
+    else:
+        record[member] = value
+    caplog.clear()
+    await async_store(hass, entry, hass_storage, file)
+    # The other part is read.
+    data = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
+    assert {key: len(known) for key, known in data.items()} == {
+        key: 0 if key == part else 1 for key in ("preferences", "sessions")
+    }
+    await async_check_start(hass, entry, hass_storage, caplog)
+
+
+FILE: Final[dict[str, Any]] = {"version": 1, "minor_version": 1, "key": "x"}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        FILE | {"data": {"preferences": []}},
+        FILE | {"data": {"preferences": None, "sessions": {}}},
+        FILE | {"data": {"preferences": {}, "sessions": "x"}},
+        FILE | {"data": {"preferences": {"x": {}}}},
+        FILE | {"data": {"sessions": {"": None}}},
+        FILE | {"data": ["x"]},
+        FILE | {"data": "x"},
+        FILE | {"data": 7},
+        FILE | {"version": 2, "data": {"preferences": {}, "sessions": {}}},
+        FILE | {"version": 0, "data": {}},
+        FILE | {"version": "new", "data": {}},
+        FILE,
+        {"data": {}},
+        ["x"],
+        "x",
+    ],
+)
+async def test_a_store_that_can_not_be_read_is_dropped(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    file: Any,
+) -> None:
+    await async_store(hass, entry, hass_storage, file)
+    await async_check_start(hass, entry, hass_storage, caplog)
+
+
+async def test_what_is_stored_about_another_person_is_cleared(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    robin: Person,
+    alex: Person,
+) -> None:
+    file = await async_set_both(hass, entry, hass_storage)
+    for part in ("preferences", "sessions"):
+        file["data"][part][alex.id] = file["data"][part][robin.id]
+    await async_store(hass, entry, hass_storage, file)
+    for _ in range(5):
+        await clock.async_advance(HOUR)
+
+    data = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
+    assert alex.id not in data["preferences"] | data["sessions"]
+    assert state(hass, SELECT) == "busy"
+    assert not issues(hass)
+
+
+async def test_the_account_is_removed_with_an_unreadable_store_though_it_was_never_set_up(
+    hass: HomeAssistant,
+    account: Account,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    simulator: Simulator,
+) -> None:
+    simulator.faults.add("GET *", status=503)
+    await async_store(hass, entry, hass_storage, FILE | {"data": {"sessions": [1]}})
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    await hass.config_entries.async_remove(entry.entry_id)
+
+    assert not [key for key in hass_storage if DOMAIN in key]
