@@ -65,10 +65,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) ->
     """Unload a config entry; clear presence sessions if it was disabled."""
     # Entities stay until writes are done. One that takes longer continues after the reload.
     await entry.runtime_data.account.writes.async_wait()
-    if unloaded := await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded and entry.disabled_by is not None:
         entry.runtime_data.sessions.shutdown()
-        if entry.disabled_by is not None:
-            await _async_clear(hass, entry)
+        await _async_clear(hass, entry)
     return unloaded
 
 

@@ -100,7 +100,7 @@ def _optional(validate: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return None
         try:
             return validate(value)
-        except OverflowError as err:
+        except (vol.Invalid, OverflowError) as err:
             raise vol.Invalid(str(err)) from err
 
     return validate_optional

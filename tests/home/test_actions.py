@@ -310,6 +310,10 @@ async def test_an_unknown_availability_is_told_which_are_allowed(
         ("set_status_message", {}),
         ("set_status_message", {"message": "x", "expires_at": "teatime"}),
         ("set_status_message", {"message": "x", "until": "teatime"}),
+        ("set_status_message", {"message": "x", "expires_in": "inf"}),
+        ("set_status_message", {"message": "x", "pinned": "perhaps"}),
+        ("set_preferred_presence", {"availability": "busy", "duration": {"days": 1e300}}),
+        ("set_presence", {"activity": "away", "duration": "nan"}),
         ("set_preferred_presence", {}),
     ],
 )

@@ -7,6 +7,7 @@ from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.util import dt as dt_util
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
@@ -131,6 +132,62 @@ async def test_a_session_is_cleared_after_its_account(
     await clock.async_advance(2 * MINUTE + 1)
     assert not robin.sessions
     assert not hass_storage.get(f"{DOMAIN}.{entry.entry_id}", {}).get("data", {}).get("sessions")
+
+
+async def test_a_session_that_expired_is_forgotten_by_a_disabled_account(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    simulator: Simulator,
+) -> None:
+    await async_act(hass, "set_presence", activity="in_a_call", duration="00:05:00")
+    failing = simulator.faults.add("POST *clearPresence", status=503)
+    await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
+    await clock.async_advance(HOUR)
+    await clock.async_advance(HOUR)
+
+    assert failing.hits == 1
+    assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["sessions"] == {}
+
+
+async def test_removal_clears_the_session_of_an_account_that_was_disabled_at_the_start(
+    hass: HomeAssistant,
+    entry: PresenceConfigEntry,
+    hass_storage: dict[str, Any],
+    robin: Person,
+) -> None:
+    await async_act(hass, "set_presence", activity="in_a_call")
+    disabled = MockConfigEntry(
+        domain=DOMAIN,
+        data=dict(entry.data),
+        unique_id="another",
+        disabled_by=ConfigEntryDisabler.USER,
+    )
+    hass_storage[f"{DOMAIN}.{disabled.entry_id}"] = hass_storage[f"{DOMAIN}.{entry.entry_id}"]
+    disabled.add_to_hass(hass)
+    await hass.config_entries.async_remove(disabled.entry_id)
+
+    assert not robin.sessions
+    assert f"{DOMAIN}.{disabled.entry_id}" not in hass_storage
+
+
+async def test_a_hold_does_not_replace_a_session_that_does_not_show(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+) -> None:
+    await async_hold(hass, entry)
+    robin.close_teams()
+    simulator.faults.add("POST *setPresence", status=200, body="empty")
+    await async_prefer(hass, "busy")
+    await async_act(hass, "set_presence", activity="in_a_call", duration="01:00:00")
+    for _ in range(10):
+        await clock.async_advance(MINUTE)
+
+    assert session_calls(simulator) == ["Away PT4H", "InACall PT1H"]
 
 
 async def test_an_account_that_is_enabled_again_clears_its_sessions_itself(
