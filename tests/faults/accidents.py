@@ -19,8 +19,8 @@ from .words import number_of, told
 _BUSY: Final = ("set_preferred_presence", {"availability": "busy"})
 MESSAGE: Final = "sensor.robin_example_status_message"
 _TEXT: Final = "R&D <3"
-# One read every five seconds, and one after the write and one at the end.
-_USUAL_READS: Final = 26
+# In two minutes: one every five seconds, after the write, at the end, and some for early timers.
+_USUAL_READS: Final = 30
 
 HOUR = 3600.0
 WITH_SECRET = {
