@@ -20,7 +20,7 @@ _BUSY: Final = ("set_preferred_presence", {"availability": "busy"})
 MESSAGE: Final = "sensor.robin_example_status_message"
 _TEXT: Final = "R&D <3"
 # In two minutes: one every five seconds, after the write, at the end, and some for early timers.
-_USUAL_READS: Final = 30
+_USUAL_READS: Final = 36
 
 HOUR = 3600.0
 WITH_SECRET = {
