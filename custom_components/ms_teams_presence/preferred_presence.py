@@ -149,6 +149,7 @@ class PreferenceStore:
         self._overridden_since: dict[str, datetime] = {}
         # How often a session was retried, and when it may be again.
         self._retries: dict[str, tuple[int, datetime]] = {}
+        self._entry_id = entry_id
         self._store: Store[Stored] = Store(hass, _STORAGE_VERSION, f"{DOMAIN}.{entry_id}")
 
     async def async_load(self) -> None:
@@ -200,6 +201,7 @@ class PreferenceStore:
     async def async_remove(self) -> None:
         """Remove the storage file for good."""
         self._is_removed = True
+        self._store.hass.data.get(_STORES, {}).pop(self._entry_id, None)
         await self._store.async_remove()
 
     def now(self) -> datetime:
@@ -272,6 +274,9 @@ class PreferenceStore:
         """Schedule a retry for a session."""
         retry_at = self.back_off(person_id, now)
         if session.requested_until > now:
+            if not session.is_hold:
+                # It was requested and is missing in Teams.
+                retry_at = now + _RETRY_AFTER
             retry_at = min(retry_at, session.requested_until)
         self._sessions[person_id] = replace(session, retry_at=retry_at)
 

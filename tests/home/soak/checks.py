@@ -89,6 +89,8 @@ class Checks:
         sessions = {session.app_id: snake(state.activity) for session, state in week.robin.sessions}
         if week.wanted.session:
             self._compare("session", sessions, {PUBLIC_CLIENT_ID: week.wanted.session[0]})
+        elif week.has_forgotten_session:
+            pass
         elif not (week.is_hold_enabled and week.wanted.preference):
             self._compare("session", sessions, {})
         else:
@@ -110,6 +112,8 @@ class Checks:
         wanted = week.wanted.preference
         if wanted and wanted[0] != "offline" and week.robin.state.availability == "Offline":
             expected.add(f"preference_not_shown_{account}_")
+        if week.wanted.session and week.robin.state.availability == "Offline":
+            expected.add(f"session_not_shown_{account}_")
         if week.gone:
             expected.add(f"person_gone_{account}_{subentries[week.gone.id]}")
         issues = {issue for domain, issue in ir.async_get(self.hass).issues if domain == DOMAIN}

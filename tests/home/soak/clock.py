@@ -1,9 +1,9 @@
 """A clock that advances while requests are pending."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from threading import Event
-from typing import Any, Final, override
+from typing import Final, override
 
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -32,7 +32,7 @@ class PatientClock(HomeClock):
         """Wait for all tasks to finish."""
         await self.async_do(self.hass.async_block_till_done(wait_background_tasks=True))
 
-    async def async_do[T](self, job: Coroutine[Any, Any, T]) -> T:
+    async def async_do[T](self, job: Awaitable[T]) -> T:
         """Await a job, advancing the clock if necessary."""
         task = asyncio.ensure_future(job)
         for _ in range(_ITERATIONS):

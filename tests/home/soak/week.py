@@ -1,6 +1,8 @@
 """A random week of fifty people, with user actions and faults."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -16,9 +18,11 @@ from homeassistant.helpers import entity_registry as er
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
+from simulator.engine import Session
 from simulator.faults import Fault
 from simulator.gestures import perform
 from simulator.states import PREFERENCES, SESSION_STATES
+from simulator.tenant import PUBLIC_CLIENT_ID
 from tests.home.account import Account
 
 from .clock import PatientClock
@@ -35,6 +39,12 @@ _FAULTS_END: Final = 300
 _EVENTS_END: Final = 380
 _SIGN_IN: Final = 390
 _QUIET: Final = timedelta(minutes=2)
+# Seconds between Microsoft's clock and Home Assistant's at most: nothing ends closer to a check.
+_MAX_SKEW: Final = 45
+# How long Graph keeps a session at most.
+_MAX_SESSION: Final = timedelta(hours=4)
+# Turns of the event loop before a write is canceled; a whole one needs about as many.
+_TURNS: Final = 80
 _STEP: Final = 5
 # The time until Home Assistant drops a preference that was overridden in Teams.
 _NOTICED_AFTER: Final = timedelta(minutes=7)
@@ -127,6 +137,9 @@ class Figures:
     faulty_responses: int = 0
     reloads: int = 0
     restarts: int = 0
+    damaged_stores: int = 0
+    canceled_writes: int = 0
+    clock_changes: int = 0
     options: int = 0
     expired_tokens: int = 0
     sign_ins: int = 0
@@ -154,6 +167,8 @@ class Week:
     account: Account
     simulator: Simulator
     random: Random
+    storage: dict[str, Any]
+    """Stored data by key."""
     figures: Figures = field(default_factory=Figures)
     wanted: Wanted = field(default_factory=Wanted)
     gone: Person | None = None
@@ -171,13 +186,15 @@ class Week:
     _found_by: datetime = BEGINS
     _fault_ended: datetime = BEGINS
     _overridden_in_teams: bool = False
+    _skew: int = 0
+    _forgotten_until: datetime = BEGINS
     _disturbed: datetime = BEGINS
     """When something last delayed noticing an override in Teams."""
 
     @property
     def now(self) -> datetime:
-        """Return the time."""
-        return self.simulator.clock.now()
+        """Return Home Assistant's time."""
+        return datetime.now(UTC)
 
     @property
     def robin(self) -> Person:
@@ -225,6 +242,11 @@ class Week:
     def is_directory_current(self) -> bool:
         """Return whether a returned colleague has been found."""
         return self.now >= self._found_by
+
+    @property
+    def has_forgotten_session(self) -> bool:
+        """Return whether damage to the store may have left a session in Teams."""
+        return self.now < self._forgotten_until
 
     # Setup
 
@@ -275,11 +297,52 @@ class Week:
         """Unload the entry and set it up minutes later."""
         entries = self.hass.config_entries
         await self.clock.async_do(entries.async_unload(self.entry.entry_id))
+        if self._happens(0.4):
+            self._damage_store()
         await self._async_until(self.now + timedelta(seconds=self.random.randrange(30, 200)))
         await self.clock.async_do(entries.async_setup(self.entry.entry_id))
         await self.clock.async_settle()
         self._disturbed = self.now
         self.figures.restarts += 1
+
+    def _damage_store(self) -> None:
+        """Damage what is stored of preferences and sessions."""
+        key = f"{DOMAIN}.{self.entry.entry_id}"
+        if key not in self.storage:
+            return
+        stored = self.storage[key] = copy.deepcopy(self.storage[key])
+        records = [
+            (name, record)
+            for name in ("preferences", "sessions")
+            for record in stored["data"].get(name, {}).values()
+        ]
+        lost = {"preferences", "sessions"}
+        match self.random.randrange(4):
+            case 0:
+                del self.storage[key]
+            case 1:
+                stored["version"] = 99
+            case 2:
+                stored["data"] = self.random.choice(([], "text", None, {"preferences": 7}))
+            case _ if records:
+                name, record = self.random.choice(records)
+                record[self.random.choice(sorted(record))] = self.random.choice(("text", None, []))
+                lost = {name}
+            case _:
+                return
+        if "preferences" in lost:
+            self.wanted.preference = None
+            self._overridden_in_teams = False
+        self.wanted.session = self.wanted.session if "sessions" not in lost else None
+        self._forgotten_until = self.now + _MAX_SESSION
+        self.figures.damaged_stores += 1
+
+    async def _async_change_clock(self) -> None:
+        """Set Microsoft's clock ahead of or behind Home Assistant's."""
+        skew = self.random.randrange(-_MAX_SKEW, _MAX_SKEW + 1, 5)
+        self.simulator.clock.skew(skew - self._skew)
+        self._skew = skew
+        self.figures.clock_changes += 1
 
     async def _async_change_options(self) -> None:
         """Change the options."""
@@ -362,6 +425,47 @@ class Week:
         else:
             place = self.random.choice(("office", "remote", "time_off"))
             await self._async_act("set_work_location", location=place)
+
+    async def _async_cancel_write(self) -> None:
+        """Cancel a write at a random point; Teams decides whether it counts."""
+        if self._overridden_in_teams:
+            return
+        preference = self.robin.preference
+        session = self._own_session
+        ends = self._moment(24)
+        preferred, activity = self.random.choice(list(PREFERENCES)), "in_a_call"
+        action, data = self.random.choice(
+            (
+                ("set_status_message", {"message": self._text()}),
+                ("clear_status_message", {}),
+                (
+                    "set_preferred_presence",
+                    {"availability": snake(preferred), "duration": self._duration(ends)},
+                ),
+                ("clear_preferred_presence", {}),
+                ("set_presence", {"activity": activity, "duration": self._duration(ends)}),
+                ("clear_presence", {}),
+            )
+        )
+        call = self.hass.services.async_call(DOMAIN, action, data, blocking=True, target=_ROBIN)
+        task = asyncio.ensure_future(call)
+        for _ in range(self.random.randrange(_TURNS)):
+            await asyncio.sleep(0)
+        task.cancel()
+        await self.clock.async_do(asyncio.gather(task, return_exceptions=True))
+        await self.clock.async_settle()
+        if self.robin.preference is not preference:
+            is_set = action == "set_preferred_presence"
+            self.wanted.preference = (snake(preferred), ends) if is_set else None
+        if action in {"set_presence", "clear_presence"} and self._own_session is not session:
+            self.wanted.session = (activity, ends) if action == "set_presence" else None
+        self.figures.canceled_writes += 1
+
+    @property
+    def _own_session(self) -> Session | None:
+        """Return the app's presence session of the signed-in person."""
+        sessions = (session for session, _ in self.robin.sessions)
+        return next((one for one in sessions if one.app_id == PUBLIC_CLIENT_ID), None)
 
     async def _async_act(self, action: str, **data: Any) -> bool:
         """Perform an action; return whether it succeeded."""
@@ -544,7 +648,9 @@ class Week:
         chance: list[tuple[float, Callable[[], Awaitable[None]]]] = [
             (0.7 if at_work else 0.2, self._async_write),
             (0.3 if at_work else 0.0, self._async_write),
+            (0.15 if at_work else 0.0, self._async_cancel_write),
             (0.12, self._async_break),
+            (0.03, self._async_change_clock),
             (0.05, self._async_reload),
             (0.03, self._async_change_options),
             (0.05, self._async_expire),
