@@ -17,12 +17,12 @@ MAX_CODE: int = 2750
 MAX_WORDS: float = 9.5
 # From lowest to highest; modules only import from lower layers.
 LAYERS = (
-    {"const", "graph", "pacing"},
+    {"const", "graph"},
     {"entra"},
     {"auth"},
     {"writes"},
     {"preferred_presence"},
-    {"account", "pending_writes"},
+    {"account"},
     {"issues", "registration_form"},
     {"coordinator"},
     {"sessions"},

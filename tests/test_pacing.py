@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from custom_components.ms_teams_presence.pacing import Pace
+from custom_components.ms_teams_presence.graph.pacing import Pace
 
 # Graph's limit for reading presences: requests of one app in one tenant in so many seconds.
 LIMIT = 1500

@@ -114,7 +114,7 @@ CODE = {
     "has-entity-name": r"_attr_has_entity_name = True",
     "icon-translations": r'"default": "mdi:',
     "inject-websession": r"async_get_clientsession\(hass\)",
-    "log-when-unavailable": r"raise UpdateFailed\(",
+    "log-when-unavailable": r"UpdateFailed\(",
     "reauthentication-flow": r"async def async_step_reauth\(",
     "reconfiguration-flow": r"async def async_step_reconfigure",
     "repair-issues": r"async def async_create_fix_flow",

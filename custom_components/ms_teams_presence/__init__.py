@@ -19,6 +19,7 @@ from homeassistant.helpers import (
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
+from .account import STATES
 from .const import DOMAIN
 from .issues import delete_issues
 from .preferred_presence import async_get_store
@@ -61,6 +62,15 @@ async def async_setup_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> 
     return True
 
 
+async def async_migrate_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
+    """Drop the poll interval of version 0.1.0, which can still read what is left."""
+    options = {key: entry.options[key] for key in entry.options if key != "poll_interval"}
+    hass.config_entries.async_update_entry(
+        entry, options=options, minor_version=max(entry.minor_version, 2)
+    )
+    return True
+
+
 async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> bool:
     """Unload a config entry; clear presence sessions if it was disabled."""
     # Entities stay until writes are done. One that takes longer continues after the reload.
@@ -76,6 +86,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) ->
     """Clear presence sessions, issues and stored data of a removed entry."""
     await _async_clear(hass, entry)
     await async_get_store(hass, entry.entry_id).async_remove()
+    hass.data.get(STATES, {}).pop(entry.entry_id, None)
 
 
 async def _async_clear(hass: HomeAssistant, entry: ConfigEntry) -> None:

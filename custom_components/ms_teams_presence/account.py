@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import logging
-from math import ceil
-from time import monotonic
+from math import inf
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -17,10 +17,12 @@ from homeassistant.exceptions import (
 )
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
 
 from .auth import ConfigEntryTokenProvider, MicrosoftOAuth2Implementation
 from .const import CONF_NAME, CONF_OBJECT_ID, DOMAIN, GUID, SUBENTRY_PERSON
 from .entra.registration import ACCESS_READ_WRITE, AppRegistration
+from .entra.token_state import TokenState
 from .graph.client import PresenceClient
 from .graph.errors import (
     GraphAuthError,
@@ -31,15 +33,13 @@ from .graph.errors import (
     GraphUnavailableError,
 )
 from .graph.models import Person, Presence
+from .graph.poll_state import PollState
 from .graph.text import plain_text
+from .graph.throttling import Endpoint, Throttle
 from .preferred_presence import async_get_store
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds to add to Retry-After, which is rounded.
-_THROTTLE_MARGIN: Final = 1
-# In place of Graph's code, for a request that was not sent because of throttling.
-_NOT_SENT: Final = "notSent"
 # Seconds before a write without a response is sent again, and the longest wait of a caller. Writes
 # are idempotent.
 _RETRY_DELAYS: Final = (1.0, 3.0)
@@ -55,6 +55,35 @@ REASONS: Final[dict[type[Exception], str]] = {
     OAuth2TokenRequestReauthError: "sign_in_needed",
 }
 _RETRYABLE: Final = frozenset({"graph_unavailable", "sign_in_unavailable", "throttled"})
+
+
+@dataclass
+class AccountState:
+    """What an account keeps over a reload."""
+
+    throttle: Throttle = field(default_factory=Throttle)
+    token: TokenState = field(default_factory=TokenState)
+    polls: dict[Endpoint, PollState] = field(default_factory=dict)
+
+
+STATES: Final[HassKey[dict[str, AccountState]]] = HassKey(f"{DOMAIN}.states")
+"""By config entry."""
+
+
+def _state_of(hass: HomeAssistant, entry: ConfigEntry) -> AccountState:
+    """Return what was kept of an account."""
+    states = hass.data.setdefault(STATES, {})
+    if (state := states.get(entry.entry_id)) is None:
+        state = states[entry.entry_id] = AccountState()
+
+        @callback
+        def forget_refusal() -> None:
+            # A reload passes through this state, Home Assistant's own retry of a set-up does not.
+            if entry.state is ConfigEntryState.NOT_LOADED:
+                state.token.refused_until = -inf
+
+        entry.async_on_state_change(forget_refusal)
+    return state
 
 
 class Account:
@@ -87,14 +116,19 @@ class Account:
         self.writable_ids = frozenset[str]()
         if self.registration.access == ACCESS_READ_WRITE:
             self.writable_ids = frozenset({self.me.id} if self.me else self.people)
-        implementation = MicrosoftOAuth2Implementation(hass, self.registration)
+        self.state = _state_of(hass, entry)
+        self.throttle = self.state.throttle
+        self._provider = ConfigEntryTokenProvider(
+            hass,
+            entry,
+            MicrosoftOAuth2Implementation(hass, self.registration),
+            self.state.token,
+            self.throttle,
+        )
         self.client = PresenceClient(
-            async_get_clientsession(hass),
-            self.registration.cloud,
-            ConfigEntryTokenProvider(hass, entry, implementation),
+            async_get_clientsession(hass), self.registration.cloud, self._provider
         )
         self.writes = async_get_store(hass, entry.entry_id).writes
-        self._throttled_until = 0.0
 
     @property
     def can_read_others(self) -> bool:
@@ -107,32 +141,23 @@ class Account:
 
     # Throttling and errors
 
-    @property
-    def retry_after(self) -> int:
-        """Return the remaining Retry-After in seconds, 0 if requests may be sent."""
-        return max(0, ceil(self._throttled_until - monotonic()))
+    def retry_after(self, endpoint: Endpoint) -> int:
+        """Return the seconds until an endpoint may be requested, 0 if it may be now."""
+        needed = (endpoint, Endpoint.TOKEN) if self._provider.is_expired else (endpoint,)
+        return self.throttle.seconds(*needed)
 
-    @property
-    def throttled_until(self) -> datetime | None:
-        """Return when requests may be sent again, or None if they may now."""
-        seconds = self.retry_after
+    def throttled_until(self, *endpoints: Endpoint) -> datetime | None:
+        """Return when endpoints may be requested again, or None if they may be now."""
+        seconds = self.throttle.seconds(*(endpoints or Endpoint))
         return dt_util.utcnow() + timedelta(seconds=seconds) if seconds else None
 
-    def raise_if_throttled(self) -> None:
-        """Raise `GraphThrottledError` while Retry-After lasts."""
-        if self.retry_after:
-            raise GraphThrottledError(retry_after=0, code=_NOT_SENT)
-
-    def translate_error(self, err: Exception) -> tuple[str, dict[str, str]]:
-        """Return translation key and placeholders; apply Retry-After."""
-        if retry_after := getattr(root_cause(err), "retry_after", None):
-            until = monotonic() + retry_after + _THROTTLE_MARGIN
-            self._throttled_until = max(self._throttled_until, until)
+    def translate_error(self, err: Exception, endpoint: Endpoint) -> tuple[str, dict[str, str]]:
+        """Return translation key and placeholders."""
         reason = REASONS.get(type(err), "sign_in_unavailable")
-        return reason, {"seconds": str(self.retry_after), "detail": str(err)}
+        return reason, {"seconds": str(self.retry_after(endpoint)), "detail": str(err)}
 
-    def _to_home_assistant_error(self, err: Exception) -> HomeAssistantError:
-        reason, placeholders = self.translate_error(err)
+    def _to_home_assistant_error(self, err: Exception, endpoint: Endpoint) -> HomeAssistantError:
+        reason, placeholders = self.translate_error(err, endpoint)
         return HomeAssistantError(
             translation_domain=DOMAIN,
             translation_key=reason,
@@ -143,31 +168,41 @@ class Account:
 
     async def async_find_people(self, text: str) -> list[Person]:
         """Return people of the directory by words of their names, address or object id."""
-        try:
-            self.raise_if_throttled()
-            if (person := await self.client.async_get_person(text)) is not None:
-                return [person]
-            return await self.client.async_find_people(text)
-        except (GraphError, OAuth2TokenRequestBaseError) as err:
-            raise self._to_home_assistant_error(err) from err
+        if (person := await self._async_look_up(text)) is not None:
+            return [person]
+        client = self.client
+        return await self._async_get(Endpoint.DIRECTORY, lambda: client.async_find_people(text))
 
     async def async_get_presences(self, names: list[str]) -> dict[str, Presence | None]:
         """Return presences by object id or address; None for a person who can't be found."""
-        try:
-            self.raise_if_throttled()
-            ids = {name: await self._async_object_id(name) for name in names}
-            wanted = {person_id for person_id in ids.values() if person_id}
-            found = await self.client.async_get_presences(wanted) if wanted else {}
-        except (GraphError, OAuth2TokenRequestBaseError) as err:
-            raise self._to_home_assistant_error(err) from err
+        ids = {name: await self._async_object_id(name) for name in names}
+        wanted = {person_id for person_id in ids.values() if person_id}
+        found: dict[str, Presence] = {}
+        if wanted:
+            client = self.client
+            found = await self._async_get(
+                Endpoint.COLLEAGUES, lambda: client.async_get_presences(wanted)
+            )
         return {name: found.get(person_id) for name, person_id in ids.items()}
 
     async def _async_object_id(self, name: str) -> str:
         """Return the object id of a person by object id or address; empty if there is none."""
         if GUID.fullmatch(name):
             return name.lower()
-        person = await self.client.async_get_person(name)
+        person = await self._async_look_up(name)
         return person.id if person else ""
+
+    async def _async_look_up(self, name: str) -> Person | None:
+        """Return a person of the directory by object id or address."""
+        client = self.client
+        return await self._async_get(Endpoint.DIRECTORY, lambda: client.async_get_person(name))
+
+    async def _async_get[T](self, endpoint: Endpoint, request: Callable[[], Awaitable[T]]) -> T:
+        """Send a request and translate its errors."""
+        try:
+            return await self.throttle.async_request(endpoint, request)
+        except (GraphError, OAuth2TokenRequestBaseError) as err:
+            raise self._to_home_assistant_error(err, endpoint) from err
 
     # Writes
 
@@ -187,16 +222,16 @@ class Account:
         """Send a request with retries, as part of a write."""
         error: Exception = GraphThrottledError(retry_after=0)
         for delay in (0.0, *_RETRY_DELAYS):
-            wait = max(delay, self.retry_after)
+            wait = max(delay, self.retry_after(Endpoint.WRITES))
             if wait > _MAX_WAIT:
                 break
             await asyncio.sleep(wait)
             is_first = self.writes.mark_sent()
             try:
-                await send()
+                await self.throttle.async_request(Endpoint.WRITES, send)
             except (GraphError, OAuth2TokenRequestBaseError) as err:
                 error = err
-                reason, _ = self.translate_error(err)
+                reason, _ = self.translate_error(err, Endpoint.WRITES)
                 _LOGGER.debug("Write failed: %s: %s", reason, err)
                 if reason not in _RETRYABLE:
                     break
@@ -204,17 +239,12 @@ class Account:
                     self.writes.mark_unsent()
             else:
                 return
-        raise self._to_home_assistant_error(error) from error
+        raise self._to_home_assistant_error(error, Endpoint.WRITES) from error
 
     @callback
     def async_create_background_task(self, job: Coroutine[Any, Any, None], name: str) -> None:
         """Create a background task tied to the config entry."""
         self.entry.async_create_background_task(self.hass, job, f"{DOMAIN} {name}")
-
-
-def is_not_sent(err: Exception) -> bool:
-    """Return whether a request was not sent because of throttling."""
-    return isinstance(err, GraphThrottledError) and err.code == _NOT_SENT
 
 
 def root_cause(err: Exception) -> BaseException:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from math import inf
 import secrets
 import time
 from typing import Any, Final, override
@@ -26,7 +25,6 @@ from homeassistant.helpers.config_entry_oauth2_flow import (
 )
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.translation import async_get_translations
-from homeassistant.util.hass_dict import HassKey
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -34,12 +32,14 @@ from .const import DOMAIN
 from .entra.client import AuthCodeFlow, DeviceFlow, EntraClient, Token
 from .entra.errors import SignInError
 from .entra.registration import AppRegistration, Identity
+from .entra.token_state import TokenState
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
+from .graph.throttling import Endpoint, Throttle
 
 # Seconds between two tokens fetched because Graph rejected the one before: Entra blocks loops.
 _FETCH_INTERVAL: Final = 300.0
-# Claims and time of the last one by config entry, kept over a reload.
-_LAST_FETCH: Final[HassKey[dict[str, tuple[str | None, float]]]] = HassKey(f"{DOMAIN}.last_fetch")
+# Seconds until a sign-in is tried again that others may allow meanwhile.
+_REFUSED_FOR: Final = 600.0
 # Bytes of the nonce that tells two attempts of one flow apart.
 _NONCE_BYTES: Final = 16
 
@@ -146,23 +146,26 @@ class ConfigEntryTokenProvider:
         hass: HomeAssistant,
         entry: ConfigEntry,
         implementation: MicrosoftOAuth2Implementation,
+        state: TokenState,
+        throttle: Throttle,
     ) -> None:
         """Initialize."""
         self._hass = hass
         self._entry = entry
         self._implementation = implementation
         self._lock = asyncio.Lock()
-        self._fetches = hass.data.setdefault(_LAST_FETCH, {})
+        self._state = state
+        self._throttle = throttle
 
     async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
         """Return an access token, if possible another than the rejected one."""
-        if rejected is None and not self._is_expired:
+        if rejected is None and not self.is_expired:
             return self._access_token
         async with self._lock:
             if rejected == self._access_token and self._may_fetch(claims):
                 await self._async_refresh(claims)
-                self._fetches[self._entry.entry_id] = (claims, time.monotonic())
-            elif self._is_expired:
+                self._state.last_fetch = (claims, time.monotonic())
+            elif self.is_expired:
                 await self._async_refresh(None)
         return self._access_token
 
@@ -171,26 +174,34 @@ class ConfigEntryTokenProvider:
         return str(self._entry.data[CONF_TOKEN]["access_token"])
 
     @property
-    def _is_expired(self) -> bool:
+    def is_expired(self) -> bool:
+        """Return whether the next request needs a new token."""
         expires_at: float = self._entry.data[CONF_TOKEN]["expires_at"]
         return expires_at <= time.time() + CLOCK_OUT_OF_SYNC_MAX_SEC
 
     def _may_fetch(self, claims: str | None) -> bool:
         """Return whether a token may be fetched in place of a rejected one."""
-        last_claims, last = self._fetches.get(self._entry.entry_id, (None, -inf))
+        last_claims, last = self._state.last_fetch
         is_new_challenge = claims is not None and claims != last_claims
         return is_new_challenge or time.monotonic() - last >= _FETCH_INTERVAL
 
     async def _async_refresh(self, claims: str | None) -> None:
         """Refresh the token, unless the entry gets another one meanwhile."""
+        if self._state.refusal and self._state.refused_for:
+            raise self._state.refusal.with_traceback(None)
         token = self._entry.data[CONF_TOKEN]
         self._implementation.claims = claims
         try:
-            refreshed = await self._implementation.async_refresh_token(token)
+            refreshed = await self._throttle.async_request(
+                Endpoint.TOKEN, lambda: self._implementation.async_refresh_token(token)
+            )
         except OAuth2TokenRequestBaseError as err:
             if self._entry.data[CONF_TOKEN] != token:
                 return
             if isinstance(err, OAuth2TokenRequestReauthError):
+                if is_up_to_others(err):
+                    self._state.refusal = err
+                    self._state.refused_until = time.monotonic() + _REFUSED_FOR
                 self._entry.async_start_reauth_if_available(self._hass)
             raise
         if self._entry.data[CONF_TOKEN] == token:
@@ -218,6 +229,11 @@ class InMemoryTokenProvider:
         if rejected is not None or self._token["expires_at"] <= time.time():
             self._token = await self._implementation.async_refresh_token(self._token)
         return str(self._token["access_token"])
+
+
+def is_up_to_others(err: Exception) -> bool:
+    """Return whether someone other than the user can resolve a sign-in error."""
+    return isinstance(err.__cause__, SignInError) and err.__cause__.is_up_to_others
 
 
 def redirect_uri(hass: HomeAssistant) -> str:

@@ -19,12 +19,7 @@ from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
-from homeassistant.helpers.selector import (
-    BooleanSelector,
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
-)
+from homeassistant.helpers.selector import BooleanSelector
 import voluptuous as vol
 
 from . import registration_form
@@ -38,13 +33,9 @@ from .const import (
     CONF_HOLD_SESSION,
     CONF_NAME,
     CONF_OBJECT_ID,
-    CONF_POLL_INTERVAL,
     CONF_SIGN_IN,
     CREDENTIAL_KEYS,
-    DEFAULT_POLL_INTERVAL,
     DOMAIN,
-    MAX_POLL_INTERVAL,
-    MIN_POLL_INTERVAL,
     SIGN_IN_BROWSER,
     SIGN_IN_DEVICE_CODE,
     SUBENTRY_PERSON,
@@ -71,7 +62,34 @@ _SIGN_IN_METHODS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE, SIGN_IN_APPLICA
 _UNKNOWN_USER_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 
-class _CancelableFlow(AbstractOAuth2FlowHandler):
+class _FlowWithOthers(AbstractOAuth2FlowHandler):
+    """Flow beside which there are flows for options and people."""
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the flow that adds colleagues."""
+        return {SUBENTRY_PERSON: PersonSubentryFlow}
+
+    @classmethod
+    @callback
+    @override
+    def async_supports_options_flow(cls, config_entry: ConfigEntry) -> bool:
+        """Return whether there is anything to choose."""
+        return config_entry.data.get(CONF_ACCESS) == ACCESS_READ_WRITE
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the options flow."""
+        return OptionsFlow()
+
+
+class _CancelableFlow(_FlowWithOthers):
     """Flow whose requests and tasks end when its window is closed."""
 
     def __init__(self) -> None:
@@ -109,6 +127,7 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
 
     DOMAIN = DOMAIN
     VERSION = 1
+    MINOR_VERSION = 2
 
     _implementation: MicrosoftOAuth2Implementation
     _device_flow: DeviceFlow
@@ -130,22 +149,6 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
     def logger(self) -> logging.Logger:
         """Return logger."""
         return _LOGGER
-
-    @classmethod
-    @callback
-    @override
-    def async_get_supported_subentry_types(
-        cls, config_entry: ConfigEntry
-    ) -> dict[str, type[ConfigSubentryFlow]]:
-        """Return the flow that adds colleagues."""
-        return {SUBENTRY_PERSON: PersonSubentryFlow}
-
-    @staticmethod
-    @callback
-    @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
-        """Return the options flow."""
-        return OptionsFlow()
 
     @override
     async def async_step_user(self, user_input: UserInput = None) -> ConfigFlowResult:
@@ -441,26 +444,11 @@ class OptionsFlow(OptionsFlowWithReload):
     async def async_step_init(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the options, or store them."""
         if user_input is not None:
-            user_input[CONF_POLL_INTERVAL] = int(user_input[CONF_POLL_INTERVAL])
             return self.async_create_entry(data=user_input)
-        fields: dict[vol.Marker, Any] = {
-            vol.Required(CONF_POLL_INTERVAL, default=DEFAULT_POLL_INTERVAL): NumberSelector(
-                NumberSelectorConfig(
-                    min=MIN_POLL_INTERVAL,
-                    max=MAX_POLL_INTERVAL,
-                    step=1,
-                    unit_of_measurement="s",
-                    mode=NumberSelectorMode.BOX,
-                )
-            )
-        }
-        if self.config_entry.data.get(CONF_ACCESS) == ACCESS_READ_WRITE:
-            fields[vol.Required(CONF_HOLD_SESSION, default=False)] = BooleanSelector()
+        schema = vol.Schema({vol.Required(CONF_HOLD_SESSION, default=False): BooleanSelector()})
         return self.async_show_form(
             step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                vol.Schema(fields), self.config_entry.options
-            ),
+            data_schema=self.add_suggested_values_to_schema(schema, self.config_entry.options),
         )
 
 

@@ -30,17 +30,13 @@ ORGANIZATIONS: Final = "organizations"
 SIGN_IN_BROWSER: Final = "browser"
 SIGN_IN_DEVICE_CODE: Final = "device_code"
 
-# Options. Seconds between two polls while the person is not offline.
-CONF_POLL_INTERVAL: Final = "poll_interval"
-DEFAULT_POLL_INTERVAL: Final = 15
-MIN_POLL_INTERVAL: Final = 10
-MAX_POLL_INTERVAL: Final = 300
-# Whether to make a preference show while Teams is closed. Off by default: some employers mind.
+# Options. Whether to make a preference show while Teams is closed. Off by default: some employers mind.
 CONF_HOLD_SESSION: Final = "hold_session"
 
 # People other than the signed-in one are subentries of this type.
 SUBENTRY_PERSON: Final = "person"
 
+ISSUE_COLLEAGUES_REFUSED: Final = "colleagues_refused"
 ISSUE_PERSON_GONE: Final = "person_gone"
 ISSUE_PREFERENCE_NOT_SHOWN: Final = "preference_not_shown"
 ISSUE_SESSION_NOT_SHOWN: Final = "session_not_shown"

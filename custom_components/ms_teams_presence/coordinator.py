@@ -1,58 +1,81 @@
 """Data update coordinators."""
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 import logging
+from math import inf
 from time import monotonic
-from typing import Any, Final, override
+from typing import Any, ClassVar, Final, override
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     OAuth2TokenRequestBaseError,
     OAuth2TokenRequestReauthError,
 )
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.debounce import Debouncer
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .account import Account, is_not_sent, root_cause
-from .const import CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL, DOMAIN
-from .graph.errors import GraphAuthError, GraphError
-from .graph.models import Availability, Person, Presence
+from .account import Account, root_cause
+from .auth import is_up_to_others
+from .const import CONF_NAME, DOMAIN
+from .graph.errors import (
+    GraphAuthError,
+    GraphError,
+    GraphPermissionError,
+    GraphThrottledError,
+    GraphUnavailableError,
+)
+from .graph.missing import MissingPeople
+from .graph.models import Availability, Person, Presence, without_expired
+from .graph.pacing import Pace
+from .graph.pending_writes import PendingWrites
+from .graph.poll_state import PollState
+from .graph.text import plain_text
+from .graph.throttling import Endpoint, is_not_sent
 from .issues import (
+    create_colleagues_issue,
     create_person_gone_issue,
     create_sign_in_issue,
+    delete_colleagues_issue,
     delete_person_gone_issue,
     delete_sign_in_issue,
 )
-from .pending_writes import PendingWrites
 
 _LOGGER = logging.getLogger(__name__)
 
-# Seconds between two polls while the person is offline, and after a change, when lights follow.
-_OFFLINE_INTERVAL: Final = 60
-_FAST_INTERVAL: Final = 5
-_FAST_FOR: Final = 60
-_COLLEAGUES_INTERVAL: Final = 30
+# Seconds between two polls: of oneself, while offline, and of colleagues.
+_INTERVAL: Final = 5.0
+_OFFLINE_INTERVAL: Final = 30.0
+_COLLEAGUES_INTERVAL: Final = 10.0
+# Seconds between two polls that Microsoft rejects.
+_REJECTED_INTERVAL: Final = 30.0
+# Seconds after a write in which an offline person is polled as often as others.
+_AFTER_WRITE: Final = 60.0
+# Seconds for which data stays when no poll replaces it in time: a blink to unavailable would flash
+# every light.
+_GRACE: Final = 60.0
+# Home Assistant cuts the fraction of a second off a delay.
 _MIN_INTERVAL: Final = 1.0
-# Failed polls in a row that change nothing: a blink to unavailable would flash every light.
-_TOLERATED_FAILURES: Final = 2
 # The order in which entities write their states; the others follow.
 _WRITTEN_FIRST: Final = ("availability", "activity", "status_message", "work_location")
 _RANKS: Final[dict[object, int]] = {key: rank for rank, key in enumerate(_WRITTEN_FIRST, -4)}
-# Polls after which a deleted person is requested again: an hour.
-_RECHECK_AFTER: Final = 120
+# Seconds between two looks at a colleague's name, and before it is tried again.
+_NAME_INTERVAL: Final = 24 * 3600.0
+_NAME_RETRY: Final = 600.0
 
 
 class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     """Presences by object id."""
 
     config_entry: ConfigEntry
+    endpoint: ClassVar[Endpoint]
+    """What it reads."""
 
     def __init__(self, hass: HomeAssistant, account: Account, name: str) -> None:
         """Initialize."""
@@ -61,7 +84,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             _LOGGER,
             config_entry=account.entry,
             name=name,
-            update_interval=timedelta(seconds=_MIN_INTERVAL),
+            update_interval=timedelta(seconds=_INTERVAL),
             request_refresh_debouncer=Debouncer(hass, _LOGGER, cooldown=1, immediate=True),
             always_update=False,
         )
@@ -75,32 +98,30 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self.last_poll: datetime | None = None
         self.last_failure: dict[str, Any] | None = None
         """Time and reason of the last failure, without personal data."""
+        self._state = account.state.polls.setdefault(self.endpoint, PollState(Pace(_INTERVAL)))
+        self.pace = self._state.pace
         self._pending = PendingWrites()
-        self._last_read: dict[str, Presence] = {}
-        self._fast_until = 0.0
+        self._written_at = -inf
         self._refreshing_after_write = False
+        self._cancel_expiry: CALLBACK_TYPE = lambda: None
 
     @property
     def is_up_to_date(self) -> bool:
         """Return whether the last poll succeeded."""
-        return not (self.failures or self.account.retry_after)
+        return not (self.failures or self.account.retry_after(self.endpoint))
 
     @property
     def is_primary(self) -> bool:
         """Return whether this coordinator reads the people who may be written."""
-        return True
-
-    @property
-    def _is_fast(self) -> bool:
-        return monotonic() < self._fast_until
+        return self.endpoint is Endpoint.ME or self.account.me is None
 
     @abstractmethod
     async def _async_read(self) -> dict[str, Presence]:
         """Read presences from Graph."""
 
-    @abstractmethod
-    def _seconds(self, data: dict[str, Presence]) -> float:
-        """Return the seconds until the next poll."""
+    def _base_interval(self, data: dict[str, Presence]) -> float:
+        """Return the seconds between two polls without throttling."""
+        return _COLLEAGUES_INTERVAL
 
     @override
     async def _async_update_data(self) -> dict[str, Presence]:
@@ -108,75 +129,99 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self._refreshing_after_write = False
         started = monotonic()
         try:
-            self.account.raise_if_throttled()
-            self._last_read = await self._async_read()
-        except OAuth2TokenRequestReauthError as err:
-            # The OAuth2 session has started a reauth flow.
-            self._record_failure("sign_in_needed", err)
-            if self.is_primary:
-                create_sign_in_issue(self.account, err)
-            raise ConfigEntryAuthFailed(
-                translation_domain=DOMAIN, translation_key="sign_in_needed"
-            ) from err
+            read = await self.account.throttle.async_request(self.endpoint, self._async_read)
         except (GraphError, OAuth2TokenRequestBaseError) as err:
             return self._after_failure(err)
+        self._state.presences = read
+        self._state.read_at = monotonic()
+        self._cancel_expiry()
         self.failures = 0
         self.last_poll = dt_util.utcnow()
-        if self.is_primary:
-            delete_sign_in_issue(self.account)
-        self._pending.confirm(self._last_read, started)
+        self._after_success()
+        self._pending.confirm(read, started)
         known = self.data
         data = {
             # The same object if nothing changed makes every later comparison cheap.
             person_id: known[person_id] if known.get(person_id) == presence else presence
-            for person_id, presence in self._pending.apply(
-                _without_expired(self._last_read, self.last_poll)
+            for person_id, presence in without_expired(
+                self._pending.apply(read), self.last_poll
             ).items()
         }
-        if known and data != known:
-            self._after_change()
-        self._schedule(self._seconds(data))
+        self._schedule(data)
         return data
 
-    def _after_change(self) -> None:
-        """Handle presences that differ from the last poll's."""
+    def _after_success(self) -> None:
+        """Delete the issues that a successful poll disproves."""
+        if self.is_primary:
+            delete_sign_in_issue(self.account)
 
     def _after_failure(self, err: Exception) -> dict[str, Presence]:
-        """Return the last data, or raise UpdateFailed after three failures."""
-        reason, placeholders = self.account.translate_error(err)
-        known = self.data
-        if is_not_sent(err):
-            # Home Assistant may start a poll just before Retry-After is over.
-            self._schedule(0)
-        else:
+        """Return the last data, or raise UpdateFailed if it is too old."""
+        self._cancel_expiry()
+        reason, placeholders = self.account.translate_error(err, self.endpoint)
+        if not is_not_sent(err):
             self.failures += 1
-            self._record_failure(reason, err)
-            self._schedule(self._seconds(known))
+            detail = str(root_cause(err))
+            self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": detail}
+            if isinstance(err, GraphThrottledError):
+                self.pace.throttled(monotonic(), err.retry_after)
         _LOGGER.debug("Poll failed (%d in a row): %s: %s", self.failures, reason, err)
-        if known and self.failures <= _TOLERATED_FAILURES:
-            return _without_expired(known, dt_util.utcnow())
+        if isinstance(err, OAuth2TokenRequestReauthError):
+            # The token provider has started a reauth flow.
+            self._give_up(err)
+            if not is_up_to_others(err):
+                raise ConfigEntryAuthFailed(
+                    translation_domain=DOMAIN, translation_key=reason
+                ) from err
+        known = self.data or (self._state.presences if is_not_sent(err) else {})
+        known = without_expired(known, dt_util.utcnow())
+        seconds = self._schedule(known, err)
+        failure = UpdateFailed(
+            translation_domain=DOMAIN,
+            translation_key=reason,
+            translation_placeholders=placeholders,
+            retry_after=seconds,
+        )
+        left = self._state.read_at + self.pace.interval + _GRACE - monotonic()
+        if not known or left <= 0 or not self.last_update_success:
+            self._give_up(err)
+            raise failure from err
+
+        @callback
+        def expire(now: datetime) -> None:
+            self._give_up(err)
+            self.async_set_update_error(failure)
+
+        job = HassJob(expire, cancel_on_shutdown=True)
+        self._cancel_expiry = async_call_later(self.hass, left, job)
+        return known
+
+    def _give_up(self, err: Exception) -> None:
+        """Create the issue about an error that does not pass by itself."""
         if self.is_primary:
             create_sign_in_issue(self.account, err)
             if isinstance(err, GraphAuthError):
                 # Graph rejects a new token, too: only a new sign-in is left to try.
                 self.config_entry.async_start_reauth(self.hass)
-        raise UpdateFailed(
-            translation_domain=DOMAIN,
-            translation_key=reason,
-            translation_placeholders=placeholders,
-            retry_after=self.account.retry_after or None,
-        ) from err
 
-    def _record_failure(self, reason: str, err: Exception) -> None:
-        """Record the failure for diagnostics."""
-        detail = str(root_cause(err))
-        self.last_failure = {"at": dt_util.utcnow(), "reason": reason, "detail": detail}
-
-    def _schedule(self, seconds: float) -> None:
-        """Set the time until the next poll, at least for as long as Retry-After lasts."""
-        self.update_interval = timedelta(
-            seconds=max(self.account.retry_after, seconds, _MIN_INTERVAL)
+    def _schedule(self, data: dict[str, Presence], err: Exception | None = None) -> float:
+        """Set and return the seconds until the next poll."""
+        self.pace.base = self._base_interval(data)
+        delay = max(
+            self.pace.next_delay(monotonic()),
+            self.account.retry_after(self.endpoint),
+            getattr(err, "retry_after", None) or 0,
         )
+        if err and not isinstance(err, GraphThrottledError | GraphUnavailableError):
+            # It does not pass by asking often.
+            delay = max(delay, _REJECTED_INTERVAL, self.account.state.token.refused_for)
+        delay = max(min(delay, self._seconds_to_expiry(data)), _MIN_INTERVAL)
+        self.update_interval = timedelta(seconds=delay)
+        return delay
+
+    def _seconds_to_expiry(self, data: dict[str, Presence]) -> float:
+        """Return the seconds until a message has disappeared."""
+        return inf
 
     @callback
     @override
@@ -184,6 +229,12 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         """Tell what depends on presences that a poll succeeded."""
         if self.after_read and self.last_update_success and not self.failures:
             self.after_read()
+
+    @override
+    async def async_shutdown(self) -> None:
+        """Cancel timers."""
+        await super().async_shutdown()
+        self._cancel_expiry()
 
     @callback
     @override
@@ -204,7 +255,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     @callback
     def async_refresh_after_write(self) -> None:
         """Update the entities, and read soon whether Graph shows what was written."""
-        self._fast_until = monotonic() + _FAST_FOR
+        self._written_at = monotonic()
         self.async_update_listeners()
         if not self._refreshing_after_write:
             self._refreshing_after_write = True
@@ -214,107 +265,115 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
 class MyPresenceCoordinator(PresenceCoordinator):
     """Presence of the signed-in person."""
 
+    endpoint = Endpoint.ME
+
     def __init__(self, hass: HomeAssistant, account: Account, me: Person) -> None:
         """Initialize."""
         super().__init__(hass, account, DOMAIN)
         self._me = me
-        self._interval: int = account.entry.options.get(CONF_POLL_INTERVAL, DEFAULT_POLL_INTERVAL)
 
     @override
     async def _async_read(self) -> dict[str, Presence]:
         return {self._me.id: await self.account.client.async_get_my_presence()}
 
     @override
-    def _after_change(self) -> None:
-        self._fast_until = monotonic() + _FAST_FOR
+    def _base_interval(self, data: dict[str, Presence]) -> float:
+        presence = data.get(self._me.id)
+        is_offline = presence is not None and presence.availability is Availability.OFFLINE
+        is_written = monotonic() < self._written_at + _AFTER_WRITE
+        return _OFFLINE_INTERVAL if is_offline and not is_written else _INTERVAL
 
     @override
-    def _seconds(self, data: dict[str, Presence]) -> float:
-        if self._is_fast:
-            return min(_FAST_INTERVAL, self._interval)
-        seconds: float = self._interval
-        presence = data.get(self._me.id)
-        if presence is None:
-            return seconds
-        if presence.availability is Availability.OFFLINE:
-            seconds = max(_OFFLINE_INTERVAL, seconds)
-        if presence.status_message and presence.status_message.expires_at:
-            # A message disappears at its expiry.
-            left = presence.status_message.expires_at - dt_util.utcnow()
-            seconds = min(seconds, left.total_seconds())
-        return seconds
+    def _seconds_to_expiry(self, data: dict[str, Presence]) -> float:
+        message = data[self._me.id].status_message if data else None
+        if message is None or message.expires_at is None:
+            return inf
+        # Once and by our clock, whatever Graph shows then.
+        return (message.expires_at - dt_util.utcnow()).total_seconds() + _MIN_INTERVAL
 
 
 class ColleaguesCoordinator(PresenceCoordinator):
     """Presences of colleagues."""
 
+    endpoint = Endpoint.COLLEAGUES
+
     def __init__(self, hass: HomeAssistant, account: Account) -> None:
         """Initialize."""
         super().__init__(hass, account, f"{DOMAIN} colleagues")
-        # Polls in a row without a person, and people who are no longer in the directory.
-        self._missing_polls: Counter[str] = Counter()
-        self._deleted: set[str] = set()
-
-    @property
-    @override
-    def is_primary(self) -> bool:
-        return self.account.me is None
-
-    @override
-    async def _async_read(self) -> dict[str, Presence]:
-        found = await self.account.client.async_get_presences(self._ids_to_read())
-        missing = self.account.subentry_ids.keys() - found.keys()
-        self._missing_polls = Counter(
-            {person_id: self._missing_polls[person_id] + 1 for person_id in missing}
-        )
-        for person_id in missing:
-            if self._missing_polls[person_id] == _TOLERATED_FAILURES + 1:
-                self.account.async_create_background_task(
-                    self._async_check_exists(person_id), "check that a person exists"
-                )
-        for person_id in self._deleted & found.keys():
-            self._deleted.discard(person_id)
-            delete_person_gone_issue(self.account, person_id)
-        return found | {
-            # Keep the last presence of people missing from up to two polls.
-            person_id: self._last_read[person_id]
-            for person_id in missing & self._last_read.keys()
-            if self._missing_polls[person_id] <= _TOLERATED_FAILURES
+        self._missing = MissingPeople(account.subentry_ids)
+        # A random first time spreads the requests, however often Home Assistant starts.
+        self._names_due = {
+            person_id: monotonic() + self.pace.uniform(0, _NAME_INTERVAL)
+            for person_id in account.subentry_ids
         }
 
     @override
-    def _seconds(self, data: dict[str, Presence]) -> float:
-        # Others' writes can't be followed; those of the organization's app are its own.
-        return _FAST_INTERVAL if self._is_fast and self.is_primary else _COLLEAGUES_INTERVAL
+    async def _async_read(self) -> dict[str, Presence]:
+        missing = self._missing
+        found = await self.account.client.async_get_presences(missing.ids_to_read())
+        missing.update(found)
+        for person_id in missing.ids_to_check():
+            self.account.async_create_background_task(
+                self._async_check(person_id), "look for a missing person"
+            )
+        for person_id in missing.deleted & found.keys():
+            missing.deleted.discard(person_id)
+            delete_person_gone_issue(self.account, person_id)
+        return found | missing.kept(self._state.presences)
 
-    def _ids_to_read(self) -> list[str]:
-        """Return the ids to request; deleted people can spoil a request and are rarely in it."""
-        return [
-            person_id
-            for person_id in self.account.subentry_ids
-            if person_id not in self._deleted
-            or self._missing_polls[person_id] % _RECHECK_AFTER == 0
-        ]
+    @override
+    def _after_success(self) -> None:
+        super()._after_success()
+        delete_colleagues_issue(self.account)
+        now = monotonic()
+        for person_id, due in self._names_due.items():
+            if due <= now:
+                # One at a time.
+                self._names_due[person_id] = now + _NAME_INTERVAL
+                self.account.async_create_background_task(
+                    self._async_check(person_id), "check a name"
+                )
+                break
 
-    async def _async_check_exists(self, person_id: str) -> None:
-        """Create an issue if a person is no longer in the directory."""
+    @override
+    def _give_up(self, err: Exception) -> None:
+        super()._give_up(err)
+        if isinstance(err, GraphPermissionError) and not self.is_primary:
+            create_colleagues_issue(self.account)
+
+    async def _async_check(self, person_id: str) -> None:
+        """Look a person up in the directory."""
+        client = self.account.client
         try:
-            person = await self.account.client.async_get_person(person_id)
+            person = await self.account.throttle.async_request(
+                Endpoint.DIRECTORY, lambda: client.async_get_person(person_id)
+            )
         except (GraphError, OAuth2TokenRequestBaseError) as err:
             _LOGGER.debug("The directory is unavailable: %s", err)
+            if not isinstance(err, GraphPermissionError):
+                self._names_due[person_id] = monotonic() + _NAME_RETRY
             return
-        if person is None:
-            self._deleted.add(person_id)
+        if person is not None:
+            self._follow_name(person_id, person.name)
+        elif person_id in self._missing:
+            self._missing.deleted.add(person_id)
             create_person_gone_issue(self.account, person_id)
 
-
-def _without_expired(data: dict[str, Presence], now: datetime) -> dict[str, Presence]:
-    """Return presences without expired messages."""
-    return {
-        person_id: replace(presence, status_message=None)
-        if presence.status_message
-        and presence.status_message.expires_at
-        and presence.status_message.expires_at <= now
-        else presence
-        for person_id, presence in data.items()
-    }
+    @callback
+    def _follow_name(self, person_id: str, name: str) -> None:
+        """Rename a colleague who was renamed in the directory."""
+        devices = dr.async_get(self.hass)
+        identifier = (DOMAIN, self.account.person_key(person_id))
+        known_devices = dr.async_entries_for_config_entry(devices, self.config_entry.entry_id)
+        device = next((each for each in known_devices if identifier in each.identifiers), None)
+        subentry = self.config_entry.subentries.get(self.account.subentry_ids[person_id])
+        if device is None or device.name_by_user or subentry is None:
+            return
+        # A title that the user has changed stays; version 0.1.0 stored the title alone.
+        known = subentry.data.get(CONF_NAME, subentry.title)
+        title = name if subentry.title == known else subentry.title
+        self.hass.config_entries.async_update_subentry(
+            self.config_entry, subentry, data={**subentry.data, CONF_NAME: name}, title=title
+        )
+        self.account.people[person_id] = Person(id=person_id, name=plain_text(title))
+        devices.async_update_device(device.id, name=plain_text(title))

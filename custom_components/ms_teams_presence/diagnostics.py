@@ -61,10 +61,10 @@ def _polls(coordinator: PresenceCoordinator) -> dict[str, Any]:
     return {
         "last": coordinator.last_poll,
         "succeeded": coordinator.last_update_success,
-        "interval": str(coordinator.update_interval),
+        "interval": coordinator.pace.interval,
         "failures_in_a_row": coordinator.failures,
         "last_failure": coordinator.last_failure,
-        "throttled_until": coordinator.account.throttled_until,
+        "throttled_until": coordinator.account.throttled_until(coordinator.endpoint),
     }
 
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntry
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .account import Account, root_cause
 from .const import (
     DOMAIN,
+    ISSUE_COLLEAGUES_REFUSED,
     ISSUE_PERSON_GONE,
     ISSUE_PREFERENCE_NOT_SHOWN,
     ISSUE_SESSION_NOT_SHOWN,
@@ -52,8 +53,22 @@ def create_sign_in_issue(account: Account, err: Exception) -> None:
 
 @callback
 def delete_sign_in_issue(account: Account) -> None:
-    """Delete the issue about the sign-in."""
+    """Delete the issue about the sign-in, and the request to sign in again."""
     ir.async_delete_issue(account.hass, DOMAIN, sign_in_issue_id(account.entry.entry_id))
+    for flow in list(account.entry.async_get_active_flows(account.hass, {SOURCE_REAUTH})):
+        account.hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
+@callback
+def create_colleagues_issue(account: Account) -> None:
+    """Create the issue about a missing permission to read colleagues."""
+    _create(account, ISSUE_COLLEAGUES_REFUSED, "")
+
+
+@callback
+def delete_colleagues_issue(account: Account) -> None:
+    """Delete the issue about a missing permission to read colleagues."""
+    ir.async_delete_issue(account.hass, DOMAIN, _id(account, ISSUE_COLLEAGUES_REFUSED, ""))
 
 
 @callback

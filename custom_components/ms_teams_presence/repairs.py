@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from .auth import async_translated_error, description_placeholders
-from .const import CONF_HOLD_SESSION, DOMAIN
+from .const import CONF_HOLD_SESSION, DOMAIN, ISSUE_COLLEAGUES_REFUSED
 from .entra.registration import AppRegistration
 from .graph.text import plain_text
 
@@ -91,6 +91,23 @@ class PersonGoneFlow(_ConfirmFlow):
         return self.async_create_entry(data={})
 
 
+class ColleaguesRefusedFlow(_ConfirmFlow):
+    """Explain a missing permission and lead to the sign-in that asks for it."""
+
+    @override
+    async def _async_placeholders(self, entry: ConfigEntry) -> dict[str, str]:
+        return description_placeholders(self.hass, AppRegistration.from_data(entry.data))
+
+    @override
+    async def _async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
+        flow = next(entry.async_get_active_flows(self.hass, {SOURCE_RECONFIGURE}), None)
+        flow = flow or await self.hass.config_entries.flow.async_init(
+            DOMAIN, context=ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=entry.entry_id)
+        )
+        # The issue stays until Graph returns colleagues.
+        return self.async_abort(reason="go_on", next_flow=(FlowType.CONFIG_FLOW, flow["flow_id"]))
+
+
 class SignInRefusedFlow(_ConfirmFlow):
     """Explain a sign-in error and lead to the step that resolves it."""
 
@@ -142,4 +159,6 @@ async def async_create_fix_flow(
         return SignInRefusedFlow(str(data["entry_id"]), str(data["reason"]), str(data["code"]))
     if "subentry_id" in data:
         return PersonGoneFlow(str(data["entry_id"]), str(data["subentry_id"]))
+    if issue_id.startswith(ISSUE_COLLEAGUES_REFUSED):
+        return ColleaguesRefusedFlow(str(data["entry_id"]))
     return PreferenceNotShownFlow(str(data["entry_id"]))

@@ -19,7 +19,7 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import CONF_ADDRESS, CONF_OBJECT_ID, SUBENTRY_PERSON
+from .const import CONF_ADDRESS, CONF_NAME, CONF_OBJECT_ID, SUBENTRY_PERSON
 from .entity import ENABLED_FOR_COLLEAGUES
 from .graph.client import SEARCH_LIMIT
 from .graph.models import Person
@@ -118,4 +118,5 @@ def _choose_schema(people: list[Person]) -> vol.Schema:
 
 def _subentry_data(person: Person) -> dict[str, str]:
     """Return the data of a person's subentry."""
-    return {CONF_OBJECT_ID: person.id, CONF_ADDRESS: person.address}
+    # The name tells a title that the user has changed from one that the directory has.
+    return {CONF_OBJECT_ID: person.id, CONF_ADDRESS: person.address, CONF_NAME: person.name}

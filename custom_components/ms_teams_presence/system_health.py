@@ -39,7 +39,7 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         "people": sum(len(runtime.account.people) for runtime in loaded),
         "last_poll": min(polls, default=None),
         "throttled_until": max(
-            (until for runtime in loaded if (until := runtime.account.throttled_until)),
+            (until for runtime in loaded if (until := runtime.account.throttled_until())),
             default=None,
         ),
         "sign_in_ways": ", ".join(

@@ -8,7 +8,7 @@ import random
 from statistics import median
 from typing import Final
 
-from custom_components.ms_teams_presence.pacing import Pace
+from custom_components.ms_teams_presence.graph.pacing import Pace
 
 from .bench import Bench, say
 from .report import Findings, Table

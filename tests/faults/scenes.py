@@ -12,6 +12,7 @@ from homeassistant.config_entries import ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 
+from custom_components.ms_teams_presence.account import STATES
 from custom_components.ms_teams_presence.const import DOMAIN
 from simulator import Person
 from simulator.faults import Options
@@ -85,7 +86,7 @@ class Read:
             await stage.async_pass(30)
         entity = ALEX if self.who == "alex" else ROBIN
         wait = trouble.wait or self._wait(trouble)
-        interval = max(POLL if self.who == "robin" else 31, wait)
+        interval = max(POLL, wait)
         getattr(stage, self.who).join_call()
         states, signed_out = [], []
         async with stage.trouble(
@@ -281,6 +282,8 @@ class Start:
         await stage.async_sign_in()
         entries = stage.hass.config_entries
         await entries.async_unload(stage.entry.entry_id)
+        # A new process has nothing in memory.
+        stage.hass.data[STATES].clear()
         stage.robin.join_call()
         async with stage.trouble(
             self.match, trouble.answer, trouble.network, trouble.times

@@ -36,8 +36,8 @@ from tests.recorder import recording
 ROBIN: Final = "sensor.robin_example_availability"
 ALEX: Final = "sensor.alex_example_availability"
 
-POLL: Final = 16.0
-"""The polling interval plus one second, because the test timers may fire early."""
+POLL: Final = 31.0
+"""The interval after a rejected poll plus one second, because the test timers may fire early."""
 
 # Idle real seconds that mean blocked, and the seconds to advance then.
 _QUIET: Final = 0.1
@@ -94,13 +94,20 @@ class Stage:
     async def async_sign_in(self, **how: Any) -> None:
         """Sign in as Robin."""
         self.entry = await self.account.async_sign_in(**how)
+        self._poll_regularly()
         self.log_lines()
         self._start = self._last_read
 
     async def async_add_alex(self) -> None:
         """Add a colleague."""
         await async_add(self.hass, self.entry, self.alex.id, self.alex)
+        self._poll_regularly()
         self.log_lines()
+
+    def _poll_regularly(self) -> None:
+        """Take the chance out of the intervals."""
+        for coordinator in self.entry.runtime_data.coordinators:
+            coordinator.pace.uniform = min
 
     @property
     def robin(self) -> Person:

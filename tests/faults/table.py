@@ -210,7 +210,7 @@ def _requests(number: int, trouble: Trouble, *, get: bool) -> str | None:
 
 
 def _read(scene: Read, trouble: Trouble) -> str:
-    """One failed poll or two change nothing, the third makes unavailable, and the next one is good."""
+    """Keep what was read for a minute past due, not longer; the next poll is good."""
     if trouble.times == 1:
         return told("up to date", "1 request", "not a line in the log")
     is_me = scene is READ[0]
@@ -220,13 +220,32 @@ def _read(scene: Read, trouble: Trouble) -> str:
     requests = None if trouble.answer is None else _requests(3, sees_token, get=is_me)
     if scene.expire:
         requests = "3 requests"
-    return told(
-        "kept for 2 polls, then unavailable",
-        requests,
-        asks,
-        "back at the next poll",
-        "not a line in the log" if silent else "log: 1 down, 1 back",
-    )
+    if _status(trouble) == 401 and not scene.expire:
+        # Again with a new token, but not with one that was rejected already.
+        requests = "4 requests"
+    # Two polls half a minute apart are in that minute, and one that waits or takes long.
+    is_slow = trouble.wait or trouble.network in _SLOW or trouble.name in _SLOW
+    shown = f"kept for {number_of(1 if is_slow else 2, 'poll')}, then unavailable"
+    log = "not a line in the log" if silent else "log: 1 down, 1 back"
+    if _status(trouble) == 429 and not scene.expire and (not is_me or not trouble.wait):
+        # The interval doubles with each, so that nothing is overdue until after the last.
+        shown = "kept"
+        overdue = is_me or trouble.wait
+        log = "log: 0 down, 2 back" if overdue else "not a line in the log"
+    return told(shown, requests, asks, "back at the next poll", log)
+
+
+# What takes until the request is given up, or starts with a wait.
+_SLOW: Final = frozenset(
+    {
+        "unanswered",
+        "silent",
+        "no name",
+        "no answer to the request",
+        "an answer that stops within its body",
+        "an answer that drips",
+    }
+)
 
 
 def _write(scene: Write, trouble: Trouble) -> str:

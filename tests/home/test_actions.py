@@ -590,8 +590,9 @@ async def test_every_refusal_of_a_write_has_its_sentence(
 async def test_while_graph_wants_to_be_left_alone_nothing_is_sent(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=120)
-    await clock.async_advance(15.5)
+    simulator.faults.add("POST *setStatusMessage", times=1, status=429, retry_after=120)
+    with pytest.raises(HomeAssistantError, match="121 seconds"):
+        await async_act(hass, "set_status_message", message="x")
     simulator.requests.clear()
     with pytest.raises(HomeAssistantError, match="121 seconds"):
         await async_act(hass, "set_status_message", message="x")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
@@ -743,27 +742,24 @@ async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Accou
     assert hass.states.get("text.robin_example_set_status_message") is not None
 
 
-@pytest.mark.parametrize(("typed", "stored"), [(10, 10), (300.0, 300)])
-async def test_the_poll_interval_is_an_option(
-    hass: HomeAssistant, entry: PresenceConfigEntry, typed: float, stored: int
+async def test_holding_a_session_is_the_only_option(
+    hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     flow = await hass.config_entries.options.async_init(entry.entry_id)
+    schema = flow["data_schema"]
+    assert schema is not None
+    assert [str(field) for field in schema.schema] == ["hold_session"]
     result = await hass.config_entries.options.async_configure(
-        flow["flow_id"], {"poll_interval": typed, "hold_session": False}
+        flow["flow_id"], {"hold_session": True}
     )
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"poll_interval": stored, "hold_session": False}
-    assert entry.runtime_data.primary.update_interval == timedelta(seconds=stored)
+    assert entry.options == {"hold_session": True}
 
 
-async def test_with_read_access_there_is_no_option_about_preferences(
-    hass: HomeAssistant, account: Account
-) -> None:
+async def test_with_read_access_there_are_no_options(hass: HomeAssistant, account: Account) -> None:
     entry = await account.async_sign_in(access="read")
-    flow = await hass.config_entries.options.async_init(entry.entry_id)
-    schema = flow["data_schema"]
 
-    assert schema is not None
-    assert [str(field) for field in schema.schema] == ["poll_interval"]
+    assert not entry.supports_options
+    assert (entry.version, entry.minor_version) == (1, 2)

@@ -267,14 +267,19 @@ async def test_a_search_with_an_expired_sign_in_is_explained(
 async def test_a_search_sends_no_request_while_throttled(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
-    await clock.async_advance(16)
+    simulator.faults.add("GET /v1.0/users*", times=1, status=429, retry_after=60)
+    assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "throttled"}
     simulator.requests.clear()
 
     assert (await async_search(hass, entry, "alex"))["errors"] == {"base": "throttled"}
     with pytest.raises(HomeAssistantError):
         await async_get(hass, entry, "alex@contoso.example")
     assert not simulator.requests
+    # Presence is another endpoint.
+    alex = simulator.tenant.people["alex"]
+    assert (await async_get(hass, entry, alex.id))[alex.id]["availability"] == "available"
+    await clock.async_advance(61)
+    assert offered(await async_search(hass, entry, "alex"))
 
 
 async def test_removing_a_colleague_leaves_nothing_of_them(
@@ -291,7 +296,7 @@ async def test_removing_a_colleague_leaves_nothing_of_them(
     assert [device.name for device in devices] == ["Robin Example"]
 
 
-async def test_all_people_are_read_in_one_request_every_half_minute(
+async def test_all_people_are_read_in_one_request_every_ten_seconds(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -301,9 +306,9 @@ async def test_all_people_are_read_in_one_request_every_half_minute(
     await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
     simulator.requests.clear()
     for _ in range(8):
-        await clock.async_advance(15)
+        await clock.async_advance(10.5)
 
-    assert polls(simulator).count("getPresencesByUserId") == 4
+    assert polls(simulator).count("getPresencesByUserId") == 8
     assert polls(simulator).count("presence") == 8
 
 
@@ -477,10 +482,215 @@ async def test_a_missing_person_is_looked_up_once_an_hour_and_may_return(
     assert requested[-1] == [kim.id]
 
     simulator.tenant.add_person("alex", "Alex Example", person_id=alex.id)
-    for _ in range(125):
-        await clock.async_advance(31)
+    for _ in range(360):
+        await clock.async_advance(11)
     assert state(hass, ALEX) == "available"
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+
+
+async def test_the_directory_is_asked_again_after_trouble(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    simulator.faults.add("GET /v1.0/users/*", times=1, status=503)
+    simulator.tenant.remove_person("alex")
+    for _ in range(4):
+        await clock.async_advance(11)
+    assert not issues(hass)
+    for _ in range(4):
+        await clock.async_advance(11)
+
+    assert issues(hass) == ["person_gone"]
+
+
+async def test_a_directory_that_can_not_be_asked_is_asked_ever_more_rarely(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    simulator.faults.add("GET /v1.0/users/*", status=403)
+    simulator.requests.clear()
+    for _ in range(100):
+        await clock.async_advance(11)
+
+    # After 3, 6, 12, 24, 48 and 96 reads.
+    assert len(lookups(simulator)) == 6
+    assert not issues(hass)
+
+
+def issues(hass: HomeAssistant) -> list[str | None]:
+    """Return the translation keys of our issues."""
+    return [
+        issue.translation_key
+        for issue in ir.async_get(hass).issues.values()
+        if issue.domain == DOMAIN
+    ]
+
+
+def lookups(simulator: Simulator) -> list[str]:
+    """Return whom the directory was asked for."""
+    return [
+        request.path.rpartition("/")[2]
+        for request in simulator.requests
+        if request.method == "GET" and request.path.startswith("/v1.0/users/")
+    ]
+
+
+DAY = 24 * 3600
+
+
+async def test_a_name_follows_the_directory_within_a_day_and_ids_stay(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    loaded = entry.runtime_data
+    simulator.requests.clear()
+    alex.name = "Alex Married"
+    for _ in range(49):
+        await clock.async_advance(DAY / 24)
+
+    found = hass.states.get(ALEX)
+    assert found is not None
+    assert found.name == "Alex Married Availability"
+    assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Married"]
+    assert 2 <= len(lookups(simulator)) <= 3
+    assert entry.runtime_data is loaded
+    assert loaded.account.people[alex.id].name == "Alex Married"
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    found = hass.states.get(ALEX)
+    assert found is not None
+    assert found.name == "Alex Married Availability"
+
+
+@pytest.mark.parametrize("renamed", ["device", "title"])
+async def test_a_name_that_the_user_has_given_stays(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    alex: Person,
+    renamed: str,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    (subentry,) = entry.subentries.values()
+    devices = dr.async_get(hass)
+    (device,) = [
+        device
+        for device in dr.async_entries_for_config_entry(devices, entry.entry_id)
+        if device.name == "Alex Example"
+    ]
+    if renamed == "device":
+        devices.async_update_device(device.id, name_by_user="The boss")
+    else:
+        hass.config_entries.async_update_subentry(entry, subentry, title="The boss")
+        await hass.config_entries.async_reload(entry.entry_id)
+    alex.name = "Alex Married"
+    for _ in range(3):
+        await clock.async_advance(DAY)
+
+    found = hass.states.get(ALEX)
+    assert found is not None
+    assert found.name == "The boss Availability"
+    title = "Alex Example" if renamed == "device" else "The boss"
+    assert [known.title for known in entry.subentries.values()] == [title]
+
+
+async def test_names_are_asked_for_one_at_a_time(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    kim, sam = simulator.tenant.people["kim"], simulator.tenant.add_person("sam", "Sam Example")
+    people = [alex, kim, sam]
+    await async_add(hass, entry, "example", *people)
+    simulator.requests.clear()
+    clock.freezer.tick(DAY)
+    counts = []
+    for _ in range(4):
+        await clock.async_advance(11)
+        counts.append(len(lookups(simulator)))
+
+    assert counts == [1, 2, 3, 3]
+    assert set(lookups(simulator)) == {person.id for person in people}
+
+
+@pytest.mark.parametrize(("status", "per_day"), [(403, 1), (503, 100)])
+async def test_a_directory_that_refuses_is_asked_for_names_another_day(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    per_day: int,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    clock.freezer.tick(DAY)
+    trouble = simulator.faults.add("GET /v1.0/users/*", status=status)
+    alex.name = "Alex Married"
+    for _ in range(200):
+        await clock.async_advance(601)
+    asked = trouble.hits
+    trouble.remove()
+    assert per_day <= asked <= 2 * per_day
+    assert not issues(hass)
+    assert not complaints(caplog)
+
+    for _ in range(2):
+        await clock.async_advance(DAY)
+    assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Married"]
+
+
+async def test_colleagues_that_may_not_be_read_are_a_repair_that_leads_to_the_sign_in(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", alex)
+    trouble = simulator.faults.add("POST *getPresencesByUserId", status=403)
+    await clock.async_advance(31)
+    assert not issues(hass)
+    for _ in range(4):
+        await clock.async_advance(31)
+    assert issues(hass) == ["colleagues_refused"]
+    assert state(hass, ALEX) == STATE_UNAVAILABLE
+    assert state(hass, ROBIN) == "available"
+
+    (issue,) = [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+    for _ in range(2):
+        shown = await repairs.async_open(hass_client, issue.issue_id)
+        placeholders = shown["description_placeholders"]
+        assert "Presence.Read.All" in placeholders["permissions"]
+        assert placeholders["admin_consent_url"].startswith("https://")
+        result = await repairs.async_submit(hass_client, shown)
+        flow = hass.config_entries.flow.async_get(result["next_flow"][1])
+        assert flow["context"]["source"] == "reconfigure"
+    assert len(hass.config_entries.flow.async_progress()) == 1
+
+    trouble.remove()
+    await clock.async_advance(31)
+    assert not issues(hass)
+    assert state(hass, ALEX) == "available"
 
 
 async def test_errors_with_colleagues_do_not_affect_ones_own_presence(

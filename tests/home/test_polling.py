@@ -1,13 +1,16 @@
 """When Graph is asked, and what happens when it does not answer well."""
 
 import asyncio
-from time import time
+from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
@@ -17,6 +20,7 @@ from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.states import state
 
+COLLEAGUE = "sensor.alex_example_availability"
 AVAILABILITY = "sensor.robin_example_availability"
 MESSAGE = "sensor.robin_example_status_message"
 
@@ -34,99 +38,419 @@ async def async_polls_during(clock: HomeClock, simulator: Simulator, seconds: in
     return polls(simulator) - before
 
 
-async def test_every_fifteen_seconds(
+async def async_update_entity(hass: HomeAssistant, entity_id: str = AVAILABILITY) -> None:
+    """Run Home Assistant's action that updates an entity."""
+    assert await async_setup_component(hass, "homeassistant", {})
+    await hass.services.async_call(
+        "homeassistant", "update_entity", {"entity_id": entity_id}, blocking=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+def reads_of_colleagues(simulator: Simulator) -> int:
+    """Return how often colleagues were read."""
+    return sum(request.path.endswith("getPresencesByUserId") for request in simulator.requests)
+
+
+# Home Assistant cuts the fraction of a second off a delay, and the harness fires timers up to half a
+# second early, which a second's step rounds up.
+
+
+async def test_every_five_seconds(
     clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    assert await async_polls_during(clock, simulator, 60) == 4
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
 
 
-async def test_every_minute_while_offline(
-    clock: HomeClock, account: Account, simulator: Simulator, robin: Person
+async def test_every_half_minute_while_offline_and_every_five_seconds_after_it(
+    hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator, robin: Person
 ) -> None:
     robin.close_teams()
     await account.async_sign_in()
+    assert 4 <= await async_polls_during(clock, simulator, 120) <= 5
 
-    assert await async_polls_during(clock, simulator, 130) == 2
+    robin.open_teams()
+    await async_update_entity(hass)
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
 
 
-async def test_every_five_seconds_for_a_minute_after_a_change(
-    clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
+async def test_every_five_seconds_for_a_minute_after_a_write_while_offline(
+    hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator, robin: Person
 ) -> None:
-    robin.join_call()
-    await clock.async_advance(16)
-
-    # The harness fires timers up to half a second early, which a second's step rounds up.
+    robin.close_teams()
+    await account.async_sign_in()
+    await clock.async_advance(31)
+    await async_set_message(hass, "Back at two")
     assert 11 <= await async_polls_during(clock, simulator, 60) <= 15
-    assert 3 <= await async_polls_during(clock, simulator, 60) <= 5
+    await clock.async_advance(30)
+    assert await async_polls_during(clock, simulator, 60) <= 3
 
 
-async def test_a_longer_interval_by_option(
-    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+async def test_colleagues_every_ten_seconds(
+    clock: HomeClock, both: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    hass.config_entries.async_update_entry(entry, options={"poll_interval": 100})
-    await hass.config_entries.async_reload(entry.entry_id)
+    before = reads_of_colleagues(simulator)
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
+    assert 6 <= reads_of_colleagues(simulator) - before <= 7
+
+
+async def test_without_polling_only_an_update_of_an_entity_reads(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    alex: Person,
+) -> None:
+    hass.config_entries.async_update_entry(both, pref_disable_polling=True)
+    await hass.config_entries.async_reload(both.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
+    before = reads_of_colleagues(simulator)
+    robin.join_call()
+    alex.join_call()
 
-    assert await async_polls_during(clock, simulator, 205) == 2
+    assert await async_polls_during(clock, simulator, 600) == 0
+    assert state(hass, AVAILABILITY) == "available"
+    await async_update_entity(hass)
+    assert state(hass, AVAILABILITY) == "busy"
+    assert state(hass, COLLEAGUE) == "available"
+    await async_update_entity(hass, COLLEAGUE)
+    assert state(hass, COLLEAGUE) == "busy"
+    assert reads_of_colleagues(simulator) == before + 1
 
 
-async def test_retry_after_is_waited_out_by_everything(
+ME = "GET /v1.0/me/presence"
+PRESENCES = "POST *getPresencesByUserId"
+HOUR = 3600
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        ({"status": 429, "retry_after": 60}, 60),
+        ({"status": 429, "retry_after": timedelta(seconds=60)}, 60),
+        ({"status": 429}, 30),
+        ({"status": 429, "retry_after": "-5"}, 30),
+        ({"status": 429, "retry_after": "soon"}, 30),
+        ({"status": 429, "retry_after": 10**9}, HOUR),
+        ({"status": 503, "retry_after": 60}, 60),
+    ],
+    ids=str,
+)
+async def test_retry_after_and_a_second_are_waited_out(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    fault: dict[str, Any],
+    seconds: int,
+) -> None:
+    simulator.faults.add(ME, times=1, **fault)
+    await clock.async_advance(6)
+    seen = polls(simulator)
+    await clock.async_advance(seconds - 10)
+    await async_update_entity(hass)
+    assert await async_polls_during(clock, simulator, 9) == 0
+    # A random part of the interval, ten seconds by then, comes on top.
+    assert 1 <= await async_polls_during(clock, simulator, 20) <= 5
+    assert polls(simulator) > seen
+    assert state(hass, AVAILABILITY) == "available"
+
+
+async def test_an_update_of_an_entity_polls_as_soon_as_graph_may_be_asked(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    assert await async_setup_component(hass, "homeassistant", {})
-    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
-    await clock.async_advance(16)
+    simulator.faults.add(ME, times=1, status=429, retry_after=60)
+    await clock.async_advance(6)
     seen = polls(simulator)
+    clock.freezer.tick(61)
+    await async_update_entity(hass)
 
-    await hass.services.async_call(
-        "homeassistant", "update_entity", {"entity_id": AVAILABILITY}, blocking=True
-    )
-    assert await async_polls_during(clock, simulator, 59) == 0
-    assert await async_polls_during(clock, simulator, 5) == 1
     assert polls(simulator) == seen + 1
 
 
-async def test_a_poll_that_begins_just_before_graph_may_be_asked_again_waits_for_it_only(
-    clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+async def test_colleagues_who_are_throttled_do_not_silence_oneself(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
 ) -> None:
-    # Home Assistant drops the fraction of the clock's second from the delay that it is given.
-    clock.freezer.tick((0.7 - time()) % 1)
-    simulator.faults.add("GET /v1.0/me/presence", times=1, status=429, retry_after=60)
-    await clock.async_advance(16)
-    seen = polls(simulator)
-    assert entry.runtime_data.primary.failures == 1
+    simulator.faults.add(PRESENCES, status=429, retry_after=HOUR)
+    await clock.async_advance(11)
+    before = reads_of_colleagues(simulator)
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
+    assert reads_of_colleagues(simulator) == before
+    await async_set_message(hass, "Still here")
+    assert robin.status_message is not None
+    assert state(hass, AVAILABILITY) == "available"
+    await clock.async_advance(30)
+    assert state(hass, COLLEAGUE) == STATE_UNAVAILABLE
+    assert state(hass, AVAILABILITY) == "available"
 
-    await clock.async_advance(60.5)
-    assert polls(simulator) == seen
-    await clock.async_advance(2)
-    assert polls(simulator) == seen + 1
+
+async def test_oneself_throttled_silences_neither_colleagues_nor_writes(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    alex: Person,
+) -> None:
+    simulator.faults.add(ME, status=429, retry_after=HOUR)
+    await clock.async_advance(6)
+    before = reads_of_colleagues(simulator)
+    assert await async_polls_during(clock, simulator, 60) == 0
+    assert 6 <= reads_of_colleagues(simulator) - before <= 7
+    await async_set_message(hass, "Still here")
+    assert robin.status_message is not None
+    alex.join_call()
+    await clock.async_advance(11)
+    assert state(hass, COLLEAGUE) == "busy"
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
 
 
-async def test_while_graph_wants_to_be_left_alone_unavailable_stays_unavailable(
+async def test_writes_that_are_throttled_silence_no_poll(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    assert await async_setup_component(hass, "homeassistant", {})
-    simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=20)
-    for _ in range(4):
-        await clock.async_advance(22)
-    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
-    await hass.services.async_call(
-        "homeassistant", "update_entity", {"entity_id": AVAILABILITY}, blocking=True
-    )
+    simulator.faults.add("POST *setStatusMessage", status=429, retry_after=HOUR)
+    with pytest.raises(HomeAssistantError):
+        await async_set_message(hass, "Too much")
 
-    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
+    assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_a_graph_that_refuses_and_names_no_time_becomes_unavailable(
-    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+async def test_a_throttled_token_endpoint_is_left_alone_by_everything_that_needs_it(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
 ) -> None:
-    simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=0)
-    seen = []
+    simulator.faults.add("token", times=1, status=429, retry_after=300)
+    clock.freezer.tick(both.data["token"]["expires_in"])
+    simulator.requests.clear()
+    await clock.async_advance(1)
+    for _ in range(29):
+        await clock.async_advance(10)
+    asked = [request for request in simulator.requests if request.path.endswith("/token")]
+    assert len(asked) == 1
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     for _ in range(3):
-        await clock.async_advance(16)
+        await clock.async_advance(10)
+    assert state(hass, AVAILABILITY) == "available"
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_a_reload_keeps_what_is_left_to_wait_and_what_was_read(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    for target in (ME, PRESENCES, "POST *setStatusMessage"):
+        simulator.faults.add(target, times=1, status=429, retry_after=50)
+    with pytest.raises(HomeAssistantError):
+        await async_set_message(hass, "Too much")
+    await clock.async_advance(11)
+    robin.join_call()
+    simulator.requests.clear()
+    await hass.config_entries.async_reload(both.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert state(hass, AVAILABILITY) == "available"
+    assert state(hass, COLLEAGUE) == "available"
+    for _ in range(29):
+        await clock.async_advance(1)
+    with pytest.raises(HomeAssistantError) as error:
+        await async_set_message(hass, "Too much")
+    assert error.value.translation_key == "throttled"
+    assert not simulator.requests
+
+    for _ in range(45):
+        await clock.async_advance(1)
+    assert state(hass, AVAILABILITY) == "busy"
+    assert state(hass, COLLEAGUE) == "available"
+
+
+async def test_a_reload_with_nothing_fresh_to_show_waits_as_well(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.faults.add(ME, times=1, status=429, retry_after=200)
+    await clock.async_advance(6)
+    await clock.async_advance(80)
+    simulator.requests.clear()
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    for _ in range(11):
+        await clock.async_advance(10)
+    assert not polls(simulator)
+
+    for _ in range(20):
+        await clock.async_advance(10)
+    assert state(hass, AVAILABILITY) == "available"
+
+
+async def test_a_throttled_interval_doubles_and_shrinks_again(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.faults.add(ME, times=3, status=429, retry_after=1)
+    for _ in range(100):
+        await clock.async_advance(1)
+    slow = await async_polls_during(clock, simulator, 120)
+    assert 3 <= slow <= 4
+    # It outlives a reload.
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert 3 <= await async_polls_during(clock, simulator, 120) <= 5
+
+    clock.freezer.tick(24 * HOUR)
+    await clock.async_advance(1)
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 429, "retry_after": HOUR}, {"status": 503}, {"status": 401}, {"loss": "close"}],
+    ids=str,
+)
+async def test_data_stays_for_a_minute_past_due_and_no_longer(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    caplog: pytest.LogCaptureFixture,
+    fault: dict[str, Any],
+) -> None:
+    await async_update_entity(hass)
+    trouble = simulator.faults.add(ME, **fault)
+    for _ in range(63):
+        await clock.async_advance(1)
+        assert state(hass, AVAILABILITY) == "available"
+    # The interval, ten seconds after a 429, and a minute.
+    for _ in range(10):
+        await clock.async_advance(1)
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+    for _ in range(30):
+        await clock.async_advance(10)
+        await async_update_entity(hass)
+        assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+
+    trouble.remove()
+    for _ in range(2):
+        await clock.async_advance(HOUR)
+    assert state(hass, AVAILABILITY) == "available"
+    lines = [record.levelname for record in caplog.records if "data" in record.getMessage()]
+    assert lines.count("ERROR") == 1
+
+
+async def test_one_more_429_does_not_bring_old_data_back(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    await async_update_entity(hass)
+    simulator.faults.add(ME, status=429, retry_after=45)
+    seen = []
+    for _ in range(40):
+        await clock.async_advance(10)
         seen.append(state(hass, AVAILABILITY))
 
-    assert seen == ["available", "available", STATE_UNAVAILABLE]
+    kept = seen.index(STATE_UNAVAILABLE)
+    assert seen == ["available"] * kept + [STATE_UNAVAILABLE] * (40 - kept)
+
+
+async def test_a_rejected_token_and_a_throttled_token_endpoint_do_not_blame_the_sign_in(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    simulator.expire_access_tokens()
+    simulator.faults.add("token", times=1, status=429, retry_after=200)
+    simulator.requests.clear()
+    for _ in range(19):
+        await clock.async_advance(10)
+    asked = [request for request in simulator.requests if request.path.endswith("/token")]
+    assert len(asked) == 1
+    assert polls(simulator) <= 2
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+    assert not hass.config_entries.flow.async_progress()
+
+    for _ in range(3):
+        await clock.async_advance(10)
+    assert state(hass, AVAILABILITY) == "available"
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+async def test_a_clock_that_is_set_changes_neither_pace_nor_freshness(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+) -> None:
+    now = dt_util.utcnow
+    monkeypatch.setattr(dt_util, "utcnow", lambda: now() + timedelta(hours=hours))
+
+    assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
+    assert state(hass, AVAILABILITY) == "available"
+
+
+@pytest.mark.parametrize("minutes", [-5, 0, 5], ids=["behind", "right", "ahead"])
+@pytest.mark.parametrize("lingers", [False, True])
+async def test_the_end_of_a_message_is_looked_for_once_whatever_the_clock(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    minutes: int,
+    lingers: bool,  # noqa: FBT001
+) -> None:
+    utcnow = dt_util.utcnow
+    off = timedelta(minutes=minutes)
+    ends_at = utcnow() + timedelta(minutes=7, seconds=20)
+    answer = {
+        "id": robin.id,
+        "availability": "Offline",
+        "activity": "OffWork",
+        "statusMessage": {
+            "message": {"content": "Lunch", "contentType": "text"},
+            "expiryDateTime": {
+                "dateTime": f"{ends_at:%Y-%m-%dT%H:%M:%S.%f}",
+                "timeZone": "UTC",
+            },
+        },
+    }
+    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + off)
+    shows = simulator.faults.add(ME, json=answer)
+    await async_update_entity(hass)
+    assert state(hass, MESSAGE) == "Lunch"
+    seen = []
+    for minute in range(15):
+        if minute == 7 and not lingers:
+            shows.options["json"] = answer | {"statusMessage": None}
+        reads = await async_polls_during(clock, simulator, 60)
+        seen.append(state(hass, MESSAGE))
+        assert 2 <= reads <= 4
+    left = 7 - minutes if lingers or minutes > 0 else 7
+    assert seen == ["Lunch"] * left + [""] * (15 - left)
+
+
+async def test_a_written_message_that_graph_never_shows_ends_without_a_storm(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    simulator.faults.add(ME, json={"id": robin.id, "availability": "Away", "activity": "Away"})
+    await hass.services.async_call(
+        DOMAIN,
+        "set_status_message",
+        {"message": "Brief", "expires_in": {"seconds": 20}},
+        target={"entity_id": AVAILABILITY},
+        blocking=True,
+    )
+    assert await async_polls_during(clock, simulator, 60) <= 16
+    assert state(hass, MESSAGE) == ""
 
 
 async def test_update_entity_polls_at_once(
@@ -195,17 +519,18 @@ async def test_trouble_with_the_token_endpoint_is_no_reason_to_sign_in_again(
     fault: dict[str, Any],
 ) -> None:
     trouble = simulator.faults.add("token", **fault)
-    simulator.expire_access_tokens()
+    clock.freezer.tick(entry.data["token"]["expires_in"] - 30)
+    await async_update_entity(hass)
+    clock.freezer.tick(15)
     for _ in range(2):
-        await clock.async_advance(16)
-    assert trouble.hits == 2
-    assert state(hass, AVAILABILITY) == "available"
-    await clock.async_advance(16)
+        await clock.async_advance(31)
+    assert 2 <= trouble.hits <= 3
+    await clock.async_advance(31)
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert not hass.config_entries.flow.async_progress()
 
     trouble.remove()
-    await clock.async_advance(16)
+    await clock.async_advance(40)
     assert state(hass, AVAILABILITY) == "available"
 
 
@@ -233,14 +558,22 @@ async def test_graph_that_takes_no_token_at_all_asks_for_a_sign_in_and_keeps_ask
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     trouble = simulator.faults.add("GET /v1.0/me/presence", status=401)
-    for _ in range(3):
-        await clock.async_advance(16)
+    before = polls(simulator)
+    for _ in range(20):
+        await clock.async_advance(30)
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert len(hass.config_entries.flow.async_progress()) == 1
+    asked = [request.path for request in simulator.requests if request.path.endswith("/token")]
+    # One for the sign-in, and one in five minutes.
+    assert len(asked) <= 1 + 3
+    # Each with the token and once more.
+    assert polls(simulator) - before <= 2 * 20 + 2
 
     trouble.remove()
-    await clock.async_advance(16)
+    await clock.async_advance(31)
     assert state(hass, AVAILABILITY) == "available"
+    assert not hass.config_entries.flow.async_progress()
+    assert not ir.async_get(hass).issues
 
 
 async def test_a_written_message_stands_until_graph_shows_it(

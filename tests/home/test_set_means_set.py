@@ -565,7 +565,8 @@ async def test_what_was_read_before_a_preference_was_set_does_not_contradict_it(
     for _ in range(28):
         await clock.async_advance(30)
     fault.remove()
-    for _ in range(4):
+    # Longer than Retry-After.
+    for _ in range(78):
         await clock.async_advance(30)
 
     assert found(hass).state == "busy"

@@ -1,6 +1,7 @@
 """Every sign-in error of Microsoft, wherever it can occur."""
 
 import base64
+from contextlib import suppress
 from enum import Flag, auto
 import json
 from pathlib import Path
@@ -12,9 +13,14 @@ from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigFlowResult,
 )
+from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
-from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import (
+    entity_registry as er,
+    issue_registry as ir,
+)
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -337,6 +343,150 @@ async def async_reject_token(clock: HomeClock, simulator: Simulator, **options: 
     await clock.async_advance(31)
 
 
+def token_requests(simulator: Simulator) -> int:
+    """Return how often a token was requested."""
+    return sum(request.path.endswith("/token") for request in simulator.requests)
+
+
+UP_TO_OTHERS: Final = [50057, 50105, 53003, 65001, 7000112, 7000218]
+
+
+@pytest.mark.parametrize("aadsts", UP_TO_OTHERS)
+async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
+    hass: HomeAssistant, clock: HomeClock, account: Account, aadsts: int
+) -> None:
+    simulator = account.simulator
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", simulator.tenant.people["alex"])
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    trouble = simulator.faults.add("token", aadsts=aadsts)
+    simulator.requests.clear()
+    for _ in range(60):
+        await clock.async_advance(60)
+    assert 5 <= token_requests(simulator) <= 7
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+    assert repair(hass, entry) is not None
+    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+    with pytest.raises(HomeAssistantError) as error:
+        await hass.services.async_call(
+            DOMAIN,
+            "set_status_message",
+            {"message": "Still here"},
+            target={"entity_id": AVAILABILITY},
+            blocking=True,
+        )
+    assert error.value.translation_key == "sign_in_needed"
+    assert token_requests(simulator) <= 7
+
+    trouble.remove()
+    for _ in range(11):
+        await clock.async_advance(60)
+    assert state(hass, AVAILABILITY) == "available"
+    assert state(hass, "sensor.alex_example_availability") == "available"
+    assert repair(hass, entry) is None
+    assert not hass.config_entries.flow.async_progress()
+    assert not ir.async_get(hass).issues
+
+
+@pytest.mark.parametrize("application", [False, True])
+async def test_a_refusal_that_others_resolve_at_the_start_is_tried_again_too(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    application: bool,  # noqa: FBT001
+) -> None:
+    simulator = account.simulator
+    sign_in = test_application.async_sign_in if application else Account.async_sign_in
+    entry = await sign_in(account)
+    if application:
+        await async_add(hass, entry, "Alex", simulator.tenant.people["alex"])
+    await hass.config_entries.async_unload(entry.entry_id)
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    trouble = simulator.faults.add("token", aadsts=50057)
+    simulator.requests.clear()
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state.value == "setup_retry"
+    assert entry.error_reason_translation_key == "sign_in_needed"
+    for _ in range(60):
+        await clock.async_advance(60)
+    assert 4 <= token_requests(simulator) <= 7
+    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+    assert repair(hass, entry) is not None
+
+    # A reload tries at once.
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert token_requests(simulator) <= 8
+    trouble.remove()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert entry.state is ConfigEntryState.LOADED
+    assert repair(hass, entry) is None
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_a_start_that_was_refused_goes_on_by_itself(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    simulator = account.simulator
+    await hass.config_entries.async_unload(entry.entry_id)
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    trouble = simulator.faults.add("token", aadsts=50105)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await clock.async_advance(60)
+    trouble.remove()
+    for _ in range(24):
+        await clock.async_advance(60)
+
+    assert state(hass, AVAILABILITY) == "available"
+    assert repair(hass, entry) is None
+    assert not hass.config_entries.flow.async_progress()
+
+
+async def test_a_refusal_that_only_the_user_resolves_is_not_repeated(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    simulator = account.simulator
+    simulator.requests.clear()
+    await async_reject_token(clock, simulator, aadsts=50173)
+    for _ in range(60):
+        await clock.async_advance(60)
+
+    assert token_requests(simulator) == 1
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["POST *getPresencesByUserId", "POST *setStatusMessage", "GET /v1.0/users/*"]
+)
+async def test_a_401_for_another_path_does_not_blame_the_sign_in(
+    hass: HomeAssistant, clock: HomeClock, account: Account, path: str
+) -> None:
+    simulator = account.simulator
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", simulator.tenant.people["alex"])
+    simulator.faults.add(path, status=401)
+    simulator.requests.clear()
+    for minute in range(10):
+        if minute % 3 == 0:
+            with suppress(HomeAssistantError):
+                await hass.services.async_call(
+                    DOMAIN,
+                    "set_status_message",
+                    {"message": "Still here"},
+                    target={"entity_id": AVAILABILITY},
+                    blocking=True,
+                )
+        for _ in range(6):
+            await clock.async_advance(10)
+    assert state(hass, AVAILABILITY) == "available"
+    assert token_requests(simulator) <= 3
+    assert repair(hass, entry) is None
+    assert not hass.config_entries.flow.async_progress()
+
+
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.TOKEN))
 async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_step(
     hass: HomeAssistant,
@@ -354,7 +504,7 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
         assert not reauths
         assert repair(hass, entry) is None
         for _ in range(3):
-            await clock.async_advance(16)
+            await clock.async_advance(31)
         assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
         assert (repair(hass, entry) is None) == (kind.resolution is Resolution.RETRY)
         return
@@ -487,9 +637,9 @@ async def test_a_token_rejected_by_graph_creates_a_repair(
 ) -> None:
     account.simulator.faults.add("GET /v1.0/me/presence", status=status)
     for _ in range(2):
-        await clock.async_advance(16)
+        await clock.async_advance(31)
     assert repair(hass, entry) is None
-    await clock.async_advance(16)
+    await clock.async_advance(31)
     issue = repair(hass, entry)
     assert issue is not None
     assert issue.data is not None

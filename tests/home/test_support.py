@@ -186,9 +186,8 @@ async def test_diagnostics_show_a_person_without_presence(
     simulator: Simulator,
 ) -> None:
     entry = await account.async_sign_in(colleagues=True)
-    await async_add(hass, entry, "alex", simulator.tenant.people["alex"])
     simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
-    await hass.config_entries.async_reload(entry.entry_id)
+    await async_add(hass, entry, "alex", simulator.tenant.people["alex"])
     diagnostics = await async_download(hass, hass_client, entry)
 
     assert [person["presence"] is None for person in diagnostics["people"]] == [False, True]

@@ -53,6 +53,9 @@ async def test_the_entry_loads_with_its_people_options_and_preferences(
     entry = await async_upgrade(hass, clock, account, hass_storage)
 
     assert entry.state is ConfigEntryState.LOADED
+    assert (entry.version, entry.minor_version) == (1, 2)
+    # Of `poll_interval` and `hold_session`.
+    assert entry.options == {"hold_session": True}
     assert state(hass, "sensor.robin_example_availability") == "available"
     assert state(hass, "sensor.alex_example_availability") == "available"
     preferred = hass.states.get("select.robin_example_preferred_presence")
@@ -102,3 +105,14 @@ async def test_the_store_keeps_its_names_so_that_version_0_1_0_reads_it_again(
     for kind, items in WRITTEN["store"]["data"].items():
         (before,), (after,) = items.values(), stored[kind].values()
         assert after.keys() == before.keys() - {"not_before"}
+
+
+async def test_an_entry_of_a_later_minor_version_loads_as_it_is(
+    hass: HomeAssistant, clock: HomeClock, account: Account
+) -> None:
+    entry = await account.async_sign_in()
+    await hass.config_entries.async_unload(entry.entry_id)
+    hass.config_entries.async_update_entry(entry, minor_version=7, options={"later": 1})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+
+    assert (entry.minor_version, dict(entry.options)) == (7, {"later": 1})

@@ -214,6 +214,9 @@ SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
     ),
 }
 
+# Beside those of `Resolution.ADMIN`: what an administrator can undo without the user.
+_UP_TO_OTHERS: Final = frozenset({"account_disabled", "app_disabled", "public_client_refused"})
+
 _REASON_OF_AADSTS_CODE: Final = {
     code: reason for reason, kind in SIGN_IN_ERRORS.items() for code in kind.aadsts_codes
 }
@@ -284,3 +287,8 @@ class SignInError(Exception):
     def requires_user(self) -> bool:
         """Return whether a person has to act; otherwise it is retried."""
         return self.kind.resolution not in {Resolution.UNKNOWN, Resolution.RETRY}
+
+    @property
+    def is_up_to_others(self) -> bool:
+        """Return whether someone other than the user can resolve it."""
+        return self.kind.resolution is Resolution.ADMIN or self.reason in _UP_TO_OTHERS

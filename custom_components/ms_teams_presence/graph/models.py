@@ -8,7 +8,7 @@ https://learn.microsoft.com/graph/api/resources/presence
 # missing, null, of another type or unknown is None.
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 import logging
@@ -330,3 +330,15 @@ def _date_time(text: str, zone_name: str) -> datetime | None:
         return moment.astimezone(UTC)
     except ValueError, OverflowError:
         return None
+
+
+def without_expired(data: dict[str, Presence], now: datetime) -> dict[str, Presence]:
+    """Return presences without expired messages."""
+    return {
+        person_id: replace(presence, status_message=None)
+        if presence.status_message
+        and presence.status_message.expires_at
+        and presence.status_message.expires_at <= now
+        else presence
+        for person_id, presence in data.items()
+    }

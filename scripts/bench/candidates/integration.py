@@ -106,7 +106,8 @@ class Integration(Candidate):
             domain=DOMAIN,
             source=SOURCE_USER,
             # No poll of its own shall come between those that are asked for.
-            options={"poll_interval": 300},
+            options={},
+            pref_disable_polling=True,
             discovery_keys=MappingProxyType({}),
             subentries_data=[
                 ConfigSubentryData(

@@ -347,7 +347,6 @@ class Week:
     async def _async_change_options(self) -> None:
         """Change the options."""
         chosen = {
-            "poll_interval": self.random.choice((10, 15, 15, 30, 60)),
             "hold_session": self.random.choice((True, False)),
         }
         flow = await self.hass.config_entries.options.async_init(self.entry.entry_id)

@@ -7,8 +7,8 @@ import logging
 from time import monotonic
 from typing import Any, Final
 
-from .graph.models import Presence, StatusMessage
-from .graph.text import is_same_message
+from .models import Presence, StatusMessage
+from .text import is_same_message
 
 _LOGGER = logging.getLogger(__name__)
 

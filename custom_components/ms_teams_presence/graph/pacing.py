@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import random
 from typing import Final
 
-# Retry-After is rounded.
-RETRY_AFTER_MARGIN: Final = 1.0
+from .throttling import RETRY_AFTER_MARGIN
+
 MAX_INTERVAL: Final = 600.0
 # The part of an interval that is random.
 JITTER: Final = 0.05
