@@ -1,5 +1,7 @@
 """Names and addresses from Microsoft become a single plain line."""
 
+from time import monotonic
+
 from hypothesis import given, strategies as st
 import pytest
 
@@ -169,3 +171,25 @@ def test_any_content_is_read(content: str, is_html: bool) -> None:  # noqa: FBT0
     text = message_text(content, is_html=is_html)
     assert text == text.strip()
     assert is_same_message(text, text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<" + "a" * 200_000,
+        "</" + "a" * 200_000,
+        "<a " * 100_000,
+        "<" * 200_000,
+        "&" * 200_000,
+        "&#" + "1" * 200_000 + ";",
+        "<p" + " " * 200_000,
+        "<br" + " " * 200_000,
+        "</p" + " " * 200_000,
+    ],
+    ids=lambda content: content[:3],
+)
+def test_a_long_content_is_read_in_time(content: str) -> None:
+    started = monotonic()
+    is_same_message(message_text(content), "Lunch")
+    message_text(content, is_html=True)
+    assert monotonic() - started < 2

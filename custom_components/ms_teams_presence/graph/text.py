@@ -24,7 +24,7 @@ _CHARACTER_REFERENCE: Final = re.compile(
     r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE
 )
 _LINE_BREAK: Final = re.compile(r"<br\s*/?>|(</(?:p|div|li|h[1-3])\s*>)", re.IGNORECASE)
-_TAG: Final = re.compile(r"</?([a-z][a-z0-9]*)[^<>]*>", re.IGNORECASE)
+_TAG: Final = re.compile(r"</?([a-z][a-z0-9]*+)[^<>]*+>", re.IGNORECASE)
 _CLOSING_TAG: Final = re.compile(r"</([a-z][a-z0-9]*)\s*>", re.IGNORECASE)
 _TEAMS_TAGS: Final = frozenset(
     [
