@@ -30,8 +30,6 @@ from .sessions import async_clear_sessions
 
 CONFIG_SCHEMA: Final = cv.config_entry_only_config_schema(DOMAIN)
 
-_FAILED: Final = (ConfigEntryState.SETUP_ERROR, ConfigEntryState.SETUP_RETRY)
-
 PLATFORMS: Final = [Platform.BINARY_SENSOR, Platform.SELECT, Platform.SENSOR, Platform.TEXT]
 
 
@@ -41,9 +39,9 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
     @callback
     def entry_changed(change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        # Home Assistant unloads only what is loaded.
+        # Home Assistant doesn't unload an account whose set-up failed.
         is_disabled = change is ConfigEntryChange.UPDATED and entry.disabled_by is not None
-        if entry.domain == DOMAIN and is_disabled and entry.state in _FAILED:
+        if entry.domain == DOMAIN and is_disabled and entry.state is ConfigEntryState.NOT_LOADED:
             hass.async_create_task(_async_clear(hass, entry), f"{DOMAIN} clear presence sessions")
 
     async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, entry_changed)

@@ -13,7 +13,7 @@ import logging
 from time import monotonic
 from typing import Any, Final, Self
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -141,6 +141,7 @@ class PreferenceStore:
         """Initialize."""
         self.writes = WriteQueue(hass)
         self.is_loaded = False
+        self.cancel_retry: CALLBACK_TYPE = lambda: None
         self._is_removed = False
         # Graph's times don't move when the wall clock is set.
         self._wall, self._steady = dt_util.utcnow(), monotonic()

@@ -304,6 +304,7 @@ async def async_clear_sessions(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 async def _async_clear_due(hass: HomeAssistant, entry: ConfigEntry, store: PreferenceStore) -> None:
     """Clear presence sessions that are due; retry until they expire."""
+    store.cancel_retry()
     registration = AppRegistration.from_data(entry.data)
     token = InMemoryTokenProvider(
         MicrosoftOAuth2Implementation(hass, registration), entry.data[CONF_TOKEN]
@@ -333,4 +334,5 @@ async def _async_clear_due(hass: HomeAssistant, entry: ConfigEntry, store: Prefe
         await store.async_save()
     if store.sessions:
         due_at = min(session.due_at for session in store.sessions.values())
-        async_call_later(hass, due_at - now, HassJob(clear_again, cancel_on_shutdown=True))
+        job = HassJob(clear_again, cancel_on_shutdown=True)
+        store.cancel_retry = async_call_later(hass, due_at - now, job)
