@@ -575,6 +575,24 @@ async def test_a_name_follows_the_directory_within_a_day_and_ids_stay(
     assert found.name == "Alex Married Availability"
 
 
+async def test_a_person_with_a_presence_is_not_gone_whatever_the_directory_has(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    simulator.faults.add("GET /v1.0/users/*", status=404)
+    simulator.requests.clear()
+    for _ in range(25):
+        await clock.async_advance(DAY / 24)
+
+    assert lookups(simulator)
+    assert not ir.async_get(hass).issues
+    assert state(hass, ALEX) == "available"
+
+
 @pytest.mark.parametrize("renamed", ["device", "title"])
 async def test_a_name_that_the_user_has_given_stays(
     hass: HomeAssistant,

@@ -50,6 +50,8 @@ _STEP: Final = 5
 _NOTICED_AFTER: Final = timedelta(minutes=7)
 # The longest Retry-After, and the longest delay before Home Assistant retries a setup.
 _RECOVERED_AFTER: Final = timedelta(seconds=60)
+# The longest interval after throttling, and a random wait as long, and a little more.
+_POLLED_AFTER: Final = timedelta(minutes=25)
 _SET_UP_AFTER: Final = timedelta(minutes=11)
 # Missing people are looked up once an hour.
 _FOUND_AFTER: Final = timedelta(minutes=65)
@@ -187,6 +189,7 @@ class Week:
     _fault_ended: datetime = BEGINS
     _overridden_in_teams: bool = False
     _skew: int = 0
+    _read: set[str] = field(default_factory=set)
     _forgotten_until: datetime = BEGINS
     _disturbed: datetime = BEGINS
     """When something last delayed noticing an override in Teams."""
@@ -212,7 +215,19 @@ class Week:
 
         Slow or lost responses can take up a slot's quiet minutes.
         """
-        return not self.is_waiting and self.now - self._quiet_since >= _QUIET
+        has_waited = self.now - self._quiet_since >= _QUIET
+        return has_waited and not self.is_waiting and self.has_recovered
+
+    @property
+    def has_recovered(self) -> bool:
+        """Return whether both presences have been read since the last fault, and are often."""
+        has_read = {_PRESENCE, _PRESENCES} <= self._read
+        assert has_read or self.is_faulty or self.now - self._fault_ended < _POLLED_AFTER
+        if self.entry.state is not ConfigEntryState.LOADED:
+            return False
+        # After throttling the intervals take hours to shrink.
+        paces = [coordinator.pace for coordinator in self.entry.runtime_data.coordinators]
+        return has_read and max(pace.interval for pace in paces) < _QUIET.total_seconds() - 20
 
     @property
     def is_waiting(self) -> bool:
@@ -226,7 +241,8 @@ class Week:
         """Return whether a write may fail, also shortly after a fault."""
         is_over = self.now - self._fault_ended > _RECOVERED_AFTER
         has_to_sign_in = bool(self.hass.config_entries.flow.async_progress())
-        return self.is_faulty or not is_over or self.is_waiting or has_to_sign_in
+        is_slow = not self.has_recovered
+        return self.is_faulty or not is_over or self.is_waiting or has_to_sign_in or is_slow
 
     @property
     def is_hold_enabled(self) -> bool:
@@ -620,6 +636,8 @@ class Week:
             self.figures.faulty_responses += self._fault.hits
             self._fault.remove()
             self._fault = None
+            self._count_requests()
+            self._read.clear()
             self._fault_ended = self._disturbed = self.now
 
     # Time
@@ -674,6 +692,9 @@ class Week:
         self.figures.polls += sum(
             f"{request.method} {request.path}" in {_PRESENCE, _PRESENCES} for request in requests
         )
+        self._read |= {
+            f"{request.method} {request.path}" for request in requests if request.status == 200
+        }
         requests.clear()
 
     def _clear_expired(self) -> None:
@@ -682,7 +703,7 @@ class Week:
             self.wanted.preference = None
         if self.wanted.session and self.wanted.session[1] <= self.now:
             self.wanted.session = None
-        if self.is_faulty or self.is_waiting:
+        if self.is_faulty or self.is_waiting or not self.has_recovered:
             self._disturbed = self.now
         elif self._overridden_in_teams and self.is_preference_current:
             self.wanted.preference = None
