@@ -84,6 +84,7 @@ async def test_a_slow_response_ends_at_the_deadline_and_no_thread_waits_longer(
     await async_no_thread_waits()
 
 
+@pytest.mark.once
 async def test_many_slow_responses_at_once_do_not_use_up_the_executor(
     hass: HomeAssistant, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
