@@ -84,7 +84,6 @@ async def test_a_short_day(demo: Demo) -> None:
         lambda at: at["state"] == "be_right_back" and at["attributes"]["in_effect"] is True,
     )
     assert await shown_by_microsoft(demo) == "BeRightBack"
-    await microsoft.expire_access_tokens()
     await home.wait_for(PREFERENCE, "end", lambda at: at["state"] == "automatic", seconds=60)
     assert ends_at(short) <= datetime.now(UTC) <= ends_at(short) + PROMPTLY
 
