@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from math import inf
 from typing import Any, Final
@@ -170,8 +171,8 @@ class Account:
         """Return people of the directory by words of their names, address or object id."""
         if (person := await self._async_look_up(text)) is not None:
             return [person]
-        client = self.client
-        return await self._async_get(Endpoint.DIRECTORY, lambda: client.async_find_people(text))
+        request = partial(self.client.async_find_people, text)
+        return await self._async_get(Endpoint.DIRECTORY, request)
 
     async def async_get_presences(self, names: list[str]) -> dict[str, Presence | None]:
         """Return presences by object id or address; None for a person who can't be found."""
@@ -179,10 +180,8 @@ class Account:
         wanted = {person_id for person_id in ids.values() if person_id}
         found: dict[str, Presence] = {}
         if wanted:
-            client = self.client
-            found = await self._async_get(
-                Endpoint.COLLEAGUES, lambda: client.async_get_presences(wanted)
-            )
+            request = partial(self.client.async_get_presences, wanted)
+            found = await self._async_get(Endpoint.COLLEAGUES, request)
         return {name: found.get(person_id) for name, person_id in ids.items()}
 
     async def _async_object_id(self, name: str) -> str:
@@ -194,8 +193,8 @@ class Account:
 
     async def _async_look_up(self, name: str) -> Person | None:
         """Return a person of the directory by object id or address."""
-        client = self.client
-        return await self._async_get(Endpoint.DIRECTORY, lambda: client.async_get_person(name))
+        request = partial(self.client.async_get_person, name)
+        return await self._async_get(Endpoint.DIRECTORY, request)
 
     async def _async_get[T](self, endpoint: Endpoint, request: Callable[[], Awaitable[T]]) -> T:
         """Send a request and translate its errors."""

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 import logging
 from math import inf
 from time import monotonic
@@ -343,11 +344,9 @@ class ColleaguesCoordinator(PresenceCoordinator):
 
     async def _async_check(self, person_id: str) -> None:
         """Look a person up in the directory."""
-        client = self.account.client
+        request = partial(self.account.client.async_get_person, person_id)
         try:
-            person = await self.account.throttle.async_request(
-                Endpoint.DIRECTORY, lambda: client.async_get_person(person_id)
-            )
+            person = await self.account.throttle.async_request(Endpoint.DIRECTORY, request)
         except (GraphError, OAuth2TokenRequestBaseError) as err:
             _LOGGER.debug("The directory is unavailable: %s", err)
             if not isinstance(err, GraphPermissionError):

@@ -68,7 +68,7 @@ def create_colleagues_issue(account: Account) -> None:
 @callback
 def delete_colleagues_issue(account: Account) -> None:
     """Delete the issue about a missing permission to read colleagues."""
-    ir.async_delete_issue(account.hass, DOMAIN, _id(account, ISSUE_COLLEAGUES_REFUSED, ""))
+    _delete(account, ISSUE_COLLEAGUES_REFUSED, "")
 
 
 @callback
@@ -80,7 +80,7 @@ def create_person_gone_issue(account: Account, person_id: str) -> None:
 @callback
 def delete_person_gone_issue(account: Account, person_id: str) -> None:
     """Delete the issue about a colleague."""
-    ir.async_delete_issue(account.hass, DOMAIN, _id(account, ISSUE_PERSON_GONE, person_id))
+    _delete(account, ISSUE_PERSON_GONE, person_id)
 
 
 @callback
@@ -92,8 +92,7 @@ def create_preference_issue(account: Account, person_id: str) -> None:
 @callback
 def delete_preference_issue(account: Account, person_id: str) -> None:
     """Delete the issue about a preferred presence."""
-    issue_id = _id(account, ISSUE_PREFERENCE_NOT_SHOWN, person_id)
-    ir.async_delete_issue(account.hass, DOMAIN, issue_id)
+    _delete(account, ISSUE_PREFERENCE_NOT_SHOWN, person_id)
 
 
 @callback
@@ -105,7 +104,7 @@ def create_session_issue(account: Account, person_id: str) -> None:
 @callback
 def delete_session_issue(account: Account, person_id: str) -> None:
     """Delete the issue about a presence session."""
-    ir.async_delete_issue(account.hass, DOMAIN, _id(account, ISSUE_SESSION_NOT_SHOWN, person_id))
+    _delete(account, ISSUE_SESSION_NOT_SHOWN, person_id)
 
 
 @callback
@@ -136,3 +135,8 @@ def _create(
         severity=ir.IssueSeverity.WARNING,
         translation_key=kind,
     )
+
+
+def _delete(account: Account, kind: str, person_id: str) -> None:
+    """Delete an issue about one person of an account."""
+    ir.async_delete_issue(account.hass, DOMAIN, _id(account, kind, person_id))

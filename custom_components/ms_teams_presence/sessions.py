@@ -266,7 +266,7 @@ class PresenceSessionManager:
         self._async_cancel()
         if not self._stopped and due_at is not None:
             self._timer_at = due_at
-            # By the monotonic clock, which nobody sets.
+            # By the monotonic clock, which can't be set.
             self._cancel_timer = async_call_later(
                 self._account.hass, due_at - self.preferences.now(), self._async_timer_fired
             )
