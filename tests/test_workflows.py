@@ -128,7 +128,7 @@ def test_scripts_test_chooses_home_assistants(
 
 
 async def test_asyncio_debugs_one_of_two_runs(pytestconfig: pytest.Config) -> None:
-    assert asyncio.get_running_loop().get_debug() is pytestconfig.getoption("again")
+    assert asyncio.get_running_loop().get_debug() is not pytestconfig.getoption("again")
 
 
 @pytest.mark.once
