@@ -12,7 +12,7 @@ from tests.repository import INTEGRATION, SOURCES
 MAX_CLASS: int = 330
 MAX_FUNCTION: int = 40
 # Lines of code outside `graph/` and `entra/`, without blanks, docstrings, comments and imports.
-MAX_CODE: int = 2750
+MAX_CODE: int = 2960
 # Words per docstring, on average.
 MAX_WORDS: float = 9.5
 # From lowest to highest; modules only import from lower layers.
@@ -29,7 +29,7 @@ LAYERS = (
     {"runtime"},
     {"entity", "services", "repairs", "diagnostics", "system_health"},
     {"sensor", "binary_sensor", "select", "text", "trigger", "condition", "subentry_flow"},
-    {"config_flow"},
+    {"config_flow", "llm"},
     {"__init__"},
 )
 
