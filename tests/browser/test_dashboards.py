@@ -17,7 +17,7 @@ from .frontend import TEXTS, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-VIEW, BOARD = (snippet.content for snippet in snippets(ROOT / "docs/dashboards.md"))
+VIEW, BOARD, *_ = (snippet.content for snippet in snippets(ROOT / "docs/dashboards.md"))
 IN_CALL = "binary_sensor.robin_example_in_a_call"
 BANNER = "Please do not come in"
 # Elements and text for broken cards and missing entities.

@@ -8,11 +8,12 @@ import logging
 import re
 from typing import Any
 
+from homeassistant.components.history_stats.sensor import PLATFORM_SCHEMA as HISTORY_STATS_SCHEMA
 from homeassistant.components.recorder import CONFIG_SCHEMA as RECORDER_SCHEMA
 from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
-from homeassistant.util import dt as dt_util
+from homeassistant.util import dt as dt_util, slugify
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -33,6 +34,13 @@ from tests.home.states import state
 SNIPPETS = [snippet for document in DOCUMENTS for snippet in snippets(document)]
 OUR_ENTITY = re.compile(r"\b(?:binary_sensor|select|sensor|text)\.(?:robin|alex|kim)_example_\w+")
 PASTED = "pasted"
+# Sensors that the documents create.
+SENSORS = {
+    f"sensor.{slugify(sensor['name'])}"
+    for snippet in SNIPPETS
+    for group in (snippet.content, *snippet.content.get("template", []))
+    for sensor in group.get("sensor", [])
+}
 # The longest delay in the documented automations.
 DELAY = timedelta(seconds=10)
 
@@ -110,8 +118,9 @@ async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, conten
 async def run_dashboard(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
     """Check a dashboard's entities; tests/browser shows it."""
     shown = {name for _, value in leaves(content) for name in OUR_ENTITY.findall(str(value))}
+    shown |= {value for key, value in leaves(content) if key == "entity"}
     assert shown
-    assert {name for name in shown if hass.states.get(name) is None} == set()
+    assert {name for name in shown if hass.states.get(name) is None} <= SENSORS
 
 
 async def run_template(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
@@ -126,6 +135,12 @@ async def run_template(hass: HomeAssistant, _: PresenceConfigEntry, content: Con
     assert {
         name for name in created if state(hass, name) in {STATE_UNKNOWN, STATE_UNAVAILABLE}
     } == set()
+
+
+async def run_history_stats(_: HomeAssistant, __: PresenceConfigEntry, content: Content) -> None:
+    """Validate History Stats sensors; see tests/home/test_dashboards.py."""
+    for sensor in content["sensor"]:
+        assert HISTORY_STATS_SCHEMA(sensor)["type"] == sensor["type"]
 
 
 async def run_logger(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
@@ -150,6 +165,7 @@ KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitab
     "views": run_dashboard,
     "cards": run_dashboard,
     "template": run_template,
+    "sensor": run_history_stats,
     "logger": run_logger,
     "recorder": run_recorder,
 }
