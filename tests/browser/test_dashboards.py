@@ -17,7 +17,9 @@ from .frontend import TEXTS, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
-VIEW, BOARD, *_ = (snippet.content for snippet in snippets(ROOT / "docs/dashboards.md"))
+VIEW, BOARD, _, TIME_IN_CALLS, *_ = (
+    snippet.content for snippet in snippets(ROOT / "docs/dashboards.md")
+)
 IN_CALL = "binary_sensor.robin_example_in_a_call"
 BANNER = "Please do not come in"
 # Elements and text for broken cards and missing entities.
@@ -67,6 +69,14 @@ async def test_every_card_is_shown_and_none_is_an_error(frontend: Frontend, conf
             await expect(found.filter(has_text=name).first).to_be_visible()
         else:
             await expect(found.first).to_be_attached()
+    assert await errors(frontend).count() == 0
+
+
+async def test_time_in_calls_is_shown(frontend: Frontend) -> None:
+    view = {"path": "time", "cards": [TIME_IN_CALLS]}
+    await frontend.open_dashboard("pasted-time", {"views": [view]})
+    await expect(frontend.page.get_by_text("This week")).to_be_visible()
+    await expect(frontend.page.locator("hui-statistics-graph-card")).to_be_visible()
     assert await errors(frontend).count() == 0
 
 
