@@ -59,6 +59,11 @@ class Home(ConnectedHouse):
         message = self.robin.status_message
         return (message.content, message.expires) if message else ("", None)
 
+    async def go(self, place: str, **attributes: object) -> None:
+        """Let the person be somewhere, and wait until a message is written."""
+        await self.shows(PERSON, place, **attributes)
+        await self.later(6)
+
     @property
     def memory(self) -> str:
         """Return what is stored."""
@@ -232,22 +237,22 @@ def test_every_clock_can_be_chosen() -> None:
 async def test_leaving_and_entering_the_zone(home: Home) -> None:
     await home.automate(**ALWAYS)
     await home.write("In the workshop", at(17))
-    await home.shows(PERSON, "not_home")
+    await home.go("not_home")
     assert home.message() == ("Back at 14:30", at(14, 30))
-    await home.shows(PERSON, "The shop")
+    await home.go("The shop")
     assert home.message() == ("Back at 14:30", at(14, 30))
-    await home.shows(PERSON, "home")
+    await home.go("home")
     assert home.message() == ("In the workshop", at(17))
 
 
 async def test_zone_with_a_name_of_its_own(home: Home) -> None:
     await home.shows("zone.hut", "0", friendly_name="The hut")
     await home.automate(**ALWAYS, zone="zone.hut")
-    await home.shows(PERSON, "The hut")
+    await home.go("The hut")
     assert home.message() == ("", None)
-    await home.shows(PERSON, "not_home")
+    await home.go("not_home")
     assert home.message()[0] == "Back at 14:30"
-    await home.shows(PERSON, "elsewhere", in_zones=["zone.hut"])
+    await home.go("elsewhere", in_zones=["zone.hut"])
     assert home.message() == ("", None)
 
 
@@ -256,23 +261,23 @@ async def test_zone_does_not_write_over_a_press_but_ends_it(home: Home) -> None:
     await home.write("In the workshop")
     await home.press()
     await home.until(at(14, 20))
-    await home.shows(PERSON, "not_home")
+    await home.go("not_home")
     assert home.message() == ("Back at 15:00", at(15))
-    await home.shows(PERSON, "home")
+    await home.go("home")
     assert home.message() == ("In the workshop", None)
 
 
 @pytest.mark.parametrize("lost", ["unknown", "unavailable"])
 async def test_person_who_is_lost_neither_left_nor_returned(home: Home, lost: str) -> None:
     await home.automate(**ALWAYS)
-    await home.shows(PERSON, lost)
-    await home.shows(PERSON, "not_home")
+    await home.go(lost)
+    await home.go("not_home")
     assert home.message() == ("", None)
-    await home.shows(PERSON, "home")
-    await home.shows(PERSON, "not_home")
-    await home.shows(PERSON, lost)
+    await home.go("home")
+    await home.go("not_home")
+    await home.go(lost)
     assert home.message()[0] == "Back at 14:30"
-    await home.shows(PERSON, "home")
+    await home.go("home")
     # Seen at the next look.
     await home.until(at(14, 6))
     assert home.message() == ("", None)
@@ -286,7 +291,7 @@ async def test_zone_counts_in_working_hours_only(
 ) -> None:
     await home.wait_until(at(hour, day=day))
     await home.automate(person=PERSON)
-    await home.shows(PERSON, "not_home")
+    await home.go("not_home")
     assert home.message()[0] == message
 
 
@@ -306,9 +311,9 @@ async def test_restart_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) ->
 async def test_return_while_home_assistant_was_stopped(home: Home) -> None:
     await home.write("In the workshop", at(17))
     await home.automate(**ALWAYS)
-    await home.shows(PERSON, "not_home")
+    await home.go("not_home")
     await home.act("automation.turn_off", entity_id=home.automation)
-    await home.shows(PERSON, "home")
+    await home.go("home")
     await home.act("automation.turn_on", entity_id=home.automation)
     assert home.message()[0] == "Back at 14:30"
     await home.until(at(14, 6))
@@ -437,6 +442,64 @@ async def test_other_persons_message_ends_at_midnight(
     await home.press()
     assert home.message() == ("In the workshop", at(0, day=4))
     await home.leave()
+
+
+async def furnish_both(home: Home) -> None:
+    """Set up the status message of the zone beside it."""
+    status = Home(home.hass, home.freezer, "status_message", home.robin)
+    status_inputs = {
+        "activity_sensor": SENSOR,
+        "person": PERSON,
+        "back_memory": MEMORY,
+        "safety_hours": 1,
+    }
+    config = [home.config(ALWAYS), super(Home, status).config(status_inputs)]
+    for domain in ("scene", "persistent_notification"):
+        assert await async_setup_component(home.hass, domain, {})
+    assert await async_setup_component(home.hass, "automation", {"automation": config})
+    await home.go("not_home")
+    await home.go("home")
+    await home.until(at(14, 10))
+    await home.go("not_home")
+    await home.go("home")
+    assert home.message()[0] == "Working from home"
+
+
+async def test_status_message_of_the_same_zone_goes_on(home: Home) -> None:
+    await furnish_both(home)
+    await home.until(at(14, 20))
+    await home.go("not_home")
+    assert home.message() == ("Back at 14:50", at(14, 50))
+    await home.until(at(14, 40))
+    assert home.message() == ("Back at 14:50", at(14, 50))
+    await home.go("home")
+    assert home.message()[0] == "Working from home"
+    await home.act("automation.turn_off", entity_id="automation.status_message")
+
+
+async def test_status_message_that_is_restored_is_renewed_and_cleared_as_before(home: Home) -> None:
+    await furnish_both(home)
+    await home.press()
+    assert home.message()[0] == "Back at 14:40"
+    await home.until(at(14, 20))
+    await home.press()
+    assert home.message()[0] == "Working from home"
+    await home.until(at(16))
+    assert home.message()[0] == "Working from home"
+    await home.shows(PERSON, "not_home")
+    assert home.message() == ("", None)
+    await home.act("automation.turn_off", entity_id="automation.status_message")
+
+
+async def test_status_message_of_the_zone_is_set_if_it_expired_meanwhile(home: Home) -> None:
+    await furnish_both(home)
+    await home.write("My own words", at(14, 30))
+    await home.go("not_home")
+    assert home.message()[0] == "Back at 14:40"
+    await home.until(at(14, 35))
+    await home.go("home")
+    assert home.message()[0] == "Working from home"
+    await home.act("automation.turn_off", entity_id="automation.status_message")
 
 
 @pytest.mark.once
