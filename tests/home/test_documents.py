@@ -12,6 +12,7 @@ from homeassistant.components.history_stats.sensor import PLATFORM_SCHEMA as HIS
 from homeassistant.components.recorder import CONFIG_SCHEMA as RECORDER_SCHEMA
 from homeassistant.const import ATTR_ENTITY_ID, STATE_ON, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util, slugify
 from homeassistant.util.yaml import load_yaml_dict
@@ -115,6 +116,12 @@ async def run_automation(hass: HomeAssistant, entry: PresenceConfigEntry, conten
             await run_action(hass, entry, step)
 
 
+async def run_triggers(_: HomeAssistant, __: PresenceConfigEntry, content: Content) -> None:
+    """Validate triggers for a blueprint; see tests/home/blueprints."""
+    for triggers in content.values():
+        assert cv.TRIGGER_SCHEMA(triggers)
+
+
 async def run_dashboard(hass: HomeAssistant, _: PresenceConfigEntry, content: Content) -> None:
     """Check a dashboard's entities; tests/browser shows it."""
     shown = {name for _, value in leaves(content) for name in OUR_ENTITY.findall(str(value))}
@@ -162,6 +169,7 @@ KINDS: dict[str, Callable[[HomeAssistant, PresenceConfigEntry, Content], Awaitab
     "action": run_action,
     "triggers": run_automation,
     "use_blueprint": run_automation,
+    "leaving": run_triggers,
     "views": run_dashboard,
     "cards": run_dashboard,
     "template": run_template,
