@@ -1,6 +1,8 @@
-"""Faults outside of responses: expired sign-ins and wrong clocks."""
+"""Faults outside of responses: expired sign-ins, wrong clocks, canceled actions, damaged files."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,8 +14,8 @@ from custom_components.ms_teams_presence.const import DOMAIN
 from simulator.tenant import CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET
 from tests.home.states import state
 
-from .scenes import log_told
-from .stage import POLL, ROBIN, Stage
+from .scenes import Write, log_told
+from .stage import ALEX, POLL, ROBIN, Stage
 from .words import number_of, told
 
 _BUSY: Final = ("set_preferred_presence", {"availability": "busy"})
@@ -21,6 +23,9 @@ MESSAGE: Final = "sensor.robin_example_status_message"
 _TEXT: Final = "R&D <3"
 # In two minutes: one every five seconds, after the write, at the end, and some for early timers.
 _USUAL_READS: Final = 36
+
+_SLOW_RESPONSE: Final = 0.2
+_RETRY_AFTER: Final = 40
 
 HOUR = 3600.0
 WITH_SECRET = {
@@ -173,4 +178,95 @@ class DamagedStore:
             "then it works" if again == "done" else f"then {again}",
             "the file is not removed" if key in stage.storage else None,
             log_told(down, stage.log_lines()),
+        )
+
+
+@dataclass(frozen=True)
+class CanceledAction:
+    """An action whose script is stopped while Graph has not responded yet."""
+
+    write: Write
+    entity_id: str
+    shown: str
+    """The entity's state afterwards."""
+
+    async def play(self, stage: Stage) -> str:
+        """Cancel the action, then look at Teams and at Home Assistant."""
+        await stage.async_sign_in()
+        if self.write.before:
+            await stage.async_act(*self.write.before)
+        fault = stage.simulator.faults.add(self.write.match, latency=_SLOW_RESPONSE)
+        call = stage.hass.services.async_call(
+            DOMAIN, self.write.action, self.write.data, target={"entity_id": ROBIN}, blocking=True
+        )
+        action = asyncio.create_task(call)
+        while not fault.hits:  # noqa: ASYNC110  # a fault has no event for it
+            await asyncio.sleep(0)
+        action.cancel()
+        with suppress(asyncio.CancelledError):
+            await action
+        fault.remove()
+        await stage.async_wait(stage.hass.async_block_till_done(wait_background_tasks=True))
+        shown = state(stage.hass, self.entity_id)
+        await stage.async_pass()
+        confirmed = state(stage.hass, self.entity_id)
+        return told(
+            number_of(fault.hits, "request"),
+            "Teams has it" if self.write.is_so(stage.robin) else "Teams does not have it",
+            "shown" if shown == self.shown else f"shown as {shown}",
+            "still shown after polls" if confirmed == self.shown else f"then shown as {confirmed}",
+            log_told(stage.log_lines(), (0, 0)),
+        )
+
+
+@dataclass(frozen=True)
+class OneThrottledEndpoint:
+    """One endpoint that is throttled for a time, during which the entry is reloaded."""
+
+    match: str
+    other: str
+    """The person whose presence is read meanwhile."""
+    action: tuple[str, dict[str, Any]] | None = None
+    """What sends a request to the endpoint; None for a poll."""
+
+    async def play(self, stage: Stage) -> str:
+        """Count requests until Retry-After has ended, and after that."""
+        await stage.async_sign_in(colleagues=True)
+        await stage.async_add_alex()
+        fault = stage.simulator.faults.add(
+            self.match, times=1, status=429, retry_after=_RETRY_AFTER
+        )
+        first = await stage.async_act(*self.action) if self.action else None
+        while not fault.hits:
+            await stage.async_leap(1)
+        known = len(stage.simulator.requests)
+        await stage.async_wait(
+            stage.hass.config_entries.async_reload(stage.entry.entry_id), waits=False
+        )
+        getattr(stage, self.other).join_call()
+        for _ in range(_RETRY_AFTER // 4):
+            await stage.async_pass(3)
+        again = await stage.async_act(*self.action) if self.action else None
+        early = sum(
+            fault.is_about(request.method, request.path)
+            for request in stage.simulator.requests[known:]
+        )
+        entity = {"robin": ROBIN, "alex": ALEX}[self.other]
+        others = stage.shown(entity, old="available", new="busy")
+        known = len(stage.simulator.requests)
+        await stage.async_pass(_RETRY_AFTER)
+        last = await stage.async_act(*self.action) if self.action else None
+        late = any(
+            fault.is_about(request.method, request.path)
+            for request in stage.simulator.requests[known:]
+        )
+        return told(
+            first,
+            again,
+            f"{number_of(early, 'request')} before Retry-After ends",
+            f"the other endpoint: {others}",
+            last,
+            "then requests again" if late else "then no requests",
+            *stage.asks(),
+            log_told(stage.log_lines(), (0, 0)),
         )

@@ -1,7 +1,4 @@
-"""What is going on when a fault strikes, and how it is told what came of it.
-
-Every scene plays one fault to its end and returns what was seen, in words that the table's expectations use too.
-"""
+"""Situations in which a fault occurs. Each plays one fault and returns a description of the result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,33 +19,33 @@ from .stage import ALEX, POLL, ROBIN, Network, Stage
 from .words import number_of, told
 
 _POLLS: Final = 3
-"""So many failed polls in a row make a person unavailable."""
+"""Failed polls until a person is unavailable."""
 _LONGEST_WAIT: Final = 60
-"""Whatever Microsoft asks for in this table is over by then, in seconds."""
+"""Seconds, longer than each Retry-After in the table."""
 _TRIES_TO_START: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
-    """What goes wrong: a bad answer, or the network."""
+    """A bad response or a network outage."""
 
     name: str
-    answer: Options | None = None
+    response: Options | None = None
     network: Network = ""
     times: int | None = None
-    """How often; None for as long as the fault lasts."""
+    """How many requests it affects; None for all."""
 
     @property
     def wait(self) -> float:
-        """Return how many seconds Microsoft asks for, rounded up by what rounding may have cost."""
-        after = (self.answer or {}).get("retry_after")
+        """Return the seconds of Retry-After and some for rounding."""
+        after = (self.response or {}).get("retry_after")
         if isinstance(after, timedelta):
             return after.total_seconds() + 2.5
         return after + 2.5 if isinstance(after, int) else 0.0
 
 
 def _polls_told(states: list[str]) -> str:
-    """Say what was shown poll by poll."""
+    """Describe the states after each poll."""
     if len(set(states)) == 1:
         return states[0]
     kept = states.index(next(state for state in states if state != states[0]))
@@ -58,26 +55,26 @@ def _polls_told(states: list[str]) -> str:
 
 
 def log_told(down: tuple[int, int], back: tuple[int, int]) -> str:
-    """Say how much the log was told: by a fault, and by its end."""
+    """Describe what was logged during a fault and after it."""
     if down == back == (0, 0):
-        return "not a line in the log"
-    return f"log: {down[0]} down, {sum(back)} back"
+        return "nothing logged"
+    return f"log: {down[0]} failed, {sum(back)} recovered"
 
 
 @dataclass(frozen=True)
 class Read:
-    """Presence is read, poll by poll, while something goes wrong; somebody joins a call meanwhile."""
+    """Presence is polled during a fault; the person joins a call meanwhile."""
 
     title: str
     match: str
     who: str = "robin"
     expire: bool = False
-    """Whether Graph refuses the token, so that a new one is needed."""
+    """Whether Graph rejects the token first."""
     ahead: float = 0
-    """By how many seconds Microsoft's clock is ahead."""
+    """Seconds by which Microsoft's clock is ahead."""
 
     async def play(self, stage: Stage, trouble: Trouble) -> str:
-        """Let three polls fail, and then none."""
+        """Poll three times during the fault and once after it."""
         stage.simulator.skew_clock(self.ahead)
         await stage.async_sign_in(colleagues=self.who == "alex")
         if self.who == "alex":
@@ -90,11 +87,11 @@ class Read:
         getattr(stage, self.who).join_call()
         states, signed_out = [], []
         async with stage.trouble(
-            self.match, trouble.answer, trouble.network, trouble.times
+            self.match, trouble.response, trouble.network, trouble.times
         ) as fault:
             if self.expire:
                 stage.simulator.expire_access_tokens()
-            # Step by step where nothing may be asked meanwhile.
+            # In steps if no request is allowed meanwhile.
             go = stage.async_pass if wait else stage.async_leap
             for _ in range(_POLLS):
                 await go(interval)
@@ -114,33 +111,33 @@ class Read:
         )
 
     def _wait(self, trouble: Trouble) -> float:
-        # Graph's 429 without a word about it means half a minute.
-        is_throttled = (trouble.answer or {}).get("status") == 429
+        # A 429 without Retry-After counts as half a minute.
+        is_throttled = (trouble.response or {}).get("status") == 429
         return 32.5 if is_throttled and not self.expire else 0.0
 
 
 @dataclass(frozen=True)
 class Write:
-    """Somebody runs an action while something goes wrong, and again when it is over."""
+    """An action is performed during a fault and after it."""
 
     title: str
     match: str
     action: str
     data: dict[str, Any]
     is_so: Callable[[Person], bool]
-    """Tell whether Teams has it."""
+    """Return whether Teams has the change."""
     before: tuple[str, dict[str, Any]] | None = None
-    """An action that was run before, so that there is something to clear."""
+    """An action to perform first, so that there is something to clear."""
     expire: bool = False
 
     async def play(self, stage: Stage, trouble: Trouble) -> str:
-        """Run the action twice."""
+        """Perform the action twice."""
         await stage.async_sign_in()
         if self.before:
             await stage.async_act(*self.before)
         stage.log_lines()
         async with stage.trouble(
-            self.match, trouble.answer, trouble.network, trouble.times
+            self.match, trouble.response, trouble.network, trouble.times
         ) as fault:
             if self.expire:
                 stage.simulator.expire_access_tokens()
@@ -173,28 +170,28 @@ class Write:
 
 @dataclass(frozen=True)
 class Ask:
-    """Somebody asks for another's presence, or looks for them, while something goes wrong."""
+    """A person is looked up or searched for during a fault and after it."""
 
     title: str
     match: str
     name: str | None = None
-    """Whom the action asks for; None for the search among colleagues to add."""
+    """The person the action reads; None for the search in *Add colleagues*."""
 
     async def play(self, stage: Stage, trouble: Trouble) -> str:
-        """Ask twice."""
+        """Look the person up twice."""
         await stage.async_sign_in(colleagues=True)
         async with stage.trouble(
-            self.match, trouble.answer, trouble.network, trouble.times
+            self.match, trouble.response, trouble.network, trouble.times
         ) as fault:
             first = await self._ask(stage)
             down = stage.log_lines()
-        if first != "answered":
+        if first != "found":
             await stage.async_pass(_LONGEST_WAIT)
         again = await self._ask(stage)
         return told(
             first,
             None if fault is None else number_of(fault.hits, "request"),
-            "then it works" if again == "answered" else f"then {again}",
+            "then it works" if again == "found" else f"then {again}",
             log_told(down, stage.log_lines()),
         )
 
@@ -204,7 +201,7 @@ class Ask:
 
     async def _get_presence(self, stage: Stage) -> str:
         try:
-            answer: Any = await stage.hass.services.async_call(
+            response: Any = await stage.hass.services.async_call(
                 DOMAIN,
                 "get_presence",
                 {"config_entry_id": stage.entry.entry_id, "people": [self.name]},
@@ -212,8 +209,8 @@ class Ask:
                 return_response=True,
             )
         except HomeAssistantError as err:
-            return f"refused ({err.translation_key})"
-        return "answered" if answer["people"][self.name] else "nobody"
+            return f"rejected ({err.translation_key})"
+        return "found" if response["people"][self.name] else "not found"
 
     @staticmethod
     async def _search(stage: Stage) -> str:
@@ -221,23 +218,23 @@ class Ask:
         flow = await flows.async_init((stage.entry.entry_id, "person"), context={"source": "user"})
         flow = await flows.async_configure(flow["flow_id"], {"search": "alex"})
         errors = flow.get("errors")
-        return f"refused ({errors['base']})" if errors else "answered"
+        return f"rejected ({errors['base']})" if errors else "found"
 
 
 @dataclass(frozen=True)
 class SignIn:
-    """Somebody adds the integration while something goes wrong, and tries again when it is over."""
+    """The integration is added during a fault, and again after it."""
 
     title: str
     match: str
     way: str = "browser"
 
     async def play(self, stage: Stage, trouble: Trouble) -> str:
-        """Fill in the form twice."""
+        """Submit the form twice."""
         account = stage.account
         flow = await account.async_open(self.way)
         async with stage.trouble(
-            self.match, trouble.answer, trouble.network, trouble.times
+            self.match, trouble.response, trouble.network, trouble.times
         ) as fault:
             flow = await stage.async_wait(account.async_configure(flow, FORM), waits=False)
             if flow["type"] is FlowResultType.EXTERNAL_STEP:
@@ -250,7 +247,7 @@ class SignIn:
             flow = await account.async_visit(flow)
         works = flow["type"] in {FlowResultType.SHOW_PROGRESS, FlowResultType.CREATE_ENTRY}
         if flow["type"] is FlowResultType.SHOW_PROGRESS:
-            # Nobody will enter the code.
+            # The code is not entered.
             stage.hass.config_entries.flow.async_abort(flow["flow_id"])
         await stage.async_wait(
             stage.hass.async_block_till_done(wait_background_tasks=True), waits=False
@@ -265,20 +262,20 @@ class SignIn:
     @staticmethod
     def _told(flow: Any) -> str:
         if flow["type"] is FlowResultType.FORM:
-            return f"the form says {', '.join(sorted(flow['errors'].values()))}"
+            return f"form error: {', '.join(sorted(flow['errors'].values()))}"
         return f"{flow['type']}"
 
 
 @dataclass(frozen=True)
 class Start:
-    """Home Assistant starts while something goes wrong."""
+    """Home Assistant starts during a fault."""
 
     title: str
     match: str
     expire: bool = False
 
     async def play(self, stage: Stage, trouble: Trouble) -> str:
-        """Start, and look until it has come up."""
+        """Start, then wait until the account is loaded."""
         await stage.async_sign_in()
         entries = stage.hass.config_entries
         await entries.async_unload(stage.entry.entry_id)
@@ -286,7 +283,7 @@ class Start:
         stage.hass.data[STATES].clear()
         stage.robin.join_call()
         async with stage.trouble(
-            self.match, trouble.answer, trouble.network, trouble.times
+            self.match, trouble.response, trouble.network, trouble.times
         ) as fault:
             if self.expire:
                 stage.simulator.expire_access_tokens()

@@ -53,7 +53,7 @@ _MAX_STEP: Final = 8.0
 _IGNORED_LOGGERS: Final = frozenset({"aiohttp.access", "aiohttp_fast_zlib", "homeassistant.loader"})
 _RECOVERED: Final = re.compile("recovered|can be read again")
 # Outages in which every request times out.
-_TIMING_OUT: Final = frozenset({"unanswered", "silent"})
+TIMING_OUT: Final = frozenset({"unanswered", "silent"})
 
 type Network = str
 """An outage of `simulator.outages`, a certificate of CERTIFICATES, or one of "no name", "dead addresses", "proxy"."""
@@ -161,7 +161,7 @@ class Stage:
         try:
             await self.async_wait(call)
         except HomeAssistantError as err:
-            return f"refused ({err.translation_key})"
+            return f"rejected ({err.translation_key})"
         finally:
             await self.async_wait(
                 self.hass.async_block_till_done(wait_background_tasks=True), waits=False
@@ -170,17 +170,17 @@ class Stage:
 
     @property
     def _is_blocked(self) -> bool:
-        return self._network in _TIMING_OUT or any(fault.hanging for fault in self.simulator.faults)
+        return self._network in TIMING_OUT or any(fault.hanging for fault in self.simulator.faults)
 
     @asynccontextmanager
     async def trouble(
-        self, match: str, answer: Options | None, network: Network, times: int | None
+        self, match: str, response: Options | None, network: Network, times: int | None
     ) -> AsyncIterator[Fault | None]:
         """Apply a response fault or network outage."""
         async with AsyncExitStack() as stack:
             fault = None
-            if answer is not None:
-                fault = self.simulator.faults.add(match, times=times, **answer)
+            if response is not None:
+                fault = self.simulator.faults.add(match, times=times, **response)
                 stack.callback(fault.remove)
             if network in OUTAGES:
                 await stack.enter_async_context(self.simulator.outage(network))
@@ -218,7 +218,11 @@ class Stage:
     def asks(self) -> list[str]:
         """Return what Home Assistant asks the user to do."""
         flows = self.hass.config_entries.flow.async_progress_by_handler(DOMAIN)
-        return ["asks to sign in"] if any(f["context"]["source"] == "reauth" for f in flows) else []
+        return (
+            ["reauthentication requested"]
+            if any(f["context"]["source"] == "reauth" for f in flows)
+            else []
+        )
 
     def log_lines(self) -> tuple[int, int]:
         """Return the counts of new warnings and recoveries in the log."""

@@ -1,4 +1,4 @@
-"""The faults, where each strikes, and what is to be seen."""
+"""The faults, the situations in which they occur, and the expected results."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -10,49 +10,59 @@ from typing import Any, Final, Unpack
 from simulator.faults import Options
 from simulator.tenant import TENANT_ID
 
-from .accidents import HOUR, WITH_SECRET, ChangedReads, DamagedStore, SignedOut, WrongClock
+from .accidents import (
+    HOUR,
+    MESSAGE,
+    WITH_SECRET,
+    CanceledAction,
+    ChangedReads,
+    DamagedStore,
+    OneThrottledEndpoint,
+    SignedOut,
+    WrongClock,
+)
 from .scenes import Ask, Read, Scene, SignIn, Start, Trouble, Write
-from .stage import Stage
+from .stage import TIMING_OUT, Stage
 from .words import number_of, told
 
-# One of each kind; `.ci/run` goes through these.
+# One of each kind, for `.ci/run`.
 SAMPLE: Final = frozenset(
     {
         "Reading one's own presence: 429 with Retry-After as a date",
         "Reading one's own presence: a body of 20 MB",
-        "Reading one's own presence: no answer to the request",
+        "Reading one's own presence: no response",
         "Reading one's own presence: name not found (DNS)",
         "Reading colleagues: connection reset within the body",
-        "Renewing the token: 503 with Retry-After in seconds",
-        "Renewing the token: the new one lost on its way",
-        "Setting a message: done, the answer lost",
+        "Refreshing the token: 503 with Retry-After in seconds",
+        "Refreshing the token: applied, response lost",
+        "Setting a message: applied, response lost",
         "Setting a message: 403",
         "Searching the directory: connection refused",
         "Signing in, redeeming the code: half a body",
-        "Starting, first look: name not found (DNS)",
-        "The sign-in: password changed",
-        "The clock: ours set back by five hours",
-        "Reading a message: messages come back escaped",
+        "Starting, first read: name not found (DNS)",
+        "Sign-in: password changed",
+        "Clock: Home Assistant's set back by five hours",
+        "Reading a message: messages are escaped",
         "Reading one's own presence: an id and no presence",
     }
 )
 STATUSES: Final = (400, 401, 403, 404, 409, 410, 429, 500, 502, 503, 504)
 
 STRANGE: Final[dict[str, Options]] = {
-    "connection closed without an answer": {"loss": "close"},
+    "connection closed without a response": {"loss": "close"},
     "connection reset within the body": {"loss": "reset"},
-    "no answer to the request": {"loss": "hang"},
-    "an answer that stops within its body": {"loss": "stall"},
+    "no response": {"loss": "hang"},
+    "a response that stops within its body": {"loss": "stall"},
     "an empty body": {"body": "empty"},
-    "somebody's web page for a body": {"body": "html"},
+    "an HTML page as the body": {"body": "html"},
     "half a body": {"body": "truncated"},
     "a body of another type": {"body": "wrong_type"},
     "a body that is null": {"body": "null"},
     "a body nested 200,000 deep": {"body": "deep"},
     "a body that is not Unicode": {"body": "not_unicode"},
     "a body of 20 MB": {"body": "huge"},
-    "an answer that drips": {"loss": "drip"},
-    "20 MB packed into 20 kB": {
+    "a response of one byte at a time": {"loss": "drip"},
+    "20 MB compressed to 20 kB": {
         "content": gzip.compress(b" " * 20_000_000),
         "headers": {"Content-Encoding": "gzip"},
     },
@@ -68,16 +78,16 @@ NO_PRESENCE: Final[dict[str, Options]] = {
     "an id and no presence": {"body": "no_presence"},
     "an id and an empty list": {"json": {"id": _ME, "value": []}},
     "availability and activity null": {"json": {"id": _ME, "availability": None, "activity": None}},
-    "an error with status 200": {"json": {"error": {"code": "UnknownError", "message": ""}}},
+    "an error object with status 200": {"json": {"error": {"code": "UnknownError", "message": ""}}},
 }
 NETWORKS: Final = {
     "connection refused": "refused",
-    "no answer to the connection": "unanswered",
-    "no answer to TLS": "silent",
-    "connection cut before TLS": "cut",
-    "somebody else's web server, no TLS": "portal",
+    "connection timed out": "unanswered",
+    "TLS handshake timed out": "silent",
+    "connection closed before TLS": "cut",
+    "a web server without TLS": "portal",
     "a certificate of an unknown authority": "stranger",
-    "a certificate that is over": "expired",
+    "an expired certificate": "expired",
     "a certificate for another name": "other name",
     "name not found (DNS)": "no name",
 }
@@ -85,8 +95,8 @@ NETWORKS: Final = {
 READ: Final = (
     Read("Reading one's own presence", "GET /v1.0/me/presence"),
     Read("Reading colleagues", "POST */getPresencesByUserId", who="alex"),
-    Read("Renewing the token", "token", expire=True),
-    Read("Discovery before a renewal", "discovery", expire=True),
+    Read("Refreshing the token", "token", expire=True),
+    Read("Discovery before a refresh", "discovery", expire=True),
 )
 _MESSAGE: Final = ("set_status_message", {"message": "Back at three"})
 _BUSY: Final = ("set_preferred_presence", {"availability": "busy"})
@@ -150,18 +160,18 @@ WRITE: Final = (
     ),
 )
 ASK: Final = (
-    Ask("Asking for somebody by address", "GET /v1.0/users/*", "alex@contoso.example"),
+    Ask("Looking up a person by email address", "GET /v1.0/users/*", "alex@contoso.example"),
     Ask("Searching the directory", "GET /v1.0/users"),
 )
 SIGN_IN: Final = (
     SignIn("Signing in, discovery", "discovery"),
     SignIn("Signing in, redeeming the code", "token"),
-    SignIn("Signing in, first look", "GET /v1.0/me/presence"),
-    SignIn("Signing in, asking for a device code", "devicecode", "device_code"),
+    SignIn("Signing in, first read", "GET /v1.0/me/presence"),
+    SignIn("Signing in, requesting a device code", "devicecode", "device_code"),
 )
 START: Final = (
-    Start("Starting, first look", "GET /v1.0/me/presence"),
-    Start("Starting, renewing the token", "token", expire=True),
+    Start("Starting, first read", "GET /v1.0/me/presence"),
+    Start("Starting, refreshing the token", "token", expire=True),
 )
 
 
@@ -178,89 +188,90 @@ class Row:
 
     @property
     def name(self) -> str:
-        """Return what it is called."""
+        """Return its name in the table."""
         return f"{self.where}: {self.fault}"
 
 
-# What is to be seen. These are the design's words, not what some run has shown.
+# Expected results, from the design and not from a run.
 
 _REFUSED: Final = frozenset({400, 404, 409, 410})
-_NETWORK_LOST: Final = "connection closed without an answer"
-"""aiohttp sends a GET once more where an open connection was closed."""
+_NETWORK_LOST: Final = "connection closed without a response"
+"""aiohttp repeats a GET if a reused connection was closed."""
 
 
 def _status(trouble: Trouble) -> int:
-    """Return the status of a bad answer; 0 where there is none, or no good one."""
-    return (trouble.answer or {}).get("status", 0)
+    """Return the status of a bad response, or 0."""
+    return (trouble.response or {}).get("status", 0)
 
 
 def _reason(trouble: Trouble) -> str:
-    """Return the key of the sentence that tells of a fault of Graph."""
+    """Return the translation key of a Graph error."""
     reasons = {401: "token_refused", 403: "not_permitted", 429: "throttled"}
     reasons |= dict.fromkeys(_REFUSED, "refused")
     return reasons.get(_status(trouble), "graph_unavailable")
 
 
 def _requests(number: int, trouble: Trouble, *, get: bool) -> str | None:
-    """Return how often it is asked: again with a new token, and as aiohttp repeats a lost GET."""
-    if trouble.answer is None:
+    """Return the number of requests, with those after a token refresh and by aiohttp."""
+    if trouble.response is None:
         return None
     twice = _status(trouble) == 401 or (get and trouble.name == _NETWORK_LOST)
     return number_of(number * (2 if twice else 1), "request")
 
 
 def _read(scene: Read, trouble: Trouble) -> str:
-    """Keep what was read for a minute past due, not longer; the next poll is good."""
+    """Expect data to be kept for a minute past due."""
     if trouble.times == 1:
-        return told("up to date", "1 request", "not a line in the log")
+        return told("up to date", "1 request", "nothing logged")
     is_me = scene is READ[0]
     silent = scene is READ[1] and _status(trouble) in _REFUSED
-    asks = "asks to sign in" if is_me and _status(trouble) == 401 else None
-    sees_token = trouble if not scene.expire else Trouble(name=trouble.name, answer={})
-    requests = None if trouble.answer is None else _requests(3, sees_token, get=is_me)
+    asks = "reauthentication requested" if is_me and _status(trouble) == 401 else None
+    sees_token = trouble if not scene.expire else Trouble(name=trouble.name, response={})
+    requests = None if trouble.response is None else _requests(3, sees_token, get=is_me)
     if scene.expire:
         requests = "3 requests"
     if _status(trouble) == 401 and not scene.expire:
-        # Again with a new token, but not with one that was rejected already.
+        # Again with a new token, but not with a rejected one.
         requests = "4 requests"
-    # Two polls half a minute apart are in that minute, and one that waits or takes long.
+    # That minute has two polls half a minute apart, or one that waits or takes long.
     is_slow = trouble.wait or trouble.network in _SLOW or trouble.name in _SLOW
     shown = f"kept for {number_of(1 if is_slow else 2, 'poll')}, then unavailable"
-    log = "not a line in the log" if silent else "log: 1 down, 1 back"
+    log = "nothing logged" if silent else "log: 1 failed, 1 recovered"
     if _status(trouble) == 429 and not scene.expire and (not is_me or not trouble.wait):
-        # The interval doubles with each, so that nothing is overdue until after the last.
+        # The interval doubles with each, so no data is overdue before the last.
         shown = "kept"
         overdue = is_me or trouble.wait
-        log = "log: 0 down, 2 back" if overdue else "not a line in the log"
+        log = "log: 0 failed, 2 recovered" if overdue else "nothing logged"
     return told(shown, requests, asks, "back at the next poll", log)
 
 
-# What takes until the request is given up, or starts with a wait.
+# Requests that time out, or that begin with a wait.
 _SLOW: Final = frozenset(
     {
-        "unanswered",
-        "silent",
+        *TIMING_OUT,
         "no name",
-        "no answer to the request",
-        "an answer that stops within its body",
-        "an answer that drips",
+        "no response",
+        "a response that stops within its body",
+        "a response of one byte at a time",
     }
 )
 
 
 def _write(scene: Write, trouble: Trouble) -> str:
-    """Send three times what may pass, and once what Graph refuses; tell the caller."""
-    quiet = "not a line in the log"
+    """Expect three requests if that may help, else one, and an error."""
+    # Three timeouts last longer than data is kept.
+    is_long = trouble.network in TIMING_OUT
+    quiet = "log: 1 failed, 1 recovered" if is_long else "nothing logged"
     if scene.action == "clear_presence" and _status(trouble) == 404:
-        # Graph's word for a session that there is none of.
+        # Graph's status if there is no session.
         return told("done", "1 request", "Teams does not have it", "then it works", quiet)
     if trouble.name in _DONE_BODIES:
         return told("done", "1 request", "Teams has it", "then it works", quiet)
     reason = _reason(trouble)
-    waits = "retry_after" in (trouble.answer or {})
+    waits = "retry_after" in (trouble.response or {})
     times = 3 if reason == "graph_unavailable" and not waits else 1
     return told(
-        f"refused ({reason})",
+        f"rejected ({reason})",
         _requests(times, trouble, get=False),
         "Teams does not have it",
         "then it works",
@@ -269,20 +280,20 @@ def _write(scene: Write, trouble: Trouble) -> str:
 
 
 def _ask(scene: Ask, trouble: Trouble) -> str:
-    """Somebody is asked for once, and the answer is a person or a sentence."""
-    quiet = "not a line in the log"
+    """Expect one request, and a person or an error."""
+    quiet = "nothing logged"
     requests = _requests(1, trouble, get=True)
-    if scene.name and (_status(trouble) in {400, 404} or trouble.name in _NOBODY):
-        # No such user name, so that the mail addresses are looked through.
-        return told("answered", requests, "then it works", quiet)
-    return told(f"refused ({_reason(trouble)})", requests, "then it works", quiet)
+    if scene.name and (_status(trouble) in {400, 404} or trouble.name in _EMPTY_RESULTS):
+        # No such user principal name, so the mail addresses are searched.
+        return told("found", requests, "then it works", quiet)
+    return told(f"rejected ({_reason(trouble)})", requests, "then it works", quiet)
 
 
-_NOBODY: Final = frozenset({"a body of another type", "a body that is null"})
+_EMPTY_RESULTS: Final = frozenset({"a body of another type", "a body that is null"})
 
 
 def _sign_in(scene: SignIn, trouble: Trouble) -> str:
-    """Say in the form what it is about; it works when that is over."""
+    """Expect an error in the form and success afterwards."""
     status = _status(trouble)
     if scene.match.startswith("GET"):
         reason = {401: "wrong_cloud", 403: "no_presence"} | dict.fromkeys(_REFUSED, "no_presence")
@@ -294,21 +305,22 @@ def _sign_in(scene: SignIn, trouble: Trouble) -> str:
     elif status:
         said = "sign_in_failed"
     else:
-        is_lost = trouble.network or "loss" in (trouble.answer or {})
+        is_lost = trouble.network or "loss" in (trouble.response or {})
         said = "cannot_connect" if is_lost else "unexpected_answer"
-    requests = "1 request" if trouble.answer else None
+    requests = "1 request" if trouble.response else None
     if scene.match.startswith("GET"):
-        requests = _requests(1, trouble, get=True)
-    return told(f"the form says {said}", requests, "then it works", "not a line in the log")
+        # The token is new, so a rejected one is not replaced.
+        requests = "1 request" if status == 401 else _requests(1, trouble, get=True)
+    return told(f"form error: {said}", requests, "then it works", "nothing logged")
 
 
 def _start(scene: Start, trouble: Trouble) -> str:
-    """Try again by itself until it is up."""
+    """Expect the setup to be retried until it succeeds."""
     requests = _requests(1, trouble, get=True)
-    asks = "asks to sign in" if _status(trouble) == 401 else None
+    asks = "reauthentication requested" if _status(trouble) == 401 else None
     if scene.expire:
         requests, asks = "1 request", None
-    return told("setup retry", requests, asks, "up to date by itself", "not a line in the log")
+    return told("setup retry", requests, asks, "up to date by itself", "nothing logged")
 
 
 def _expected(scene: Scene, trouble: Trouble) -> str:
@@ -339,41 +351,41 @@ def _row(scene: Scene, trouble: Trouble, expected: str) -> Row:
 
 def _statuses() -> Iterator[Trouble]:
     for status in STATUSES:
-        yield Trouble(name=f"{status}", answer={"status": status})
+        yield Trouble(name=f"{status}", response={"status": status})
         if status in {429, 503}:
             yield Trouble(
                 name=f"{status} with Retry-After in seconds",
-                answer={"status": status, "retry_after": 40},
+                response={"status": status, "retry_after": 40},
             )
             yield Trouble(
                 name=f"{status} with Retry-After as a date",
-                answer={"status": status, "retry_after": timedelta(seconds=40)},
+                response={"status": status, "retry_after": timedelta(seconds=40)},
             )
 
 
 _STATUSES: Final = tuple(_statuses())
-_STRANGE: Final = tuple(Trouble(name=name, answer=answer) for name, answer in STRANGE.items())
+_STRANGE: Final = tuple(Trouble(name=name, response=response) for name, response in STRANGE.items())
 _NO_PRESENCE: Final = tuple(
-    Trouble(name=name, answer=answer) for name, answer in NO_PRESENCE.items()
+    Trouble(name=name, response=response) for name, response in NO_PRESENCE.items()
 )
 _NETWORKS: Final = tuple(Trouble(name=name, network=network) for name, network in NETWORKS.items())
-# Whatever a good answer to a write holds, it is done. A body that has no end is another thing.
+# A write with a good status has been applied, whatever the body. An endless body is an exception.
 _DONE_BODIES: Final = frozenset(
-    name for name, answer in STRANGE.items() if "body" in answer and answer["body"] != "huge"
+    name for name, response in STRANGE.items() if "body" in response and response["body"] != "huge"
 )
 _STRANGE_TO_WRITES: Final = tuple(
-    replace(trouble, answer={**(trouble.answer or {}), "applied": True})
+    replace(trouble, response={**(trouble.response or {}), "applied": True})
     if trouble.name in _DONE_BODIES
     else trouble
     for trouble in _STRANGE
 )
 
 
-def _once(name: str, **answer: Unpack[Options]) -> Trouble:
-    return Trouble(name=name, answer=answer, times=1)
+def _once(name: str, **response: Unpack[Options]) -> Trouble:
+    return Trouble(name=name, response=response, times=1)
 
 
-_DONE: Final = "Teams has it; then it works; not a line in the log"
+_DONE: Final = "Teams has it; then it works; nothing logged"
 _ONCE: Final = (
     (_once("503, once", status=503), f"done; 2 requests; {_DONE}"),
     (
@@ -385,26 +397,29 @@ _ONCE: Final = (
         _once("a continuous-access-evaluation challenge", claims="e30="),
         f"done; 2 requests; {_DONE}",
     ),
-    (_once("done, the answer lost", loss="close", applied=True), f"done; 2 requests; {_DONE}"),
-    (_once("done, no answer", loss="hang", applied=True), f"done; 2 requests; {_DONE}"),
-    (_once("done, 504 for an answer", status=504, applied=True), f"done; 2 requests; {_DONE}"),
+    (_once("applied, response lost", loss="close", applied=True), f"done; 2 requests; {_DONE}"),
+    (_once("applied, no response", loss="hang", applied=True), f"done; 2 requests; {_DONE}"),
+    (_once("applied, response 504", status=504, applied=True), f"done; 2 requests; {_DONE}"),
 )
-_FRESH: Final = "up to date at the next poll; Teams has the message; not a line in the log"
-# Signing in begins anew, so that nothing has to be told of what was.
-_AGAIN: Final = "asks to sign in; up to date after signing in; log: 1 down, 0 back"
+_PREFERENCE: Final = "select.robin_example_preferred_presence"
+_FRESH: Final = "up to date at the next poll; Teams has the message; nothing logged"
+# A new sign-in starts without a logged failure, so there is no recovery.
+_AGAIN: Final = (
+    "reauthentication requested; up to date after signing in; log: 1 failed, 0 recovered"
+)
 
 
 def _accidents() -> Iterator[Row]:
-    """Return what goes wrong elsewhere than in an answer."""
+    """Return faults outside of responses."""
     yield _row(
         READ[0],
         _once("a continuous-access-evaluation challenge", claims="e30="),
-        "up to date; 1 request; not a line in the log",
+        "up to date; 1 request; nothing logged",
     )
     yield _row(
         READ[2],
-        _once("the new one lost on its way", loss="close", applied=True),
-        "kept for 1 poll, then up to date; 1 request; not a line in the log",
+        _once("applied, response lost", loss="close", applied=True),
+        "kept for 1 poll, then up to date; 1 request; nothing logged",
     )
     signed_out: dict[str, tuple[SignedOut, str]] = {
         "revoked": (
@@ -417,39 +432,69 @@ def _accidents() -> Iterator[Row]:
         ),
         "password changed, app with a secret": (
             SignedOut(lambda stage: stage.simulator.change_password("robin"), WITH_SECRET),
-            "up to date while the token lasts; then up to date; not a line in the log",
+            "up to date while the token lasts; then up to date; nothing logged",
         ),
     }
     for name, (signing_out, expected) in signed_out.items():
-        yield Row("The sign-in", name, signing_out.play, expected)
+        yield Row("Sign-in", name, signing_out.play, expected)
     clocks = {
         "Microsoft's five minutes ahead": WrongClock(before=300),
         "Microsoft's five minutes behind": WrongClock(before=-300),
-        "ours set back by three hours": WrongClock(during=3 * HOUR),
+        "Home Assistant's set back by three hours": WrongClock(during=3 * HOUR),
         "Microsoft's five hours ahead": WrongClock(before=5 * HOUR),
         "Microsoft's five hours behind": WrongClock(before=-5 * HOUR),
-        "ours set back by five hours": WrongClock(during=5 * HOUR),
-        "ours set forward by five hours": WrongClock(during=-5 * HOUR, asleep=5 * HOUR),
-        "the machine asleep for five hours": WrongClock(asleep=5 * HOUR),
+        "Home Assistant's set back by five hours": WrongClock(during=5 * HOUR),
+        "Home Assistant's set forward by five hours": WrongClock(during=-5 * HOUR, asleep=5 * HOUR),
+        "suspended for five hours": WrongClock(asleep=5 * HOUR),
     }
     for name, clock in clocks.items():
-        yield Row("The clock", name, clock.play, _FRESH)
+        yield Row("Clock", name, clock.play, _FRESH)
     yield from _no_accidents()
     yield from _reads()
     for name, damage in _DAMAGES.items():
         yield Row(
-            "The stored preference",
+            "Stored preference",
             name,
             DamagedStore(damage).play,
-            "loaded; up to date; then it works; log: 1 down, 0 back",
+            "loaded; up to date; then it works; log: 1 failed, 0 recovered",
         )
-    foreign = Trouble(name="a document that names another host", answer={"json": _FOREIGN})
+    for write, entity_id, shown in (
+        (WRITE[0], MESSAGE, "Back at three"),
+        (WRITE[1], MESSAGE, ""),
+        (WRITE[2], _PREFERENCE, "busy"),
+        (WRITE[3], _PREFERENCE, "automatic"),
+        (WRITE[6], "sensor.robin_example_work_location", "remote"),
+    ):
+        yield Row(
+            "Script stopped during an action",
+            write.title[0].lower() + write.title[1:],
+            CanceledAction(write, entity_id, shown).play,
+            "1 request; Teams has it; shown; still shown after polls; nothing logged",
+        )
+    for name, endpoint, expected in (
+        ("one's own presence", OneThrottledEndpoint(READ[0].match, "alex"), ""),
+        ("colleagues", OneThrottledEndpoint(READ[1].match, "robin"), ""),
+        (
+            "setting a message",
+            OneThrottledEndpoint(WRITE[0].match, "robin", _MESSAGE),
+            "rejected (throttled); rejected (throttled); ",
+        ),
+    ):
+        last = "done; " if endpoint.action else ""
+        yield Row(
+            "429 with Retry-After from one endpoint, then a reload",
+            name,
+            endpoint.play,
+            f"{expected}0 requests before Retry-After ends; the other endpoint: up to date; "
+            f"{last}then requests again; nothing logged",
+        )
+    foreign = Trouble(name="a document with URLs of another host", response={"json": _FOREIGN})
     for scene in (READ[3], SIGN_IN[0]):
         yield _row(scene, foreign, _expected(scene, foreign))
     for hours in (-5, 5):
         apart = replace(READ[0], ahead=hours * HOUR)
         for trouble in _STATUSES:
-            if isinstance((trouble.answer or {}).get("retry_after"), timedelta):
+            if isinstance((trouble.response or {}).get("retry_after"), timedelta):
                 name = f"{trouble.name}, Microsoft's clock five hours {'ahead' if hours > 0 else 'behind'}"
                 yield _row(apart, replace(trouble, name=name), _read(READ[0], trouble))
 
@@ -477,26 +522,26 @@ _DAMAGES: Final[dict[str, Callable[[dict[str, Any]], object]]] = {
 }
 
 
-_SHOWN: Final = "done; shown, then not shown; no more reads than usual; not a line in the log"
+_SHOWN: Final = "done; shown, then not shown; no more reads than usual; nothing logged"
 _LATE: Final = (
     "done; shown, then not shown, then shown, then not shown; no more reads than usual; "
-    "log: 1 down, 0 back"
+    "log: 1 failed, 0 recovered"
 )
 
 
 def _reads() -> Iterator[Row]:
-    """Return reads that differ from what was written."""
+    """Return reads that differ from the written message."""
     for name, reads, expected in (
         ("shown 30 seconds late", ChangedReads(lag=30), _SHOWN),
         ("shown 80 seconds late", ChangedReads(lag=80), _LATE),
         ("ended messages linger for an hour", ChangedReads(message_lingers=HOUR), _SHOWN),
-        ("messages come back escaped", ChangedReads(sanitizes=True), _SHOWN),
+        ("messages are escaped", ChangedReads(sanitizes=True), _SHOWN),
         ("Microsoft's clock five minutes behind", ChangedReads(ahead=-300), _SHOWN),
         (
-            # For Microsoft the message has ended when it is set.
+            # By Microsoft's clock the message has already expired.
             "Microsoft's clock five minutes ahead",
             ChangedReads(ahead=300),
-            _SHOWN.replace("not a line in the log", "log: 1 down, 0 back"),
+            _SHOWN.replace("nothing logged", "log: 1 failed, 0 recovered"),
         ),
         (
             "late, escaped and lingering",
@@ -506,22 +551,22 @@ def _reads() -> Iterator[Row]:
     ):
         yield Row("Reading a message", name, reads.play, expected)
     colleague = Trouble(
-        name="a colleague with an id and no presence", answer={"json": {"value": [{"id": _ALEX}]}}
+        name="a colleague with an id and no presence", response={"json": {"value": [{"id": _ALEX}]}}
     )
-    missing = _read(READ[1], Trouble(name="missing", answer={"status": 404}))
+    missing = _read(READ[1], Trouble(name="missing", response={"status": 404}))
     yield _row(READ[1], colleague, missing)
 
 
 def _no_accidents() -> Iterator[Row]:
-    """Return networks in which everything works."""
+    """Return unusual networks in which everything works."""
     for name, network in {
-        "eight dead addresses in front": "dead addresses",
+        "eight unreachable addresses first": "dead addresses",
         "a proxy with a password in the environment": "proxy",
     }.items():
         trouble = Trouble(name=name, network=network)
         for scene in (READ[0], READ[2]):
-            yield _row(scene, trouble, "up to date; not a line in the log")
-        yield _row(SIGN_IN[0], trouble, "create_entry; then it works; not a line in the log")
+            yield _row(scene, trouble, "up to date; nothing logged")
+        yield _row(SIGN_IN[0], trouble, "create_entry; then it works; nothing logged")
 
 
 _ALL: Final = (
