@@ -28,6 +28,7 @@ def state(simulator: SimulatorState) -> Json:
             "id": tenant.id,
             "domain": tenant.domain,
             "user_consent": tenant.user_consent,
+            "admin_consent": tenant.admin_consent,
             "vocabulary": tenant.vocabulary,
         },
         "apps": [
@@ -167,6 +168,7 @@ class Control:
         """Change the tenant's policy or vocabulary."""
         allowed: dict[str, tuple[str, ...]] = {
             "user_consent": ("allowed", "blocked"),
+            "admin_consent": ("requested", "registered"),
             "vocabulary": ("classic", "modern"),
         }
         arguments = await _arguments(request)

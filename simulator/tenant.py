@@ -20,6 +20,7 @@ from .wire import base64url
 
 type Platform = Literal["web", "public", "spa"]
 type UserConsent = Literal["allowed", "blocked"]
+type AdminConsent = Literal["requested", "registered"]
 
 TENANT_ID: Final = "5b1f7a52-2c1e-4c55-9b6b-6c2f6d0f3a10"
 DOMAIN: Final = "contoso.example"
@@ -202,6 +203,8 @@ class Tenant:
         self.domain = DOMAIN
         self.vocabulary: Vocabulary = vocabulary
         self.user_consent: UserConsent = "allowed"
+        self.admin_consent: AdminConsent = "requested"
+        """Which permissions the page with scopes grants; Microsoft documents both."""
         self.admin_consent_requests = False
         """Whether people may ask an administrator for consent (AADSTS90095 instead of 90094)."""
         self.people: dict[str, Person] = {}

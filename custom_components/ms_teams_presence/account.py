@@ -21,7 +21,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
 from .auth import ConfigEntryTokenProvider, MicrosoftOAuth2Implementation
-from .const import CONF_NAME, CONF_OBJECT_ID, DOMAIN, GUID, SUBENTRY_PERSON
+from .const import CONF_NAME, CONF_OBJECT_ID, DOMAIN, SUBENTRY_PERSON
 from .entra.registration import ACCESS_READ_WRITE, AppRegistration
 from .entra.token_state import TokenState
 from .graph.client import PresenceClient
@@ -35,7 +35,7 @@ from .graph.errors import (
 )
 from .graph.models import Person, Presence
 from .graph.poll_state import PollState
-from .graph.text import plain_text
+from .graph.text import GUID, plain_text
 from .graph.throttling import Endpoint, Throttle
 from .preferred_presence import async_get_store
 

@@ -28,7 +28,7 @@ from homeassistant.helpers.translation import async_get_translations
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from .const import DOMAIN
+from .const import DOMAIN, REPOSITORY
 from .entra.client import AuthCodeFlow, DeviceFlow, EntraClient, Token
 from .entra.errors import SignInError
 from .entra.registration import AppRegistration, Identity
@@ -40,6 +40,7 @@ from .graph.throttling import Endpoint, Throttle
 _FETCH_INTERVAL: Final = 300.0
 # Seconds until a sign-in is tried again that others may allow meanwhile.
 _REFUSED_FOR: Final = 600.0
+_IT_TEXT: Final = f"{REPOSITORY}/blob/main/docs/setup.md#a-text-for-your-it-department"
 # Bytes of the nonce that tells two attempts of one flow apart.
 _NONCE_BYTES: Final = 16
 
@@ -256,21 +257,21 @@ def description_placeholders(
         redirect_url = redirect_uri(hass)
     except NoURLAvailableError:
         redirect_url = ""
-    placeholders = {"redirect_url": redirect_url, "code": code or "-"}
+    placeholders = {"redirect_url": redirect_url, "code": code or "-", "it_text_url": _IT_TEXT}
     if registration is None:
         # Before a form was filled in, or the stored data can't be read.
         unknown = ("tenant", "client_id", "permissions", "admin_consent_url")
         return (
             placeholders
             | dict.fromkeys(unknown, "-")
-            | {"portal_url": CLOUDS[DEFAULT_CLOUD].portal}
+            | {"register_url": CLOUDS[DEFAULT_CLOUD].register_url}
         )
     return placeholders | {
-        "portal_url": registration.cloud.portal,
+        "register_url": registration.cloud.register_url,
         "tenant": registration.tenant,
         "client_id": registration.client_id,
         "permissions": ", ".join(registration.permissions),
-        "admin_consent_url": registration.admin_consent_url,
+        "admin_consent_url": registration.admin_consent_url(redirect_url),
     }
 
 

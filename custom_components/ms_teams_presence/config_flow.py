@@ -20,7 +20,9 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
 from homeassistant.helpers.selector import BooleanSelector
+from homeassistant.helpers.typing import UNDEFINED, UndefinedType
 import voluptuous as vol
+from yarl import URL
 
 from . import registration_form
 from .auth import (
@@ -36,6 +38,7 @@ from .const import (
     CONF_SIGN_IN,
     CREDENTIAL_KEYS,
     DOMAIN,
+    REPOSITORY,
     SIGN_IN_BROWSER,
     SIGN_IN_DEVICE_CODE,
     SUBENTRY_PERSON,
@@ -58,6 +61,9 @@ _LOGGER = logging.getLogger(__name__)
 type UserInput = dict[str, Any] | None
 
 _SIGN_IN_METHODS: Final = [SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE, SIGN_IN_APPLICATION]
+_BLUEPRINT: Final = f"{REPOSITORY}/blob/main/blueprints/automation/{DOMAIN}/busy_light.yaml"
+# Where this Home Assistant imports it.
+_IMPORT: Final = str(URL("/config/blueprint/dashboard/import") % {"blueprint_url": _BLUEPRINT})
 # An object id without a user, to test whether looking up users is permitted.
 _UNKNOWN_USER_ID: Final = "00000000-0000-0000-0000-000000000000"
 
@@ -122,7 +128,71 @@ class _CancelableFlow(_FlowWithOthers):
             task.cancel()
 
 
-class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
+class _RegistrationFlow(_CancelableFlow):
+    """Flow with the form of an app registration."""
+
+    def __init__(self) -> None:
+        """Initialize."""
+        super().__init__()
+        self._sign_in = SIGN_IN_BROWSER
+        self._registration: dict[str, Any] = {}
+        # Credentials of the registration that came from the config entry, not from the form.
+        self._stored_credentials: frozenset[str] = frozenset()
+        self._credential_rejected = False
+
+    @property
+    def _existing_entry(self) -> ConfigEntry:
+        """Return the entry of a reauth or reconfigure flow."""
+        if self.source == SOURCE_REAUTH:
+            return self._get_reauth_entry()
+        return self._get_reconfigure_entry()
+
+    def _reuse_stored_credential(self) -> None:
+        """Reuse the stored credential if the form left it empty."""
+        self._stored_credentials = frozenset()
+        if self.source == SOURCE_USER or self._credential_rejected:
+            return
+        stored = registration_form.stored_credential(self._registration, self._existing_entry.data)
+        self._stored_credentials = frozenset(stored)
+        self._registration |= stored
+
+    def _show_form(self, errors: dict[str, str], **placeholders: str) -> ConfigFlowResult:
+        """Show the form of the sign-in method with suggested values."""
+        section = registration_form.CONF_ADVANCED
+        values = self._suggested_values()
+        return self.async_show_form(
+            step_id=self._sign_in,
+            data_schema=self.add_suggested_values_to_schema(
+                registration_form.schema(self._sign_in, is_open=section in errors),
+                values | {section: values},
+            ),
+            errors=errors,
+            description_placeholders=self._placeholders() | placeholders,
+        )
+
+    def _suggested_values(self) -> dict[str, Any]:
+        """Return what was entered, or the registration used last."""
+        if self._registration:
+            # A stored credential is not sent to a browser; one just entered came from there.
+            return {
+                key: value
+                for key, value in self._registration.items()
+                if key not in self._stored_credentials
+            }
+        entries = self._async_current_entries(include_ignore=False)
+        return registration_form.last_app(self._sign_in, entries)
+
+    def _placeholders(self, code: str = "") -> dict[str, str]:
+        """Return what the texts of the forms and of the external step may mention."""
+        try:
+            registration = AppRegistration.from_data(self._registration)
+        except KeyError:
+            # No form was submitted, or the stored data is incomplete.
+            registration = None
+        return description_placeholders(self.hass, registration, code)
+
+
+class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
     """Config flow; every error leads to the step that resolves it."""
 
     DOMAIN = DOMAIN
@@ -134,15 +204,7 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
     _device_flow_task: asyncio.Task[dict[str, Any]]
     _error: SignInError
     _start_sign_in: Callable[[], Coroutine[Any, Any, ConfigFlowResult]]
-
-    def __init__(self) -> None:
-        """Initialize."""
-        super().__init__()
-        self._sign_in = SIGN_IN_BROWSER
-        self._registration: dict[str, Any] = {}
-        # Credentials of the registration that came from the config entry, not from the form.
-        self._stored_credentials: frozenset[str] = frozenset()
-        self._credential_rejected = False
+    _success: str | UndefinedType = UNDEFINED
 
     @property
     @override
@@ -158,12 +220,23 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
     async def async_step_reconfigure(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Let the user change the method, the app or the access."""
         self._registration = registration_form.read(self._get_reconfigure_entry().data)
+        if user_input:
+            # "Add colleagues" of an account without the permission.
+            self._registration |= user_input
+            self._success = "colleagues_included"
+            return await self.async_step_colleagues()
         if self._registration[CONF_SIGN_IN] == SIGN_IN_APPLICATION:
             # App-only access can't become a user's, nor the other way round.
             return await self.async_step_application()
         return self.async_show_menu(
             step_id="reconfigure", menu_options=[SIGN_IN_BROWSER, SIGN_IN_DEVICE_CODE]
         )
+
+    async def async_step_colleagues(self, user_input: UserInput = None) -> ConfigFlowResult:
+        """Request the permissions to see colleagues."""
+        if user_input is not None:
+            return await self._async_use_stored_method()
+        return self.async_show_form(step_id="colleagues")
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Handle a reauthentication request."""
@@ -182,8 +255,12 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
         if err.kind.resolution is Resolution.RECONFIGURE or self._should_offer_browser(err):
             # The same sign-in would only be rejected again.
             return await self._async_show_error(err)
+        return await self._async_use_stored_method()
+
+    async def _async_use_stored_method(self) -> ConfigFlowResult:
+        """Sign in by the stored method, with the stored registration."""
         step: Callable[[UserInput], Awaitable[ConfigFlowResult]]
-        step = getattr(self, f"async_step_{self._sign_in}")
+        step = getattr(self, f"async_step_{self._registration[CONF_SIGN_IN]}")
         return await step(self._registration)
 
     def _stored_error(self) -> SignInError:
@@ -214,6 +291,16 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
             return await self._async_start_sign_in()
         return self.async_show_form(
             step_id="approval",
+            errors={"base": self._error.reason},
+            description_placeholders=self._placeholders(self._error.code),
+        )
+
+    async def async_step_error_code(self, user_input: UserInput = None) -> ConfigFlowResult:
+        """Explain the code that was typed; submitting returns to the form."""
+        if user_input is not None:
+            return await self._async_show_error(self._error)
+        return self.async_show_form(
+            step_id="error_code",
             errors={"base": self._error.reason},
             description_placeholders=self._placeholders(self._error.code),
         )
@@ -322,8 +409,8 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
             return self._show_form(errors)
         if text := registration_form.aadsts_code(user_input):
             if (error := SignInError.from_aadsts_code(text)) is None:
-                return self._show_form({"base": "number_invalid"})
-            return await self._async_show_error(error)
+                return self._show_form({registration_form.CONF_ADVANCED: "number_invalid"})
+            return await self._async_show_error(error, is_typed=True)
         return await self._async_start_sign_in()
 
     async def _async_start_sign_in(self) -> ConfigFlowResult:
@@ -336,15 +423,6 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
             return await self._async_run(self._start_sign_in())
         except SignInError as err:
             return await self._async_show_error(err)
-
-    def _reuse_stored_credential(self) -> None:
-        """Reuse the stored credential if the form left it empty."""
-        self._stored_credentials = frozenset()
-        if self.source == SOURCE_USER or self._credential_rejected:
-            return
-        stored = registration_form.stored_credential(self._registration, self._existing_entry.data)
-        self._stored_credentials = frozenset(stored)
-        self._registration |= stored
 
     async def _async_start_device_flow(self) -> ConfigFlowResult:
         """Request a device code and start polling."""
@@ -362,7 +440,12 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
         data = {**self._registration, **account}
         if self.source == SOURCE_USER:
             self._abort_if_unique_id_configured()
-            return self.async_create_entry(title=title, data=data)
+            return self.async_create_entry(
+                title=title,
+                data=data,
+                description="people" if self._sign_in == SIGN_IN_APPLICATION else "lamp",
+                description_placeholders={"blueprint_url": _IMPORT},
+            )
         entry = self._existing_entry
         if self._sign_in == SIGN_IN_APPLICATION and _is_new_app(entry, unique_id):
             self._abort_if_unique_id_configured()
@@ -374,14 +457,12 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
         self._tasks = []
         if entry.data.get(CONF_CLIENT_ID) != data[CONF_CLIENT_ID]:
             await _async_clear_sessions_of_app(self.hass, entry)
-        return self.async_update_reload_and_abort(entry, unique_id=unique_id, data=data)
-
-    @property
-    def _existing_entry(self) -> ConfigEntry:
-        """Return the entry of a reauth or reconfigure flow."""
-        if self.source == SOURCE_REAUTH:
-            return self._get_reauth_entry()
-        return self._get_reconfigure_entry()
+        return self.async_update_reload_and_abort(
+            entry,
+            unique_id=unique_id,
+            data=data,
+            reason=self._success,
+        )
 
     async def _async_error_text(self, error: SignInError) -> str:
         """Return the sentence about an error, for a step that shows no errors."""
@@ -391,7 +472,9 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
         """Return whether the browser may succeed if the device code is rejected."""
         return error.kind.browser_may_work and self._sign_in == SIGN_IN_DEVICE_CODE
 
-    async def _async_show_error(self, error: SignInError) -> ConfigFlowResult:
+    async def _async_show_error(
+        self, error: SignInError, *, is_typed: bool = False
+    ) -> ConfigFlowResult:
         """Show what an error means on the step that resolves it."""
         _LOGGER.debug("Sign-in failed: %s (%s)", error.reason, error.code)
         self._error = error
@@ -399,43 +482,12 @@ class MicrosoftTeamsPresenceConfigFlow(_CancelableFlow, domain=DOMAIN):
             return await self.async_step_other_way()
         if error.kind.resolution is Resolution.ADMIN:
             return await self.async_step_approval()
+        if is_typed:
+            return await self.async_step_error_code()
         field = error.kind.field
         self._credential_rejected = self._credential_rejected or field in CREDENTIAL_KEYS
-        if field not in registration_form.field_names(self._sign_in):
-            field = "base"
-        return self._show_form({field: error.reason}, code=error.code)
-
-    def _show_form(self, errors: dict[str, str], **placeholders: str) -> ConfigFlowResult:
-        """Show the form of the sign-in method with suggested values."""
-        return self.async_show_form(
-            step_id=self._sign_in,
-            data_schema=self.add_suggested_values_to_schema(
-                registration_form.schema(self._sign_in), self._suggested_values()
-            ),
-            errors=errors,
-            description_placeholders=self._placeholders() | placeholders,
-        )
-
-    def _suggested_values(self) -> dict[str, Any]:
-        """Return what was entered, or the registration used last."""
-        if self._registration:
-            # A stored credential is not sent to a browser; one just entered came from there.
-            return {
-                key: value
-                for key, value in self._registration.items()
-                if key not in self._stored_credentials
-            }
-        entries = self._async_current_entries(include_ignore=False)
-        return registration_form.last_app(self._sign_in, entries)
-
-    def _placeholders(self, code: str = "") -> dict[str, str]:
-        """Return what the texts of the forms and of the external step may mention."""
-        try:
-            registration = AppRegistration.from_data(self._registration)
-        except KeyError:
-            # No form was submitted, or the stored data is incomplete.
-            registration = None
-        return description_placeholders(self.hass, registration, code)
+        key = registration_form.error_key(self._sign_in, field)
+        return self._show_form({key: error.reason}, code=error.code)
 
 
 class OptionsFlow(OptionsFlowWithReload):

@@ -1,14 +1,11 @@
 """Names that several modules share."""
 
-import re
 from typing import Final
 
 from homeassistant.const import CONF_CLIENT_SECRET
 
 DOMAIN: Final = "ms_teams_presence"
-
-# What Microsoft's ids look like: of a tenant, an app, a person.
-GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+REPOSITORY: Final = "https://github.com/ms-teams-presence/ms-teams-presence"
 
 # Members of a config entry; the app registration lives there, not in application credentials,
 # which hold neither a tenant nor a cloud and silently keep an old secret.
@@ -23,9 +20,6 @@ CONF_SIGN_IN: Final = "sign_in"
 CONF_TENANT: Final = "tenant"
 # Client credentials: one of these, or none for a public client.
 CREDENTIAL_KEYS: Final = frozenset({CONF_CLIENT_SECRET, CONF_CERTIFICATE})
-
-# The tenant of an app that several organizations share.
-ORGANIZATIONS: Final = "organizations"
 
 SIGN_IN_BROWSER: Final = "browser"
 SIGN_IN_DEVICE_CODE: Final = "device_code"

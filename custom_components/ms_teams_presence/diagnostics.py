@@ -15,12 +15,12 @@ from .const import (
     CONF_SIGN_IN,
     CONF_TENANT,
     CREDENTIAL_KEYS,
-    GUID,
-    ORGANIZATIONS,
 )
 from .coordinator import PresenceCoordinator
+from .entra.pasted import ORGANIZATIONS
 from .entra.registration import AppRegistration
 from .graph.models import Presence, unknown_values
+from .graph.text import GUID
 from .registration_form import unreadable
 from .runtime import PresenceConfigEntry, PresenceRuntime
 

@@ -18,9 +18,10 @@ from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN, GUID
+from .const import DOMAIN
 from .graph.client import SESSION_ACTIVITIES
 from .graph.models import Activity, Availability, Presence
+from .graph.text import GUID
 from .writes import WriteQueue
 
 _LOGGER = logging.getLogger(__name__)

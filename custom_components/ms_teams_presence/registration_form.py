@@ -1,7 +1,6 @@
 """The form for an app registration: its fields, and what is wrong with them."""
 
 from collections.abc import Callable, Iterable, Mapping
-import re
 from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntry
@@ -28,104 +27,106 @@ from .const import (
     CONF_SIGN_IN,
     CONF_TENANT,
     CREDENTIAL_KEYS,
-    GUID,
-    ORGANIZATIONS,
     SIGN_IN_BROWSER,
     SIGN_IN_DEVICE_CODE,
 )
+from .entra.pasted import read_app, tenant_error
 from .entra.registration import ACCESS_READ, ACCESS_READ_WRITE, SIGN_IN_APPLICATION
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
-from .graph.text import pasted_text
+from .graph.text import GUID, pasted_text
 
-_DOMAIN_NAME: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}", re.IGNORECASE)
-# The domain in a web address, in an e-mail address or before a slash.
-_DOMAIN: Final = re.compile(r"https?://([^/?#]+).*|[^@\s]+@([^@\s]+)|([^/]+)/")
-# Authorities that accept personal accounts, which have no presence.
-_PERSONAL_AUTHORITIES: Final = frozenset({"common", "consumers"})
-
-_REQUIRED_TEXT: Final = frozenset({CONF_TENANT, CONF_CLIENT_ID})
-# Help for the code on an error page of Microsoft's that does not redirect back.
-_CONF_TROUBLE: Final = "trouble"
+# The section of fields that few people need.
+CONF_ADVANCED: Final = "advanced"
+# The code on an error page of Microsoft's that does not redirect back.
 _CONF_NUMBER: Final = "number"
 
 
-def schema(sign_in: str) -> vol.Schema:
-    """Return the form of a sign-in method."""
-    fields: dict[vol.Marker, Any] = {
-        vol.Required(CONF_CLOUD, default=DEFAULT_CLOUD): SelectSelector(
-            SelectSelectorConfig(
-                options=list(CLOUDS),
-                translation_key=CONF_CLOUD,
-                mode=SelectSelectorMode.DROPDOWN,
-            )
-        ),
-        vol.Required(CONF_TENANT): TextSelector(),
-        vol.Required(CONF_CLIENT_ID): TextSelector(),
-    }
-    if sign_in != SIGN_IN_DEVICE_CODE:
-        fields[vol.Optional(CONF_CLIENT_SECRET)] = TextSelector(
-            TextSelectorConfig(type=TextSelectorType.PASSWORD)
-        )
-    if sign_in == SIGN_IN_APPLICATION:
-        fields[vol.Optional(CONF_CERTIFICATE)] = TextSelector(TextSelectorConfig(multiline=True))
-    fields[vol.Required(CONF_ACCESS, default=ACCESS_READ_WRITE)] = SelectSelector(
-        SelectSelectorConfig(
-            options=[ACCESS_READ_WRITE, ACCESS_READ],
-            translation_key="access_of_all" if sign_in == SIGN_IN_APPLICATION else CONF_ACCESS,
-            mode=SelectSelectorMode.LIST,
-        )
+def schema(sign_in: str, *, is_open: bool = False) -> vol.Schema:
+    """Return the form of a sign-in method, its section open or closed."""
+    is_app_only = sign_in == SIGN_IN_APPLICATION
+    password = TextSelectorConfig(type=TextSelectorType.PASSWORD)
+    secret: dict[vol.Marker, Any] = {vol.Optional(CONF_CLIENT_SECRET): TextSelector(password)}
+    cloud = _select(CONF_CLOUD, CLOUDS, SelectSelectorMode.DROPDOWN)
+    access = _select(
+        "access_of_all" if is_app_only else CONF_ACCESS,
+        (ACCESS_READ_WRITE, ACCESS_READ),
+        SelectSelectorMode.LIST,
     )
-    if sign_in != SIGN_IN_APPLICATION:
-        fields[vol.Required(CONF_COLLEAGUES, default=False)] = BooleanSelector()
-        fields[vol.Optional(_CONF_TROUBLE)] = section(
-            vol.Schema({vol.Optional(_CONF_NUMBER): TextSelector()}), {"collapsed": True}
-        )
+    fields: dict[vol.Marker, Any] = {
+        vol.Required(CONF_CLIENT_ID): TextSelector(),
+        # Optional, because it may come with the client ID.
+        vol.Optional(CONF_TENANT): TextSelector(),
+    }
+    advanced: dict[vol.Marker, Any] = {vol.Required(CONF_CLOUD, default=DEFAULT_CLOUD): cloud}
+    if is_app_only:
+        fields |= secret
+        fields[vol.Optional(CONF_CERTIFICATE)] = TextSelector(TextSelectorConfig(multiline=True))
+    else:
+        advanced |= secret if sign_in == SIGN_IN_BROWSER else {}
+        advanced[vol.Required(CONF_COLLEAGUES, default=False)] = BooleanSelector()
+        advanced[vol.Optional(_CONF_NUMBER)] = TextSelector()
+    fields[vol.Required(CONF_ACCESS, default=ACCESS_READ_WRITE)] = access
+    fields[vol.Optional(CONF_ADVANCED)] = section(vol.Schema(advanced), {"collapsed": not is_open})
     return vol.Schema(fields)
 
 
+def _select(key: str, options: Iterable[str], mode: SelectSelectorMode) -> SelectSelector:
+    """Return a selector with translated options."""
+    return SelectSelector(
+        SelectSelectorConfig(options=list(options), translation_key=key, mode=mode)
+    )
+
+
+def _advanced_fields(sign_in: str) -> set[str]:
+    """Return the fields in the section of a sign-in method's form."""
+    return {str(field) for field in schema(sign_in).schema[CONF_ADVANCED].schema.schema}
+
+
 def field_names(sign_in: str) -> set[str]:
-    """Return the fields of a sign-in method's form."""
-    return {str(field) for field in schema(sign_in).schema}
+    """Return the fields of a registration in a sign-in method's form."""
+    fields = {str(field) for field in schema(sign_in).schema} | _advanced_fields(sign_in)
+    return fields - {CONF_ADVANCED, _CONF_NUMBER}
+
+
+def error_key(sign_in: str, field: str) -> str:
+    """Return where a sign-in method's form shows an error about a field."""
+    # The frontend shows errors above a section, and none inside.
+    if field in _advanced_fields(sign_in):
+        return CONF_ADVANCED
+    return field if field in field_names(sign_in) else "base"
 
 
 def parse(sign_in: str, user_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the registration of a submitted form."""
+    """Return the registration of a submitted form, or of a stored one."""
+    values = {CONF_CLOUD: DEFAULT_CLOUD, **user_input, **user_input.get(CONF_ADVANCED, {})}
+    texts = {key: _pasted(values.get(key, "")) for key in field_names(sign_in)}
+    texts[CONF_CLIENT_ID], texts[CONF_TENANT] = read_app(texts[CONF_CLIENT_ID], texts[CONF_TENANT])
     return {CONF_SIGN_IN: sign_in} | {
         key: value
-        for key in field_names(sign_in) - {_CONF_TROUBLE}
-        # An empty text in a required field is reported by `validate`.
-        if (value := _clean(key, user_input.get(key, ""))) or key in _REQUIRED_TEXT
+        for key, value in texts.items()
+        # An empty text in these fields is reported by `validate`.
+        if value or key in {CONF_CLIENT_ID, CONF_TENANT}
     }
 
 
-def _clean(key: str, value: Any) -> Any:
+def _pasted(value: Any) -> Any:
     """Return a value as it was meant."""
-    if not isinstance(value, str):
-        return value
-    text = pasted_text(value)
-    if key == CONF_TENANT and (found := _DOMAIN.fullmatch(text)):
-        return next(filter(None, found.groups()))
-    return text
+    return pasted_text(value) if isinstance(value, str) else value
 
 
 def aadsts_code(user_input: Mapping[str, Any]) -> str:
     """Return the code of Microsoft's error page that was typed, if any."""
-    return pasted_text(user_input.get(_CONF_TROUBLE, {}).get(_CONF_NUMBER) or "")
+    return pasted_text(user_input.get(CONF_ADVANCED, {}).get(_CONF_NUMBER) or "")
 
 
 def validate(registration: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a registration, by field."""
     errors = {}
-    tenant = registration[CONF_TENANT].lower()
     is_app_only = registration[CONF_SIGN_IN] == SIGN_IN_APPLICATION
     if is_app_only and (CONF_CLIENT_SECRET in registration) == (CONF_CERTIFICATE in registration):
         errors["base"] = "one_credential"
-    if tenant in _PERSONAL_AUTHORITIES:
-        errors[CONF_TENANT] = "personal_authority"
-    elif is_app_only and tenant == ORGANIZATIONS:
-        errors[CONF_TENANT] = "tenant_needed"
-    elif tenant != ORGANIZATIONS and not (GUID.fullmatch(tenant) or _DOMAIN_NAME.fullmatch(tenant)):
-        errors[CONF_TENANT] = "tenant_invalid"
+    if error := tenant_error(registration[CONF_TENANT], is_app_only=is_app_only):
+        errors[CONF_TENANT] = error
     if not GUID.fullmatch(registration[CONF_CLIENT_ID]):
         errors[CONF_CLIENT_ID] = "client_id_invalid"
     return errors

@@ -1,12 +1,14 @@
 """Adding colleagues: looked up in the directory, several at once, each a subentry."""
 
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
     ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
+    FlowType,
     SubentryFlowResult,
 )
 from homeassistant.exceptions import HomeAssistantError
@@ -19,7 +21,14 @@ from homeassistant.helpers.selector import (
 )
 import voluptuous as vol
 
-from .const import CONF_ADDRESS, CONF_NAME, CONF_OBJECT_ID, SUBENTRY_PERSON
+from .const import (
+    CONF_ADDRESS,
+    CONF_COLLEAGUES,
+    CONF_NAME,
+    CONF_OBJECT_ID,
+    DOMAIN,
+    SUBENTRY_PERSON,
+)
 from .entity import ENABLED_FOR_COLLEAGUES
 from .graph.client import SEARCH_LIMIT
 from .graph.models import Person
@@ -46,7 +55,7 @@ class PersonSubentryFlow(ConfigSubentryFlow):
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="account_not_loaded")
         if not entry.runtime_data.account.can_read_others:
-            return self.async_abort(reason="colleagues_not_included")
+            return await self._async_reconfigure(entry)
         errors = {}
         if user_input is not None:
             text = pasted_text(user_input[_CONF_SEARCH])
@@ -68,6 +77,18 @@ class PersonSubentryFlow(ConfigSubentryFlow):
             ),
             errors=errors,
         )
+
+    async def _async_reconfigure(self, entry: PresenceConfigEntry) -> SubentryFlowResult:
+        """Abort, and go on with the account's flow that includes colleagues."""
+        flow = await self.hass.config_entries.flow.async_init(
+            DOMAIN,
+            context={"source": SOURCE_RECONFIGURE, "entry_id": entry.entry_id},
+            data={CONF_COLLEAGUES: True},
+        )
+        result: dict[str, Any] = dict(self.async_abort(reason="colleagues_not_included"))
+        # The dialog of subentries follows it, too, though Home Assistant has no parameter for it.
+        result["next_flow"] = (FlowType.CONFIG_FLOW, flow["flow_id"])
+        return cast("SubentryFlowResult", result)
 
     async def async_step_choose(
         self, user_input: dict[str, Any] | None = None

@@ -1,6 +1,6 @@
 """Consent: who may sign in to an app, and what they allow it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 from urllib.parse import urlencode
 
@@ -9,7 +9,7 @@ from simulator.wire import Form
 
 from .authorities import Authorities, is_shared
 from .errors import SignInError
-from .scopes import Scopes
+from .scopes import Scopes, parse_scopes
 
 type Decision = Literal["accept", "deny", "cancel"]
 
@@ -24,6 +24,9 @@ class AdminConsentRequest:
     app: App
     redirect_uri: str
     state: str | None
+    scopes: frozenset[str] = frozenset()
+    """Delegated permissions to grant."""
+    is_v2: bool = False
 
     def location(self, **fields: str) -> str | None:
         """Return the redirect, None without a redirect URI."""
@@ -75,9 +78,36 @@ class Consent:
         redirect_uri = params.get("redirect_uri", "")
         if redirect_uri and app.find_platform(redirect_uri) is None:
             raise SignInError(50011, redirect_uri)
-        return AdminConsentRequest(app, redirect_uri, params.get("state"))
+        scopes = frozenset(app.delegated)
+        return AdminConsentRequest(app, redirect_uri, params.get("state"), scopes)
+
+    def read_admin_request_v2(self, authority: str, params: Form) -> AdminConsentRequest:
+        """Check an admin-consent request that names its scopes."""
+        for name in ("redirect_uri", "scope"):
+            if not params.get(name):
+                raise SignInError(90014, name)
+        request = self.read_admin_request(authority, params)
+        scopes = request.scopes
+        if self.tenant.admin_consent == "requested":
+            scopes = parse_scopes(params["scope"], request.app, self.authorities.deployment).graph
+        return replace(request, scopes=scopes, is_v2=True)
 
     def grant_as_admin(self, request: AdminConsentRequest) -> str | None:
-        """Grant an app its declared permissions for the whole tenant and return the redirect."""
-        request.app.admin_consented |= request.app.delegated
-        return request.location(admin_consent="True", tenant=self.tenant.id)
+        """Grant an app permissions for the whole tenant and return the redirect."""
+        request.app.admin_consented |= request.scopes
+        fields = {"admin_consent": "True", "tenant": self.tenant.id}
+        if request.is_v2:
+            resource = self.authorities.deployment.resource
+            fields["scope"] = " ".join(f"{resource}/{name}" for name in sorted(request.scopes))
+        return request.location(**fields)
+
+    def decline_as_admin(self, request: AdminConsentRequest) -> str | None:
+        """Return the redirect of a declined request."""
+        if not request.is_v2:
+            return request.location(error="access_denied", error_subcode="cancel")
+        return request.location(
+            error="consent_required",
+            error_description=SignInError(65004).text,
+            admin_consent="True",
+            tenant=self.tenant.id,
+        )

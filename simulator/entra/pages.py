@@ -67,16 +67,17 @@ class SignInPages:
         """Ask an administrator for consent, then redirect to the app."""
         consent = self.entra.consent
         form = await read_form(request)
+        is_v2 = "/v2.0/" in request.path
+        read = consent.read_admin_request_v2 if is_v2 else consent.read_admin_request
         try:
-            wanted = consent.read_admin_request(request.match_info["tenant"], request.query)
+            wanted = read(request.match_info["tenant"], request.query)
         except SignInError as error:
             return error_page(error)
         decision = form.get("decision")
         if not decision:
-            permissions = [(scope, DELEGATED[scope]) for scope in sorted(wanted.app.delegated)]
-            permissions += [
-                (scope, "For the application itself") for scope in sorted(wanted.app.application)
-            ]
+            permissions = [(scope, DELEGATED[scope]) for scope in sorted(wanted.scopes)]
+            application = [] if is_v2 else sorted(wanted.app.application)
+            permissions += [(scope, "For the application itself") for scope in application]
             return render(
                 "consent.html", person=None, app=wanted.app, scopes=permissions, user_code=""
             )
@@ -84,7 +85,7 @@ class SignInPages:
             location = consent.grant_as_admin(wanted)
             text = "The app is approved for everybody."
         else:
-            location = wanted.location(error="access_denied", error_subcode="cancel")
+            location = consent.decline_as_admin(wanted)
             text = "The app was not approved."
         return _redirect(location) if location else _close(text)
 
@@ -128,6 +129,8 @@ def routes(entra: Entra) -> list[web.AbstractRouteDef]:
         web.post("/{tenant}/oauth2/v2.0/authorize", pages.authorize),
         web.get("/{tenant}/adminconsent", pages.admin_consent),
         web.post("/{tenant}/adminconsent", pages.admin_consent),
+        web.get("/{tenant}/v2.0/adminconsent", pages.admin_consent),
+        web.post("/{tenant}/v2.0/adminconsent", pages.admin_consent),
         web.get("/device", pages.device),
         web.post("/device", pages.device),
         web.static("/static", STATIC),

@@ -55,10 +55,8 @@ FORMS: Final[dict[str, dict[str, st.SearchStrategy[Any]]]] = {
     },
 }
 for _method in ("browser", "device_code"):
-    FORMS[_method]["trouble"] = st.fixed_dictionaries(
-        {}, optional={"number": _or_text("AADSTS50011", "90094", "AADSTS", "65001 and more")}
-    )
-_OPTIONAL: Final = frozenset({"client_secret", "certificate", "colleagues", "trouble"})
+    FORMS[_method]["number"] = _or_text("AADSTS50011", "90094", "AADSTS", "65001 and more")
+_OPTIONAL: Final = frozenset({"client_secret", "certificate", "colleagues", "number", "tenant"})
 
 
 @pytest.mark.parametrize("method", FORMS)

@@ -1,11 +1,12 @@
 """Sign-in through Home Assistant's flows and the simulator."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigFlowResult
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, section
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
@@ -21,6 +22,50 @@ FORM: dict[str, Any] = {
     "client_id": PUBLIC_CLIENT_ID,
     "access": "read_write",
 }
+
+
+def sections(flow: ConfigFlowResult) -> dict[str, Mapping[Any, Any]]:
+    """Return the fields of a form's sections."""
+    schema = flow.get("data_schema")
+    fields = schema.schema if schema else {}
+    return {
+        str(name): field.schema.schema for name, field in fields.items() if type(field) is section
+    }
+
+
+def nested(flow: ConfigFlowResult, user_input: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a form's input with the fields of its sections in them."""
+    if not user_input:
+        return user_input
+    found = {
+        name: {key: value for key, value in user_input.items() if key in fields}
+        for name, fields in sections(flow).items()
+    }
+    inner = {key for fields in found.values() for key in fields}
+    return {key: value for key, value in user_input.items() if key not in inner} | {
+        name: fields for name, fields in found.items() if fields
+    }
+
+
+def error_key(flow: ConfigFlowResult, field: str) -> str:
+    """Return where a form shows an error about a field."""
+    schema = flow["data_schema"]
+    assert schema is not None
+    if field in schema.schema:
+        return field
+    return next((name for name, fields in sections(flow).items() if field in fields), "base")
+
+
+def suggested(flow: ConfigFlowResult) -> dict[str, Any]:
+    """Return the suggested values of a form's fields."""
+    schema = flow["data_schema"]
+    assert schema is not None
+    return {
+        str(field): field.description["suggested_value"]
+        for fields in (schema.schema, *sections(flow).values())
+        for field in fields
+        if field.description and "suggested_value" in field.description
+    }
 
 
 @dataclass
@@ -41,8 +86,10 @@ class Account:
     async def async_configure(
         self, flow: ConfigFlowResult, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Submit a step."""
-        return await self.hass.config_entries.flow.async_configure(flow["flow_id"], user_input)
+        """Submit a step; fields of a form's section are found by their names."""
+        return await self.hass.config_entries.flow.async_configure(
+            flow["flow_id"], nested(flow, user_input)
+        )
 
     async def async_visit(
         self, flow: ConfigFlowResult, account: str = "robin", decision: Decision = "accept"

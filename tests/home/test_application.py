@@ -25,11 +25,10 @@ from simulator.tenant import (
     daemon_certificate,
 )
 from tests.home import account as people
-from tests.home.account import Account
+from tests.home.account import Account, error_key, suggested
 from tests.home.clock import HomeClock
 from tests.home.people import async_add
 from tests.home.states import state
-from tests.home.test_config_flow import suggested
 from tests.home.test_people import ALEX, async_get
 
 FORM: dict[str, Any] = {
@@ -168,7 +167,7 @@ async def test_the_organizations_app_as_an_app_for_people_is_told_what_is_missin
     if sign_in == "browser":
         flow = await account.async_visit(flow)
 
-    assert flow["errors"] == {"base": "public_client_refused"}
+    assert flow["errors"] == {error_key(flow, "client_secret"): "public_client_refused"}
 
 
 KEY = daemon_certificate().private_key

@@ -7,14 +7,16 @@ from typing import Any
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import jwt
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
-from simulator import Simulator
+from simulator import SignInError, Simulator
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -22,10 +24,13 @@ from simulator.tenant import (
     PUBLIC_CLIENT_ID,
     TENANT_ID,
 )
-from tests.home.account import FORM, Account
+from tests.documents import ROOT, links
+from tests.home.account import FORM, Account, error_key, sections, suggested
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
+from tests.repository import INTEGRATION, read_json
 
+SENTENCES = read_json(INTEGRATION / "translations/en.json")["config"]["error"]
 TOKEN_MEMBERS = {
     "access_token",
     "refresh_token",
@@ -39,19 +44,10 @@ TOKEN_MEMBERS = {
 def assert_form(flow: ConfigFlowResult, step: str, errors: dict[str, str]) -> None:
     """Check that a form is back with an error and with what was typed."""
     assert flow["type"] is FlowResultType.FORM, flow
-    assert (flow["step_id"], flow["errors"]) == (step, errors)
+    keys = {error_key(flow, field): error for field, error in errors.items()}
+    assert (flow["step_id"], flow["errors"]) == (step, keys)
+    assert SENTENCES.keys() >= set(errors.values())
     assert suggested(flow)["client_id"]
-
-
-def suggested(flow: ConfigFlowResult) -> dict[str, Any]:
-    """Return what the fields of a form start with."""
-    schema = flow["data_schema"]
-    assert schema is not None
-    return {
-        str(field): field.description["suggested_value"]
-        for field in schema.schema
-        if field.description and "suggested_value" in field.description
-    }
 
 
 async def test_browser_sign_in_makes_an_entry(hass: HomeAssistant, account: Account) -> None:
@@ -105,11 +101,9 @@ async def test_the_form_offers_the_clouds_and_names_the_redirect_address(
 ) -> None:
     flow = await account.async_open()
 
-    schema = flow["data_schema"]
     placeholders = flow["description_placeholders"]
-    assert schema is not None
     assert placeholders is not None
-    assert schema.schema["cloud"].config["options"] == list(CLOUDS)
+    assert sections(flow)["advanced"]["cloud"].config["options"] == list(CLOUDS)
     assert list(CLOUDS)[:3] == ["global", "us_gov_l4", "us_gov_l5"]
     assert placeholders["redirect_url"] == "https://example.com/auth/external/callback"
 
@@ -135,7 +129,10 @@ async def test_while_the_browser_is_away_the_approval_link_is_offered(account: A
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
     assert placeholders["admin_consent_url"] == (
-        f"{account.simulator.tls_url}/{TENANT_ID}/adminconsent?client_id={PUBLIC_CLIENT_ID}"
+        f"{account.simulator.tls_url}/{TENANT_ID}/v2.0/adminconsent?client_id={PUBLIC_CLIENT_ID}"
+        "&scope=https://graph.microsoft.com/Presence.Read"
+        "+https://graph.microsoft.com/Presence.ReadWrite"
+        "&redirect_uri=https://example.com/auth/external/callback"
     )
     assert placeholders["permissions"] == "Presence.Read, Presence.ReadWrite"
 
@@ -283,7 +280,7 @@ async def test_what_copying_adds_matters_in_no_field(
     assert entry.data["client_id"] == CONFIDENTIAL_CLIENT_ID
     assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
 
-    flow = await account.async_fill(trouble={"number": paste("AADSTS50105")})
+    flow = await account.async_fill(number=paste("AADSTS50105"))
     assert flow["errors"] == {"base": "not_assigned"}
 
 
@@ -302,6 +299,147 @@ async def test_the_domain_of_an_address_is_the_tenant(account: Account, tenant: 
     assert entry.data["tenant"] == TENANT_DOMAIN
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{TENANT_DOMAIN} {PUBLIC_CLIENT_ID}",
+        f"{PUBLIC_CLIENT_ID} robin@{TENANT_DOMAIN}",
+        f"\u200b{TENANT_ID.upper()}\u00a0{PUBLIC_CLIENT_ID.upper()}\n",
+        f"Client_id Tenant {PUBLIC_CLIENT_ID} {TENANT_ID}",
+    ],
+)
+async def test_one_pasted_line_is_enough(account: Account, line: str) -> None:
+    flow = await account.async_open()
+    form = {key: value for key, value in FORM.items() if key != "tenant"}
+    flow = await account.async_configure(flow, form | {"client_id": line})
+    flow = await account.async_visit(flow)
+
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    assert flow["result"].data["client_id"].lower() == PUBLIC_CLIENT_ID
+
+
+@pytest.mark.parametrize("paste", PASTED)
+async def test_the_address_of_the_apps_page_is_its_id(
+    account: Account, paste: Callable[[str], str]
+) -> None:
+    page = "https://entra.microsoft.com/#view/A/ApplicationMenuBlade/~/Overview/appId/"
+    entry = await account.async_sign_in(client_id=paste(page + PUBLIC_CLIENT_ID))
+
+    assert entry.data["client_id"] == PUBLIC_CLIENT_ID
+    assert entry.data["tenant"] == TENANT_ID
+
+
+@pytest.mark.parametrize(
+    "tenant",
+    ["robin@outlook.com", "Robin@Hotmail.co.uk", "live.nl", "https://outlook.com/", "msn.com"],
+)
+async def test_a_personal_address_is_rejected_before_any_request(
+    account: Account, tenant: str
+) -> None:
+    flow = await account.async_fill(tenant=tenant)
+
+    assert_form(flow, "browser", {"tenant": "personal_account"})
+    assert not account.simulator.requests
+
+
+def is_collapsed(flow: ConfigFlowResult) -> bool:
+    """Return whether the form's section is closed."""
+    assert flow["data_schema"] is not None
+    collapsed: bool = flow["data_schema"].schema["advanced"].options["collapsed"]
+    return collapsed
+
+
+@pytest.mark.parametrize("sign_in", ["browser", "device_code", "application"])
+async def test_seldom_needed_fields_are_in_a_closed_section(account: Account, sign_in: str) -> None:
+    flow = await account.async_open(sign_in)
+
+    schema = flow["data_schema"]
+    assert schema is not None
+    visible = [str(field) for field in schema.schema]
+    credentials = ["client_secret", "certificate"] if sign_in == "application" else []
+    assert visible == ["client_id", "tenant", *credentials, "access", "advanced"]
+    assert is_collapsed(flow)
+
+
+async def test_an_error_in_the_section_opens_it(account: Account) -> None:
+    flow = await account.async_fill(tenant="nobody.example")
+    assert is_collapsed(flow)
+    flow = await account.async_configure(flow, FORM | {"number": "x"})
+    assert flow["errors"] == {"advanced": "number_invalid"}
+    assert not is_collapsed(flow)
+
+
+async def test_without_its_section_a_form_is_about_the_global_cloud(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CLOUDS, "global", CLOUDS["simulator"])
+    form = {key: value for key, value in FORM.items() if key != "cloud"}
+    flow = await account.async_visit(
+        await account.async_configure(await account.async_open(), form)
+    )
+
+    assert flow["type"] is FlowResultType.CREATE_ENTRY
+    assert flow["result"].data["cloud"] == "global"
+    # The first minutes go on from here.
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert flow["description"] == "lamp"
+    address = URL(placeholders["blueprint_url"])
+    assert address.path == "/config/blueprint/dashboard/import"
+    (readme,) = [
+        link for link in links(ROOT / "README.md") if "busy_light" in link and "redirect" in link
+    ]
+    assert address.query == URL(readme).query
+
+
+@pytest.mark.parametrize("cloud", ["global", "us_gov_l4", "us_gov_l5"])
+async def test_the_form_links_to_microsofts_form_in_its_cloud(account: Account, cloud: str) -> None:
+    flow = await account.async_fill(cloud=cloud, tenant="x")
+
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    portal = "https://entra.microsoft." + ("com" if cloud == "global" else "us")
+    assert placeholders["register_url"].startswith(
+        f"{portal}/#view/Microsoft_AAD_RegisteredApps/CreateApplicationBlade/"
+    )
+
+
+async def async_consent_as_admin(account: Account, url: str) -> None:
+    """Accept on Microsoft's page for administrators."""
+    simulator = account.simulator
+    page = url.replace(simulator.tls_url, simulator.url)
+    async with async_get_clientsession(account.hass).post(
+        page, data={"decision": "accept"}, allow_redirects=False
+    ) as response:
+        assert response.status == 302
+        assert URL(response.headers["Location"]).query["admin_consent"] == "True"
+
+
+@pytest.mark.parametrize("granted", ["requested", "registered"])
+async def test_an_administrator_consents_for_an_app_without_permissions(
+    account: Account, granted: Any
+) -> None:
+    tenant = account.simulator.tenant
+    tenant.user_consent, tenant.admin_consent = "blocked", granted
+    app = tenant.apps[PUBLIC_CLIENT_ID]
+    app.delegated.clear()
+    flow = await account.async_fill(number="AADSTS90094")
+    assert flow["step_id"] == "approval"
+    placeholders = flow["description_placeholders"]
+    assert placeholders is not None
+    assert placeholders["permissions"] == "Presence.Read, Presence.ReadWrite"
+    await async_consent_as_admin(account, placeholders["admin_consent_url"])
+    flow = await account.async_configure(flow, {})
+    if granted == "registered":
+        # Microsoft's other page: only what is registered. IT adds the listed permissions.
+        with pytest.raises(SignInError, match="AADSTS90094"):
+            await account.async_visit(flow)
+        app.delegated |= set(placeholders["permissions"].split(", "))
+        await async_consent_as_admin(account, placeholders["admin_consent_url"])
+
+    assert (await account.async_visit(flow))["type"] is FlowResultType.CREATE_ENTRY
+
+
 async def test_a_wrong_secret(account: Account) -> None:
     flow = await account.async_visit(
         await account.async_fill(client_id=CONFIDENTIAL_CLIENT_ID, client_secret="wrong")
@@ -314,7 +452,7 @@ async def test_a_wrong_secret(account: Account) -> None:
 async def test_a_web_app_without_its_secret(account: Account) -> None:
     flow = await account.async_visit(await account.async_fill(client_id=CONFIDENTIAL_CLIENT_ID))
 
-    assert_form(flow, "browser", {"base": "public_client_refused"})
+    assert_form(flow, "browser", {"client_secret": "public_client_refused"})
 
 
 async def test_a_secret_that_the_app_does_not_have(account: Account) -> None:
@@ -585,9 +723,7 @@ async def test_a_code_that_microsoft_does_not_give(
 async def test_the_device_code_form_asks_for_no_secret(account: Account) -> None:
     flow = await account.async_open("device_code")
 
-    schema = flow["data_schema"]
-    assert schema is not None
-    assert "client_secret" not in schema.schema
+    assert "client_secret" not in sections(flow)["advanced"]
 
 
 async def test_closing_the_window_ends_the_waiting(hass: HomeAssistant, account: Account) -> None:

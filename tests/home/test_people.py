@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState, SubentryFlowResult
+from homeassistant.config_entries import ConfigEntryState, FlowType, SubentryFlowResult
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -14,6 +14,7 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from yarl import URL
 
 from custom_components.ms_teams_presence import subentry_flow
 from custom_components.ms_teams_presence.const import DOMAIN
@@ -167,15 +168,32 @@ async def test_more_people_than_home_assistant_supports_are_rejected(
     assert not entry.subentries
 
 
-async def test_an_account_without_colleagues_points_to_reconfigure(
-    hass: HomeAssistant, account: Account
+async def test_an_account_without_colleagues_goes_on_to_include_them(
+    hass: HomeAssistant, account: Account, alex: Person
 ) -> None:
     entry = await account.async_sign_in()
     flow = await hass.config_entries.subentries.async_init(
         (entry.entry_id, "person"), context={"source": "user"}
     )
     assert flow["reason"] == "colleagues_not_included"
+    # The dialog goes on with this flow.
+    following: dict[str, Any] = dict(flow)
+    kind, next_flow = following["next_flow"]
+    assert kind is FlowType.CONFIG_FLOW
+    (running,) = hass.config_entries.flow.async_progress()
+    assert (running["flow_id"], running["step_id"]) == (next_flow, "colleagues")
+    page = await account.async_configure(running, {})
+    asked = URL(page["url"]).query["scope"].split()
+    assert {"Presence.Read.All", "User.ReadBasic.All"} <= set(asked)
+    done = await account.async_visit(page)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert done["reason"] == "colleagues_included"
+    await async_add(hass, entry, "alex", alex)
+    assert state(hass, ALEX) == "available"
 
+
+async def test_reconfigure_includes_colleagues(hass: HomeAssistant, account: Account) -> None:
+    entry = await account.async_sign_in()
     form = await account.async_configure(
         await account.async_renew(entry, "reconfigure"), {"next_step_id": "browser"}
     )

@@ -42,7 +42,7 @@ from simulator.tenant import (
     TENANT_ID,
 )
 from tests.home import repairs, test_application
-from tests.home.account import FORM, Account
+from tests.home.account import FORM, Account, error_key, suggested
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
 from tests.home.people import async_add
@@ -146,7 +146,12 @@ def fault(kind: SignInErrorKind) -> dict[str, Any]:
 
 
 def assert_shows_error(
-    flow: ConfigFlowResult, reason: str, kind: SignInErrorKind, *, sign_in: str = "browser"
+    flow: ConfigFlowResult,
+    reason: str,
+    kind: SignInErrorKind,
+    *,
+    sign_in: str = "browser",
+    is_typed: bool = False,
 ) -> None:
     """Check the error's step, field and text."""
     placeholders = flow["description_placeholders"]
@@ -162,12 +167,16 @@ def assert_shows_error(
         assert flow["step_id"] == "approval"
         assert flow["errors"] == {"base": reason}
         text = TEXTS["config"]["step"]["approval"]["description"].format(**placeholders)
-        assert f"/{TENANT_ID}/adminconsent?client_id={PUBLIC_CLIENT_ID}" in text
+        assert f"/{TENANT_ID}/v2.0/adminconsent?client_id={PUBLIC_CLIENT_ID}&scope=" in text
+    elif is_typed:
+        assert flow["step_id"] == "error_code"
+        assert flow["errors"] == {"base": reason}
+        assert placeholders["code"] in TEXTS["config"]["step"]["error_code"]["description"].format(
+            **placeholders
+        )
     else:
-        schema = flow["data_schema"]
-        assert schema is not None
         assert flow["step_id"] == sign_in
-        assert flow["errors"] == {kind.field if kind.field in schema.schema else "base": reason}
+        assert flow["errors"] == {error_key(flow, kind.field): reason}
     assert "{" not in SENTENCES[reason].format(**placeholders)
 
 
@@ -237,12 +246,14 @@ async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Acco
         for number in kind.aadsts_codes:
             shown = f"AADSTS{number}: Something in Microsoft's own words."
             flow = await account.async_configure(
-                await account.async_open(), FORM | {"trouble": {"number": shown}}
+                await account.async_open(), FORM | {"number": shown}
             )
-            assert_shows_error(flow, reason, kind)
+            assert_shows_error(flow, reason, kind, is_typed=True)
             placeholders = flow["description_placeholders"]
             assert placeholders is not None
             assert placeholders["code"] == f"AADSTS{number}"
+            if kind.resolution is not Resolution.ADMIN:
+                assert_shows_error(await account.async_configure(flow, {}), reason, kind)
     assert not [request for request in account.simulator.requests if "token" in request.path]
 
 
@@ -267,9 +278,11 @@ async def test_every_number_on_microsofts_own_page_can_be_typed_in(account: Acco
     ],
 )
 async def test_an_unknown_number(account: Account, shown: str, error: str, code: str) -> None:
-    flow = await account.async_fill(trouble={"number": shown})
+    flow = await account.async_fill(number=shown)
 
-    assert flow["errors"] == {"base": error}
+    is_number = error == "sign_in_failed"
+    assert flow["step_id"] == ("error_code" if is_number else "browser")
+    assert flow["errors"] == {"base" if is_number else "advanced": error}
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
     assert placeholders["code"] == code
@@ -311,12 +324,7 @@ async def test_where_a_code_is_blocked_the_browser_is_a_tap_away(account: Accoun
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
     flow = await account.async_configure(flow, {"next_step_id": "browser"})
 
-    schema = flow["data_schema"]
-    assert schema is not None
-    suggested = {
-        str(key): key.description["suggested_value"] for key in schema.schema if key.description
-    }
-    assert suggested["client_id"] == PUBLIC_CLIENT_ID
+    assert suggested(flow)["client_id"] == PUBLIC_CLIENT_ID
     flow = await account.async_visit(await account.async_configure(flow, FORM))
     assert flow["type"] is FlowResultType.CREATE_ENTRY
 
@@ -527,10 +535,9 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
         assert flow["step_id"] == "auth"
 
     simulator.faults.clear()
+    flow = await account.async_configure(flow)
     if kind.resolution is Resolution.RECONFIGURE:
         flow = await account.async_configure(flow, FORM)
-    else:
-        flow = await account.async_configure(flow)
     flow = await account.async_visit(flow)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert flow["reason"] == "reauth_successful"
@@ -553,7 +560,7 @@ async def test_the_reauthentication_card_gives_the_reason(
     assert placeholders is not None
     assert placeholders["cause"] == SENTENCES["secret_expired"]
     flow = await account.async_configure(flow, {})
-    assert flow["errors"] == {"client_secret": "secret_expired"}
+    assert flow["errors"] == {"advanced": "secret_expired"}
 
 
 async def test_the_repair_continues_the_running_flow(

@@ -11,9 +11,8 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from tests.home import test_application as application
-from tests.home.account import FORM, Account
+from tests.home.account import FORM, Account, suggested
 from tests.home.states import state
-from tests.home.test_config_flow import suggested
 from tests.home.test_support import _support, async_download, async_health
 
 __all__ = ["_support"]

@@ -3,7 +3,8 @@
 import base64
 from datetime import UTC, datetime, timedelta
 import json
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from aiohttp import encode_basic_auth
 import jwt
@@ -208,6 +209,63 @@ async def test_an_administrators_link_without_a_way_back(client: Client) -> None
 
     assert (declined.status, accepted.status) == (200, 200)
     assert await client.code()
+
+
+SCOPE_URL = "https://graph.microsoft.com/Presence.Read"
+
+
+@pytest.mark.parametrize(
+    ("policy", "granted"),
+    [("requested", {"Presence.Read"}), ("registered", {"Presence.ReadWrite"})],
+)
+async def test_an_administrator_consents_to_scopes(
+    client: Client, policy: Any, granted: set[str]
+) -> None:
+    app = client.simulator.tenant.apps[PUBLIC_CLIENT_ID]
+    app.delegated = {"Presence.ReadWrite"}
+    client.simulator.tenant.admin_consent = policy
+    query = f"client_id={PUBLIC_CLIENT_ID}&redirect_uri={REDIRECT_URI}&state=s&scope={SCOPE_URL}"
+    url = f"{client.simulator.url}/{TENANT_ID}/v2.0/adminconsent?{query}"
+    page = await client.request("GET", url)
+    assert all(f"<small>{scope}</small>" in page.text for scope in granted)
+    declined = await client.request("POST", url, data={"decision": "deny"})
+    assert fields(declined.headers["Location"])["error"] == "consent_required"
+    assert not app.admin_consented
+
+    answer = await client.request("POST", url, data={"decision": "accept"})
+    (name,) = granted
+    assert fields(answer.headers["Location"]) == {
+        "admin_consent": "True",
+        "tenant": TENANT_ID,
+        "scope": f"https://graph.microsoft.com/{name}",
+        "state": "s",
+    }
+    assert app.admin_consented == granted
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"scope": ""}, 90014),
+        ({"redirect_uri": ""}, 90014),
+        ({"redirect_uri": "https://elsewhere.example"}, 50011),
+        ({"scope": "https://graph.microsoft.com/Presence.ReadWrite.All"}, 70011),
+        ({"client_id": TENANT_ID}, 700016),
+    ],
+)
+async def test_an_admin_consent_request_with_scopes_is_checked(
+    client: Client, changes: dict[str, str], code: int
+) -> None:
+    right = {
+        "client_id": PUBLIC_CLIENT_ID,
+        "redirect_uri": REDIRECT_URI,
+        "scope": SCOPE_URL,
+    }
+    url = f"{client.simulator.url}/{TENANT_ID}/v2.0/adminconsent?{urlencode(right | changes)}"
+    answer = await client.request("GET", url)
+
+    assert answer.status == 400
+    assert f"AADSTS{code}" in answer.text
 
 
 async def test_a_permission_for_administrators_only(client: Client) -> None:

@@ -207,9 +207,15 @@ async def test_requests_are_listed_and_forgotten(client: Client) -> None:
 
 
 async def test_the_tenants_switches(client: Client) -> None:
-    await control(client, "POST", "tenant", {"user_consent": "blocked", "vocabulary": "modern"})
+    await control(
+        client,
+        "POST",
+        "tenant",
+        {"user_consent": "blocked", "admin_consent": "registered", "vocabulary": "modern"},
+    )
     tenant = client.simulator.tenant
     assert (tenant.user_consent, tenant.vocabulary) == ("blocked", "modern")
+    assert tenant.admin_consent == "registered"
 
 
 async def test_a_device_code_is_entered(client: Client) -> None:

@@ -156,7 +156,7 @@ SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
         resolution=Resolution.REAUTH,
     ),
     "public_client_refused": SignInErrorKind(
-        aadsts_codes=(7000218,), resolution=Resolution.RECONFIGURE
+        aadsts_codes=(7000218,), field="client_secret", resolution=Resolution.RECONFIGURE
     ),
     "redirect_refused": SignInErrorKind(
         aadsts_codes=(50011, 70004, 90102, 500113, 900971), resolution=Resolution.RECONFIGURE

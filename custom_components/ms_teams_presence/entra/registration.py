@@ -68,14 +68,22 @@ class AppRegistration:
             + others * self.include_colleagues
         )
 
-    @property
-    def admin_consent_url(self) -> str:
+    def admin_consent_url(self, redirect_url: str) -> str:
         """Return the page where an administrator consents for the whole tenant.
 
+        https://learn.microsoft.com/entra/identity-platform/v2-admin-consent
         https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent
         """
-        page = URL(f"{self.cloud.authority(self.tenant)}/adminconsent")
-        return str(page.with_query(client_id=self.client_id))
+        authority = self.cloud.authority(self.tenant)
+        if self.is_app_only:
+            # Its permissions have to be in the registration, which has no redirect URI.
+            return str(URL(f"{authority}/adminconsent") % {"client_id": self.client_id})
+        # The other page consents to the registration's permissions only, and it may have none.
+        scopes = " ".join(f"{self.cloud.resource}/{name}" for name in self.permissions)
+        return str(
+            URL(f"{authority}/v2.0/adminconsent")
+            % {"client_id": self.client_id, "scope": scopes, "redirect_uri": redirect_url}
+        )
 
     @property
     def scopes(self) -> list[str]:

@@ -19,6 +19,10 @@ _DEVICE_LOGIN_ORIGINS: Final = frozenset(
 )
 # No user info, white space, quotes, brackets or backslashes, which browsers read in their own ways.
 _PLAIN_URL: Final = re.compile(r"https?://[\w.:\[\]-]+([/?][\w/?#%&=.,+:~$!;-]*)?", re.ASCII)
+# Not documented as an interface, but many projects link there.
+_REGISTER_FORM: Final = (
+    "#view/Microsoft_AAD_RegisteredApps/CreateApplicationBlade/quickStartType~/null/isMSAApp~/false"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,11 @@ class Cloud:
     """Audience of tokens, which is also Graph's address in the real clouds."""
     has_work_location: bool = False
     """Whether presence carries a work location."""
+
+    @property
+    def register_url(self) -> str:
+        """Return Microsoft's form "Register an application"."""
+        return f"{self.portal}/{_REGISTER_FORM}"
 
     def authority(self, tenant: str) -> str:
         """Return the authority of a tenant."""

@@ -5,6 +5,8 @@ import re
 from typing import Final
 import unicodedata
 
+# What Microsoft's ids look like: of a tenant, an app, a person.
+GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # The longest display name and address in a directory.
 MAX_LENGTH: Final = 256
 # Joiners are format characters, too, and part of Persian and Indian names.

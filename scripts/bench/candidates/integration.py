@@ -218,11 +218,10 @@ class Integration(Candidate):
         step = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
         step = await flows.async_configure(step["flow_id"], {"next_step_id": "device_code"})
         form = {
-            "cloud": "simulator",
             "tenant": TENANT_DOMAIN,
             "client_id": PUBLIC_CLIENT_ID,
             "access": "read_write",
-            "colleagues": order.get("colleagues", False),
+            "advanced": {"cloud": "simulator", "colleagues": order.get("colleagues", False)},
         }
         step = await flows.async_configure(step["flow_id"], form)
         code = (step["description_placeholders"] or {})["code"]
