@@ -15,11 +15,13 @@ HOSTS = {
     "entra.microsoft.com",
     "entra.microsoft.us",
     "github.com",
+    "go.microsoft.com",
     "keepachangelog.com",
     "learn.microsoft.com",
     "my.home-assistant.io",
     "myapps.microsoft.com",
     "semver.org",
+    "shell.azure.com",
     "support.microsoft.com",
     "www.home-assistant.io",
 }

@@ -113,9 +113,10 @@ class Frontend:
         await self.dialog.locator("input[name=client_id]").fill(client_id)
 
     async def choose_simulator(self) -> None:
-        """Select the simulator's cloud."""
-        cloud = TEXTS["config"]["step"]["browser"]["data"]["cloud"]
-        await self.dialog.get_by_label(cloud).click()
+        """Open the form's section and select the simulator's cloud."""
+        section = TEXTS["config"]["step"]["browser"]["sections"]["advanced"]
+        await self.dialog.get_by_text(section["name"], exact=True).click()
+        await self.dialog.get_by_label(section["data"]["cloud"]).click()
         await self.page.get_by_role("menuitem", name="simulator").click()
 
     async def include_colleagues(self) -> None:

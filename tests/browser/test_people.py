@@ -40,13 +40,20 @@ async def wait_until_removed(home: Home, entity_id: str, device: str) -> None:
     await until(f"{device} was not removed", is_removed, seconds=30)
 
 
-async def test_an_account_without_colleagues_explains_how_to_include_them(
+async def test_an_account_without_colleagues_goes_on_to_include_them(
     frontend: Frontend, demo: Demo
 ) -> None:
     await sign_in(demo, "robin")
     await frontend.add_colleagues()
-    sentence = TEXTS["config_subentries"]["person"]["abort"]["colleagues_not_included"]
-    await expect(frontend.dialog).to_contain_text(sentence)
+    texts = TEXTS["config"]
+    await expect(frontend.dialog).to_contain_text(texts["step"]["colleagues"]["description"])
+    microsoft = await frontend.submit_and_open_microsoft()
+    await microsoft.locator("#account-robin").click()
+    await expect(microsoft.locator(".scopes")).to_contain_text("Presence.Read.All")
+    await microsoft.locator("#accept").click()
+    await expect(frontend.dialog).to_contain_text(texts["abort"]["colleagues_included"])
+    await frontend.add_people("alex", "Alex Example")
+    await demo.home.wait_for(ALEX, "appear", lambda at: at["state"] == "available")
 
 
 async def test_colleagues_are_found_added_and_removed(frontend: Frontend, demo: Demo) -> None:

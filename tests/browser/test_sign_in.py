@@ -87,21 +87,34 @@ async def test_missing_approval_has_a_link_for_the_administrator(frontend: Front
     await microsoft.locator("#account-kim").click()
     await expect(microsoft.locator("#message")).to_contain_text("AADSTS90094")
     # Microsoft's page does not redirect back, so the dialog has the link.
-    link = frontend.dialog.get_by_role("link", name="/adminconsent?")
+    link = frontend.dialog.get_by_role("link", name="/v2.0/adminconsent?")
     await expect(link).to_be_visible()
 
 
 async def test_the_number_on_microsofts_page_is_explained(frontend: Frontend) -> None:
     texts = TEXTS["config"]["step"]
-    trouble = texts["browser"]["sections"]["trouble"]
     await frontend.choose_integration()
     await frontend.choose_sign_in_method("browser")
     await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
     await frontend.choose_simulator()
-    await frontend.dialog.get_by_text(trouble["name"]).click()
     await frontend.dialog.locator("input[name=number]").fill("AADSTS50105: Your administrator …")
     await frontend.submit()
     await expect(frontend.dialog).to_contain_text(error_text("not_assigned"))
     await expect(frontend.dialog).to_contain_text(texts["approval"]["title"])
     await expect(frontend.dialog).to_contain_text("AADSTS50105")
-    await expect(frontend.dialog.get_by_role("link", name="/adminconsent?")).to_be_visible()
+    await expect(frontend.dialog.get_by_role("link", name="/v2.0/adminconsent?")).to_be_visible()
+
+
+async def test_a_number_about_the_form_is_explained_before_it(frontend: Frontend) -> None:
+    await frontend.choose_integration()
+    await frontend.choose_sign_in_method("browser")
+    await frontend.fill_in(tenant=DOMAIN, client_id=PUBLIC_CLIENT_ID)
+    await frontend.choose_simulator()
+    await frontend.dialog.locator("input[name=number]").fill("AADSTS700016")
+    await frontend.submit()
+    await expect(frontend.dialog).to_contain_text(error_text("app_not_found"))
+    await expect(frontend.dialog).to_contain_text("AADSTS700016")
+    await expect(frontend.dialog.locator("input")).to_have_count(0)
+    await frontend.submit()
+    await expect(frontend.dialog.locator("input[name=client_id]")).to_have_value(PUBLIC_CLIENT_ID)
+    await expect(frontend.dialog).to_contain_text(error_text("app_not_found"))
