@@ -304,7 +304,8 @@ def test_icons_of_states_are_of_states_that_exist(
 def test_every_form_field_is_explained(english: dict[str, Any]) -> None:
     for flow in ("config", "options"):
         for name, step in english[flow]["step"].items():
-            assert step.get("data", {}).keys() == step.get("data_description", {}).keys(), name
+            for part in (step, *step.get("sections", {}).values()):
+                assert part.get("data", {}).keys() == part.get("data_description", {}).keys(), name
             assert (
                 step.get("menu_options", {}).keys()
                 == step.get("menu_option_descriptions", {}).keys()

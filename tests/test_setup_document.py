@@ -2,6 +2,7 @@
 
 from itertools import product
 import json
+from pathlib import Path
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from custom_components.ms_teams_presence.entra.registration import (
     AppRegistration,
 )
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS
-from tests.documents import DOCUMENTS, ROOT, blocks, rows
+from tests.documents import DOCUMENTS, ROOT, blocks, links, rows
 
 SETUP = ROOT / "docs/setup.md"
 SHELL = [(document.name, block) for document in DOCUMENTS for block in blocks(document, "sh")]
@@ -24,14 +25,8 @@ GRAPH = "00000003-0000-0000-c000-000000000000"
 
 def documented_ids() -> dict[str, str]:
     """Return the documented permissions by id and type."""
-    delegated = {
-        json.loads(line.strip("`"))["id"]: name for name, line in rows(SETUP, "Permission")
-    }
     people = rows(ROOT / "docs/people.md", "Permission (application)")
-    application = {identifier.strip("`"): name for name, identifier, _ in people}
-    return {f"{key} Scope": name.strip("`") for key, name in delegated.items()} | {
-        f"{key} Role": name.strip("`") for key, name in application.items()
-    }
+    return {f"{key.strip('`')} Role": name.strip("`") for name, key, _ in people}
 
 
 def requested(is_application: bool) -> list[set[str]]:  # noqa: FBT001
@@ -70,7 +65,7 @@ def test_each_registration_has_the_requested_permissions() -> None:
         re.DOTALL,
     )
     names = documented_ids()
-    assert len(found) == 4
+    assert len(found) == 1
     for text in found:
         (resource,) = json.loads(text)
         assert resource["resourceAppId"] == GRAPH
@@ -79,6 +74,41 @@ def test_each_registration_has_the_requested_permissions() -> None:
             names[f"{access['id']} {access['type']}"] for access in resource["resourceAccess"]
         }
         assert wanted in requested(is_application=kinds == {"Role"})
+
+
+def test_the_line_for_a_person_is_the_same_everywhere_and_in_every_shell() -> None:
+    lines = [
+        line
+        for _, block in SHELL
+        for line in block.splitlines()
+        if "public-client-redirect-uris" in line
+    ]
+    assert len(lines) == 2
+    assert len(set(lines)) == 1
+    # PowerShell and cmd know neither, and double quotes in double quotes get lost.
+    assert not set("'\\$`") & set(lines[0])
+    assert "https://my.home-assistant.io/redirect/oauth" in lines[0]
+
+
+@pytest.mark.parametrize("document", [SETUP, ROOT / "README.md"], ids=["setup", "readme"])
+def test_the_documents_link_to_microsofts_form(document: Path) -> None:
+    found = {link for link in links(document) if "CreateApplicationBlade" in link}
+    clouds = CLOUDS.values() if document == SETUP else [CLOUDS["global"]]
+
+    assert found == {cloud.register_url for cloud in clouds}
+
+
+def test_the_text_for_it_has_the_link_of_the_form() -> None:
+    registration = AppRegistration(
+        cloud=CLOUDS["global"],
+        tenant="contoso.example",
+        client_id="id",
+        access=ACCESS_READ_WRITE,
+    )
+    url = registration.admin_consent_url("https://my.home-assistant.io/redirect/oauth")
+
+    text = SETUP.read_text().replace("<tenant>", registration.tenant)
+    assert f"`{url}`" in text.replace("<application id>", registration.client_id)
 
 
 def test_the_table_has_every_permission_and_no_other() -> None:

@@ -113,7 +113,7 @@ async def sign_in(demo: Demo, account: str) -> None:
     step = await home.continue_flow(step, next_step_id="device_code")
     step = await home.continue_flow(
         step,
-        cloud="simulator",
+        advanced={"cloud": "simulator"},
         tenant=TENANT_DOMAIN,
         client_id=PUBLIC_CLIENT_ID,
         access="read_write",

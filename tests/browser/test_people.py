@@ -43,7 +43,7 @@ async def wait_until_removed(home: Home, entity_id: str, device: str) -> None:
 async def test_an_account_without_colleagues_goes_on_to_include_them(
     frontend: Frontend, demo: Demo
 ) -> None:
-    await sign_in(demo, "robin")
+    await frontend.sign_in("robin")
     await frontend.add_colleagues()
     texts = TEXTS["config"]
     await expect(frontend.dialog).to_contain_text(texts["step"]["colleagues"]["description"])

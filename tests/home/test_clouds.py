@@ -60,7 +60,7 @@ async def test_a_cloud_that_does_not_match_the_tenant_is_explained(account: Acco
     account.simulator.faults.add("discovery", aadsts=90038)
     flow = await account.async_fill()
 
-    assert flow["errors"] == {"cloud": "wrong_cloud"}
+    assert flow["errors"] == {"advanced": "wrong_cloud"}
 
 
 async def test_one_account_fails_while_the_other_keeps_working(
