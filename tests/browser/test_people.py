@@ -6,7 +6,7 @@ from playwright.async_api import expect
 import pytest
 import pytest_asyncio
 
-from scripts.live.demo import Demo, sign_in
+from scripts.live.demo import Demo
 from scripts.live.home import DOMAIN, Home
 from scripts.live.processes import until
 from simulator.tenant import (
@@ -52,7 +52,7 @@ async def test_an_account_without_colleagues_goes_on_to_include_them(
     await expect(microsoft.locator(".scopes")).to_contain_text("Presence.Read.All")
     await microsoft.locator("#accept").click()
     await expect(frontend.dialog).to_contain_text(texts["abort"]["colleagues_included"])
-    await frontend.add_people("alex", "Alex Example")
+    await frontend.add_people("example", "Alex Example")
     await demo.home.wait_for(ALEX, "appear", lambda at: at["state"] == "available")
 
 

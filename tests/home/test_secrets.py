@@ -212,7 +212,7 @@ class Life:
             trouble.remove()
         flow = await self.account.async_fill(**CLIENT | {"client_secret": "a-secret-that-is-wrong"})
         flow = await self.account.async_visit(flow)
-        assert flow["errors"] == {"client_secret": "secret_wrong"}
+        assert flow["errors"] == {"advanced": "secret_wrong"}
         flow = await application.async_fill(self.account, client_secret="a-secret-that-is-wrong")
         assert flow["errors"] == {"client_secret": "secret_wrong"}
         broken = daemon_certificate().pem.replace("M", "N")
