@@ -1,7 +1,8 @@
 """README's first steps, up to the first red lamp, with counted clicks."""
 
+import re
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -71,9 +72,9 @@ class Tally:
         await field.fill(text)
 
 
-def my_link(redirect: str) -> str:
+def my_link(redirect: str, part: str = "") -> str:
     """Return the query of README's My Home Assistant link."""
-    (link,) = [link for link in links(README) if f"/redirect/{redirect}/" in link]
+    (link,) = [link for link in links(README) if f"/redirect/{redirect}/" in link and part in link]
     return urlsplit(link).query
 
 
@@ -114,17 +115,21 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
     tally.count_external_page()
     await microsoft.locator("#account-robin").click()
     await microsoft.locator("#accept").click()
-    await frontend.finish()
+    link = frontend.dialog.get_by_role("link")
+    address = urlsplit(await link.get_attribute("href") or "")
+    assert parse_qs(address.query) == parse_qs(my_link("blueprint_import", "busy_light"))
     await tally.wait_for_clicks(page)
 
     tally.start_step("Import the blueprint")
-    tally.count_external_page(MY_LINK_CLICKS)
+    await link.click()
     app = web.Application()
     app.router.add_static("/", BLUEPRINTS / "automation/ms_teams_presence")
     dialog = page.locator("ha-dialog-import-blueprint")
     async with TestServer(app) as server:
-        address = f"blueprint_url={server.make_url('/busy_light.yaml')}"
-        await frontend.open(f"/config/blueprint/dashboard/import?{address}")
+        # The same file without internet access.
+        field = dialog.locator("input")
+        await expect(field).to_have_value(re.compile("github.com"))
+        await field.fill(str(server.make_url("/busy_light.yaml")))
         await page.get_by_role("button", name="Preview").click()
         await dialog.get_by_role("button", name="Import blueprint").click()
         await expect(dialog.get_by_text("Blueprint path")).to_be_hidden()
