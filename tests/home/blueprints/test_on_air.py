@@ -423,3 +423,76 @@ async def test_call_in_teams_switches_the_sign_on(
     await studio.act("homeassistant.update_entity", entity_id=ROBIN)
     await studio.later(11)
     assert studio.lit() == []
+
+
+MICROPHONE = "binary_sensor.microphone"
+CAMERA = "binary_sensor.camera"
+DEVICES = {"devices": [MICROPHONE, CAMERA], "on_while": "devices"}
+
+
+@pytest.mark.parametrize("device", [MICROPHONE, CAMERA])
+async def test_device_turns_signs_on_only_during_calls(
+    studio: Studio, plug: Plug, device: str
+) -> None:
+    for sensor in (MICROPHONE, CAMERA):
+        await studio.shows(sensor, "off")
+    await studio.automate(**DEVICES)
+    await studio.shows(device, "on")
+    assert studio.lit() == []
+    await studio.shows(device, "off")
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == []
+    await studio.shows(device, "on")
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(device, "off")
+    await studio.later(11)
+    assert studio.lit() == []
+    assert plug.orders == 2
+
+
+async def test_flapping_device_does_not_blink(studio: Studio, plug: Plug) -> None:
+    await studio.shows(MICROPHONE, "on")
+    await studio.automate(**DEVICES)
+    await studio.shows(MARA, "in_a_call")
+    for state in ("off", "on") * 3:
+        await studio.shows(MICROPHONE, state)
+        await studio.later(4)
+    await studio.later(60)
+    assert studio.lit() == [SIGN, HELPER]
+    assert plug.orders == 1
+
+
+@pytest.mark.parametrize("devices", [[], [MICROPHONE]])
+async def test_signs_follow_calls_without_known_device(
+    studio: Studio, plug: Plug, devices: list[str]
+) -> None:
+    await studio.automate(devices=devices, on_while="devices")
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+
+
+async def test_device_unavailable_at_start_decides_once_known(studio: Studio, plug: Plug) -> None:
+    await studio.shows(MICROPHONE, STATE_UNAVAILABLE)
+    await studio.automate(**DEVICES)
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
+    await studio.shows(MICROPHONE, "off")
+    await studio.later(11)
+    assert studio.lit() == []
+
+
+async def test_signs_follow_calls_after_device_is_removed(studio: Studio, plug: Plug) -> None:
+    await studio.shows(MICROPHONE, "off")
+    await studio.automate(**DEVICES)
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == []
+    studio.hass.states.async_remove(MICROPHONE)
+    await studio.settle()
+    assert studio.lit() == [SIGN, HELPER]
+
+
+async def test_devices_do_not_count_unless_chosen(studio: Studio, plug: Plug) -> None:
+    await studio.shows(MICROPHONE, "off")
+    await studio.automate(devices=[MICROPHONE])
+    await studio.shows(MARA, "in_a_call")
+    assert studio.lit() == [SIGN, HELPER]
