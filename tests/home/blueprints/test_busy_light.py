@@ -991,3 +991,111 @@ async def test_call_in_teams_lights_the_lamp(
     await room.act("homeassistant.update_entity", entity_id=ROBIN)
     await room.later(11)
     assert room.attribute("color_temp_kelvin") == 2700
+
+
+MICROPHONE = "binary_sensor.microphone"
+CAMERA = "binary_sensor.camera"
+DEVICES: dict[str, object] = {
+    "microphones": MICROPHONE,
+    "cameras": [CAMERA],
+    "on_while": "devices",
+}
+FILMED = (255, 0, 120)
+
+
+async def test_camera_has_its_color_during_calls_only(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(cameras=[CAMERA])
+    await room.shows(CAMERA, "on")
+    assert room.is_off()
+    await room.says("in_a_call")
+    assert room.colour() == FILMED
+    await room.shows(CAMERA, "off")
+    assert room.colour() == COLOURS["in_a_call"]
+    await room.shows(CAMERA, "on")
+    assert room.colour() == FILMED
+    await room.says("in_a_meeting")
+    assert room.colour() == COLOURS["in_a_meeting"]
+    await room.says("available")
+    await room.later(60)
+    assert room.is_off()
+
+
+async def test_camera_has_the_brightness_and_the_effect_of_calls(room: Room) -> None:
+    await room.prepare(Lamp("Desk", ColorMode.RGB, effects=("off", "Pulse")))
+    await room.shows(CAMERA, "on")
+    await room.automate(
+        cameras=[CAMERA], brightness_call=50, effect="Pulse", effect_activities=["in_a_call"]
+    )
+    await room.says("in_a_call")
+    assert room.colour() == FILMED
+    assert room.attribute("brightness") == 128
+    assert room.attribute("effect") == "Pulse"
+
+
+async def test_camera_of_calls_that_are_not_chosen_does_not_count(room: Room) -> None:
+    await room.prepare(desk())
+    await room.shows(CAMERA, "on")
+    await room.automate(cameras=[CAMERA], shown_activities=["in_a_meeting"])
+    await room.says("in_a_call")
+    assert room.is_off()
+
+
+@pytest.mark.parametrize("device", [MICROPHONE, CAMERA])
+async def test_calls_can_wait_for_microphone_or_camera(room: Room, device: str) -> None:
+    await room.prepare(desk())
+    for known in (MICROPHONE, CAMERA):
+        await room.shows(known, "off")
+    await room.automate(**DEVICES)
+    await room.shows(device, "on")
+    assert room.is_off()
+    await room.shows(device, "off")
+    await room.says("in_a_call")
+    assert room.is_off()
+    await room.shows(device, "on")
+    assert room.colour() == (FILMED if device == CAMERA else COLOURS["in_a_call"])
+    await room.shows(device, "off")
+    await room.later(60)
+    assert room.is_off()
+    await room.says("do_not_disturb")
+    assert room.colour() == COLOURS["do_not_disturb"]
+
+
+@pytest.mark.parametrize("state", ["unavailable", "unknown", None])
+async def test_calls_light_the_lamp_without_a_known_device(room: Room, state: str | None) -> None:
+    await room.prepare(desk())
+    if state:
+        await room.shows(MICROPHONE, state)
+    await room.automate(**DEVICES)
+    await room.says("in_a_call")
+    assert room.colour() == COLOURS["in_a_call"]
+    await room.shows(CAMERA, "off")
+    await room.later(60)
+    assert room.is_off()
+    room.hass.states.async_remove(CAMERA)
+    await room.settle()
+    assert room.colour() == COLOURS["in_a_call"]
+
+
+async def test_device_that_flaps_does_not_blink(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(**DEVICES)
+    await room.shows(MICROPHONE, "on")
+    await room.says("in_a_call")
+    orders = room.lamps[0].orders
+    for _ in range(4):
+        await room.shows(MICROPHONE, "off")
+        assert room.colour() == COLOURS["in_a_call"]
+        await room.shows(MICROPHONE, "on")
+    assert room.lamps[0].orders <= orders + 4
+    assert room.colour() == COLOURS["in_a_call"]
+
+
+async def test_lamp_that_was_switched_off_stays_off_when_a_device_changes(room: Room) -> None:
+    await room.prepare(desk())
+    await room.automate(cameras=[CAMERA])
+    await room.says("in_a_call")
+    await room.later(1)
+    room.lamps[0].show(on=False)
+    await room.shows(CAMERA, "on")
+    assert room.is_off()
