@@ -127,7 +127,7 @@ class PresenceSession:
             due_at = min(due_at, self.set_at + _AVAILABLE_LASTS)
         elif self.expires_at < self.requested_until:
             due_at = self.expires_at - _RENEW_BEFORE
-        return max(due_at, self.retry_at) if self.retry_at else due_at
+        return self.retry_at or due_at
 
     @property
     def must_be_cleared(self) -> bool:

@@ -229,6 +229,9 @@ class PresenceSessionManager:
         except HomeAssistantError as err:
             if err.translation_key != "graph_unavailable":
                 self.preferences.set_session(person_id, known)
+            elif known is not None and session.set_at < known.requested_until:
+                # What lasted goes on, in case Graph accepted the new one.
+                self.preferences.schedule_retry(person_id, known, session.set_at)
             raise
         self.preferences.set_session(person_id, session)
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -70,6 +71,30 @@ async def test_a_hold_that_can_not_be_cleared_is_cleared_later(
     for _ in range(33):
         await clock.async_advance(MINUTE)
 
+    assert not robin.sessions
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"loss": "close", "applied": True}])
+async def test_a_session_goes_on_if_another_could_not_be_set(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    fault: dict[str, Any],
+) -> None:
+    await async_act(hass, "set_presence", activity="in_a_call", duration={"hours": 2})
+    simulator.faults.add("POST *setPresence", times=3, **fault)
+    with pytest.raises(HomeAssistantError, match="Microsoft Graph"):
+        await async_act(hass, "set_presence", activity="presenting", duration={"hours": 1})
+    await clock.async_advance(MINUTE + 1)
+    assert [state.activity for _, state in robin.sessions] == ["InACall"]
+    await hass.config_entries.async_reload(entry.entry_id)
+    for _ in range(117):
+        await clock.async_advance(MINUTE)
+    assert [state.activity for _, state in robin.sessions] == ["InACall"]
+    for _ in range(3):
+        await clock.async_advance(MINUTE)
     assert not robin.sessions
 
 
