@@ -312,14 +312,12 @@ class ColleaguesCoordinator(PresenceCoordinator):
     async def _async_read(self) -> dict[str, Presence]:
         missing = self._missing
         found = await self.account.client.async_get_presences(missing.ids_to_read())
-        missing.update(found)
+        for person_id in missing.update(found):
+            delete_person_gone_issue(self.account, person_id)
         for person_id in missing.ids_to_check():
             self.account.async_create_background_task(
                 self._async_check(person_id), "look for a missing person"
             )
-        for person_id in missing.deleted & found.keys():
-            missing.deleted.discard(person_id)
-            delete_person_gone_issue(self.account, person_id)
         return found | missing.kept(self._state.presences)
 
     @override
@@ -355,7 +353,7 @@ class ColleaguesCoordinator(PresenceCoordinator):
         if person is not None:
             self._follow_name(person_id, person.name)
         elif person_id in self._missing:
-            self._missing.deleted.add(person_id)
+            self._missing.mark_deleted(person_id)
             create_person_gone_issue(self.account, person_id)
 
     @callback

@@ -10,8 +10,8 @@ from .models import Presence
 _KEPT_FOR: Final = 60.0
 # Reads without a person after which the directory is asked, then after twice as many, and so on.
 _CHECK_AFTER: Final = 3
-# Reads after which a deleted person is requested again: an hour.
-_RECHECK_AFTER: Final = 360
+# Seconds after which a deleted person is requested again.
+_RECHECK_AFTER: Final = 3600.0
 
 
 class MissingPeople:
@@ -19,8 +19,8 @@ class MissingPeople:
 
     def __init__(self, person_ids: Mapping[str, object]) -> None:
         """Initialize with the people as keys."""
-        self.deleted: set[str] = set()
-        """People who are no longer in the directory."""
+        # People who are no longer in the directory, and when they are requested again.
+        self._deleted: dict[str, float] = {}
         self._person_ids = person_ids
         # Since when, and for how many reads.
         self._missing: dict[str, tuple[float, int]] = {}
@@ -31,28 +31,37 @@ class MissingPeople:
 
     def ids_to_read(self) -> list[str]:
         """Return the ids to request; deleted people can spoil a request and are rarely in it."""
+        now = monotonic()
         return [
-            person_id
-            for person_id in self._person_ids
-            if person_id not in self.deleted
-            or self._missing.get(person_id, (0, 0))[1] % _RECHECK_AFTER == 0
+            person_id for person_id in self._person_ids if self._deleted.get(person_id, now) <= now
         ]
 
-    def update(self, found: Mapping[str, object]) -> None:
-        """Take notice of an answer."""
+    def mark_deleted(self, person_id: str) -> None:
+        """Remember that a person is no longer in the directory."""
+        self._deleted[person_id] = monotonic() + _RECHECK_AFTER
+
+    def update(self, found: Mapping[str, object]) -> set[str]:
+        """Take notice of an answer; return the deleted people who are back."""
         now = monotonic()
         self._missing = {
             person_id: (since, reads + 1)
             for person_id in self._person_ids.keys() - found.keys()
             for since, reads in [self._missing.get(person_id, (now, 0))]
         }
+        back = self._deleted.keys() & found.keys()
+        self._deleted = {
+            person_id: at if now < at else now + _RECHECK_AFTER
+            for person_id, at in self._deleted.items()
+            if person_id not in back
+        }
+        return back
 
     def ids_to_check(self) -> list[str]:
         """Return the ids to look for in the directory: after 3, 6, 12, 24 ... reads."""
         return [
             person_id
             for person_id, (_, reads) in self._missing.items()
-            if person_id not in self.deleted
+            if person_id not in self._deleted
             and reads % _CHECK_AFTER == 0
             and (reads // _CHECK_AFTER).bit_count() == 1
         ]
