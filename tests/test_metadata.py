@@ -32,6 +32,8 @@ MANIFEST_ALLOWED = MANIFEST_REQUIRED | {
     "integration_type",
     "issue_tracker",
     "loggers",
+    "categories",
+    "connectivity",
     "quality_scale",
     "requirements",
     "single_config_entry",
@@ -107,6 +109,10 @@ def test_manifest_has_the_right_keys_in_the_right_order() -> None:
     assert manifest["domain"] == INTEGRATION.name == DOMAIN
     assert manifest["documentation"].startswith("https://")
     assert all(owner.startswith("@") for owner in manifest["codeowners"])
+    assert manifest["categories"] == ["messaging_notifications.chat_apps"]
+    assert manifest["connectivity"] == ["cloud"]
+    requirements = {re.split("[<>=]", text)[0] for text in manifest["requirements"]}
+    assert set(manifest["loggers"]) == requirements
 
 
 def test_the_version_is_set_in_the_manifest_alone() -> None:

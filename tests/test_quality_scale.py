@@ -159,7 +159,7 @@ def test_every_rule_is_answered() -> None:
     for rule, answer in ANSWERS.items():
         if answer != "done":
             assert answer.keys() == {"status", "comment"}, rule
-            assert answer["status"] in {"done", "exempt"}, rule
+            assert answer["status"] in {"done", "exempt", "todo"}, rule
             assert len(answer["comment"].split()) >= 5, rule
 
 
@@ -191,6 +191,12 @@ def test_every_platform_sets_parallel_updates() -> None:
     for platform in ("binary_sensor", "select", "sensor", "text"):
         source = (INTEGRATION / f"{platform}.py").read_text()
         assert re.search(r"^PARALLEL_UPDATES: Final = \d$", source, re.MULTILINE), platform
+
+
+def test_no_tier_is_claimed_that_is_not_earned() -> None:
+    todo = {rule for rule, answer in ANSWERS.items() if "todo" in str(answer)}
+    assert todo == {"async-dependency", "strict-typing"}
+    assert "quality_scale" not in read_json(INTEGRATION / "manifest.json")
 
 
 def test_types_are_strict() -> None:

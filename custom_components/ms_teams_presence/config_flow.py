@@ -11,7 +11,7 @@ from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlowResult,
     ConfigSubentryFlow,
-    OptionsFlowWithReload,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
@@ -92,7 +92,7 @@ class _FlowWithOthers(AbstractOAuth2FlowHandler):
     @override
     def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
         """Return the options flow."""
-        return OptionsFlow()
+        return PresenceOptionsFlow()
 
 
 class _CancelableFlow(_FlowWithOthers):
@@ -490,7 +490,7 @@ class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
         return self._show_form({key: error.reason}, code=error.code)
 
 
-class OptionsFlow(OptionsFlowWithReload):
+class PresenceOptionsFlow(OptionsFlow):
     """Options flow."""
 
     async def async_step_init(self, user_input: UserInput = None) -> ConfigFlowResult:

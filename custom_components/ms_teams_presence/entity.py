@@ -45,6 +45,13 @@ def async_write_changed(hass: HomeAssistant, entity_ids: Collection[str]) -> Non
             cast("PresenceEntity", platform.entities[entity_id]).async_write_if_changed()
 
 
+def _model(account: Account, person: Person) -> str:
+    """Return what tells a colleague from the same person's own account."""
+    if account.me is None:
+        return "Teams user"
+    return "Teams account" if person == account.me else f"Teams colleague of {account.me.name}"
+
+
 def _unique_id(account: Account, person_id: str, description: EntityDescription) -> str:
     return f"{account.person_key(person_id)}_{description.key}"
 
@@ -71,7 +78,8 @@ class PresenceEntity(CoordinatorEntity[PresenceCoordinator]):
             entry_type=DeviceEntryType.SERVICE,
             identifiers={(DOMAIN, runtime.account.person_key(person.id))},
             manufacturer="Microsoft",
-            model="Teams",
+            model=_model(runtime.account, person),
+            configuration_url=runtime.account.registration.cloud.teams,
             name=person.name,
         )
         self._last_inputs = self._state_inputs

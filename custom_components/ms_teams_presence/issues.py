@@ -56,7 +56,9 @@ def delete_sign_in_issue(account: Account) -> None:
     """Delete the issue about the sign-in, and the request to sign in again."""
     ir.async_delete_issue(account.hass, DOMAIN, sign_in_issue_id(account.entry.entry_id))
     for flow in list(account.entry.async_get_active_flows(account.hass, {SOURCE_REAUTH})):
-        account.hass.config_entries.flow.async_abort(flow["flow_id"])
+        # One that a person has begun to fill in stays.
+        if flow["step_id"] == "reauth_confirm":
+            account.hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
 @callback

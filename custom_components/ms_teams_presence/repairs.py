@@ -65,7 +65,6 @@ class PreferenceNotShownFlow(_ConfirmFlow):
         self.hass.config_entries.async_update_entry(
             entry, options={**entry.options, CONF_HOLD_SESSION: True}
         )
-        self.hass.config_entries.async_schedule_reload(entry.entry_id)
         return self.async_create_entry(data={})
 
 

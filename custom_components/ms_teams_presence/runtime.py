@@ -42,6 +42,7 @@ class PresenceRuntime:
         self.sessions = PresenceSessionManager(self.account, self.primary)
         self.preferences = self.sessions.preferences
         self._entry = entry
+        self._options = entry.options
         self._reloading = False
 
     @property
@@ -136,10 +137,13 @@ class PresenceRuntime:
 
     @callback
     def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Reload when people were added or removed."""
+        """Reload when people were added or removed; apply options at once."""
         # A renewed token changes the entry, too.
         if entry is not self._entry or self._reloading:
             return
+        if entry.options != self._options:
+            self._options = entry.options
+            self.sessions.async_reconcile_soon()
         if set(self.account.subentry_ids.values()) != entry.subentries.keys():
             self._reloading = True
             self.account.hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -15,10 +15,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import PresenceEntity, async_add_person_entities
 from .graph.clouds import Cloud
-from .graph.models import Activity, Availability, Presence, WorkLocation
+from .graph.models import NOT_SET, Activity, Availability, Presence, WorkLocation
 from .runtime import PresenceConfigEntry
 
 PARALLEL_UPDATES: Final = 0
+
+ATTR_MESSAGE: Final = "message"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ def _message_attributes(presence: Presence) -> Mapping[str, Any]:
     """Return the whole message and what is known about it."""
     message = presence.status_message
     return {
-        "message": message.text if message else None,
+        ATTR_MESSAGE: message.text if message else None,
         "expires_at": message.expires_at if message else None,
         "published_at": message.published_at if message else None,
         "pinned": message.pinned if message else None,
@@ -68,7 +70,7 @@ SENSORS: Final = (
     PresenceSensorDescription(
         key="work_location",
         device_class=SensorDeviceClass.ENUM,
-        options=list(WorkLocation),
+        options=[*WorkLocation, NOT_SET],
         value_fn=lambda presence: presence.work_location,
         exists_fn=lambda cloud: cloud.has_work_location,
     ),
@@ -95,6 +97,8 @@ class PresenceSensor(PresenceEntity, SensorEntity):
     """Sensor of a person."""
 
     entity_description: PresenceSensorDescription
+    # The state has it, too.
+    _unrecorded_attributes = frozenset({ATTR_MESSAGE})
 
     @property
     @override

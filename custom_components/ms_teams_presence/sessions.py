@@ -58,12 +58,11 @@ class PresenceSessionManager:
         self._account = account
         self._coordinator = coordinator
         self._session_id: str = account.entry.data[CONF_CLIENT_ID]
-        self._hold_enabled: bool = account.entry.options.get(CONF_HOLD_SESSION, False)
         self._reconciling = False
         self._stopped = False
         self._cancel_timer: CALLBACK_TYPE | None = None
         self._timer_at: datetime | None = None
-        coordinator.after_read = self._async_reconcile_soon
+        coordinator.after_read = self.async_reconcile_soon
 
     async def async_load(self) -> None:
         """Load what is stored, unless earlier writes still change it."""
@@ -110,8 +109,12 @@ class PresenceSessionManager:
         await self._async_clear_session(person_id)
         await self._async_save()
 
+    @property
+    def _hold_enabled(self) -> bool:
+        return bool(self._account.entry.options.get(CONF_HOLD_SESSION))
+
     @callback
-    def _async_reconcile_soon(self) -> None:
+    def async_reconcile_soon(self) -> None:
         """Reconcile in the background if anything is set."""
         if self.preferences.person_ids:
             self._account.async_create_background_task(
@@ -278,7 +281,7 @@ class PresenceSessionManager:
     def _async_timer_fired(self, now: datetime) -> None:
         """Reconcile without waiting for a poll."""
         self._cancel_timer = None
-        self._async_reconcile_soon()
+        self.async_reconcile_soon()
 
     @callback
     def _async_cancel(self) -> None:

@@ -16,7 +16,12 @@ def add_cloud(*, login: str, graph: str, portal: str) -> None:
     """Add `simulator` to the integration's cloud table."""
     clouds = importlib.import_module("custom_components.ms_teams_presence.graph.clouds")
     clouds.CLOUDS["simulator"] = clouds.Cloud(
-        key="simulator", login=login, graph=graph, portal=portal, has_work_location=True
+        key="simulator",
+        login=login,
+        graph=graph,
+        portal=portal,
+        teams=portal,
+        has_work_location=True,
     )
 
 

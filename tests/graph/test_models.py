@@ -11,6 +11,7 @@ import pytest
 
 from custom_components.ms_teams_presence.graph import models
 from custom_components.ms_teams_presence.graph.models import (
+    NOT_SET,
     Activity,
     Availability,
     Person,
@@ -453,16 +454,21 @@ def test_out_of_office_is_unknown_where_it_is_no_boolean(value: object) -> None:
         ("office", WorkLocation.OFFICE),
         ("Remote", WorkLocation.REMOTE),
         ("timeOff", WorkLocation.TIME_OFF),
-        ("unspecified", None),
+        ("unspecified", NOT_SET),
         ("unknownFutureValue", None),
-        (None, None),
+        (None, NOT_SET),
         (7, None),
     ],
 )
-def test_a_work_location_is_one_of_three_or_unknown(
-    value: object, expected: WorkLocation | None
+def test_a_work_location_is_one_of_three_or_not_set_or_unknown(
+    value: object, expected: str | None
 ) -> None:
-    assert read(workLocation={"workLocationType": value}).work_location is expected
+    assert read(workLocation={"workLocationType": value}).work_location == expected
+
+
+def test_a_work_location_may_be_null_or_missing() -> None:
+    assert read(workLocation=None).work_location == NOT_SET
+    assert read().work_location == NOT_SET
 
 
 @pytest.mark.parametrize(

@@ -865,7 +865,7 @@ async def test_a_stored_secret_is_not_sent_back_though_another_window_replaced_i
 
 async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Account) -> None:
     entry = await account.async_sign_in(access="read")
-    assert hass.states.get("text.robin_example_set_status_message") is None
+    assert hass.states.get("text.robin_example_status_message") is None
 
     flow = await account.async_renew(entry, "reconfigure")
     assert flow["type"] is FlowResultType.MENU
@@ -875,7 +875,7 @@ async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Accou
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert flow["reason"] == "reconfigure_successful"
-    assert hass.states.get("text.robin_example_set_status_message") is not None
+    assert hass.states.get("text.robin_example_status_message") is not None
 
 
 async def test_holding_a_session_is_the_only_option(

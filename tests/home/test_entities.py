@@ -20,6 +20,7 @@ from simulator.states import Vocabulary
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
+from tests.home.people import async_add
 from tests.home.states import state
 
 SENSORS = {
@@ -31,7 +32,7 @@ SENSORS = {
     "out_of_office": "binary_sensor.robin_example_out_of_office",
 }
 MESSAGE = "sensor.robin_example_status_message"
-TEXT = "text.robin_example_set_status_message"
+TEXT = "text.robin_example_status_message"
 SELECT = "select.robin_example_preferred_presence"
 
 
@@ -427,7 +428,7 @@ async def test_the_work_location_is_shown(
         await clock.async_advance(16)
         seen.append(state(hass, WORK_LOCATION))
 
-    assert seen == [STATE_UNKNOWN, "office", "remote", "time_off"]
+    assert seen == ["not_set", "office", "remote", "time_off"]
 
 
 async def test_a_cloud_without_work_locations_has_no_such_sensor(
@@ -484,3 +485,28 @@ async def test_a_message_that_graph_still_shows_after_its_end_is_gone(
     await clock.async_advance(16)
 
     assert state(hass, MESSAGE) == ""
+
+
+async def test_devices_tell_an_account_from_a_colleague(
+    hass: HomeAssistant, account: Account, alex: Person
+) -> None:
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", alex)
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
+
+    assert {(device.name, device.model, device.configuration_url) for device in devices} == {
+        ("Robin Example", "Teams account", "https://teams.microsoft.com"),
+        ("Alex Example", "Teams colleague of Robin Example", "https://teams.microsoft.com"),
+    }
+
+
+async def test_the_recorder_stores_a_message_once(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.set_status_message("Back at ten")
+    await clock.async_advance(6)
+    message = hass.states.get(MESSAGE)
+    assert message is not None
+    assert message.attributes["message"] == message.state == "Back at ten"
+    assert message.state_info is not None
+    assert "message" in message.state_info["unrecorded_attributes"]

@@ -29,7 +29,7 @@ SET_MESSAGE = f"{DOMAIN}__set_status_message"
 SET_PRESENCE = f"{DOMAIN}__set_preferred_presence"
 
 ACTIVITY = "sensor.robin_example_activity"
-TEXT = "text.robin_example_set_status_message"
+TEXT = "text.robin_example_status_message"
 SELECT = "select.robin_example_preferred_presence"
 
 
@@ -198,7 +198,7 @@ async def test_get_presence_of_everyone(
                 "presenting": False,
                 "status_message": "Back at ten",
                 "status_message_ends": "2031-03-03 10:00",
-                "work_location": "unknown",
+                "work_location": "not_set",
             },
             {
                 "name": "Alex Example",

@@ -791,7 +791,7 @@ async def test_get_presence_of_any_person(
         "presenting": True,
         "out_of_office": False,
         "status_message": None,
-        "work_location": None,
+        "work_location": "not_set",
     }
     assert people[kim.id.upper()]["status_message"] == "Out for lunch"
     assert people["nobody@contoso.example"] is None

@@ -92,7 +92,7 @@ async def async_set_messages(
         target={"entity_id": ROBIN},
         blocking=True,
     )
-    text = "text.robin_example_set_status_message"
+    text = "text.robin_example_status_message"
     await hass.services.async_call(
         "text", "set_value", {"value": BY_TEXT}, target={"entity_id": text}, blocking=True
     )

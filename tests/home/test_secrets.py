@@ -298,7 +298,7 @@ class Life:
         kims = "sensor.kim_example_availability"
         assert not await self.async_act("set_status_message", targets=[ROBIN, kims], message=TYPED)
         trouble.remove()
-        text = "text.robin_example_set_status_message"
+        text = "text.robin_example_status_message"
         assert await self.async_act("set_value", "text", targets=text, value=TYPED)
         assert not await self.async_act("set_status_message", targets=ALEX, message=TYPED)
         assert not await self.async_act("set_status_message", message=TYPED * 20)

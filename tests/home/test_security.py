@@ -263,7 +263,7 @@ async def test_home_assistants_own_action_repeats_a_text_that_is_too_long_and_ou
     message = "Very private " * 30
     errors = {}
     for domain, action, data, entity_id in (
-        ("text", "set_value", {"value": message}, "text.robin_example_set_status_message"),
+        ("text", "set_value", {"value": message}, "text.robin_example_status_message"),
         (DOMAIN, "set_status_message", {"message": message}, "sensor.robin_example_availability"),
     ):
         with pytest.raises((HomeAssistantError, ValueError)) as error:

@@ -112,12 +112,14 @@ async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_clic
     assert issues(hass) == ["preference_not_shown"]
     assert not session_calls(simulator)
 
+    runtime = entry.runtime_data
     shown = await async_open_repair(hass, hass_client)
     assert shown["step_id"] == "confirm"
     assert (await repairs.async_submit(hass_client, shown))["type"] == "create_entry"
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert entry.options["hold_session"] is True
+    assert entry.runtime_data is runtime
     assert session_calls(simulator) == ["Away PT4H"]
     assert robin.availability == "DoNotDisturb"
     assert found(hass, AVAILABILITY).state == "do_not_disturb"
@@ -175,12 +177,14 @@ async def test_switching_the_option_off_lets_go_of_the_session(
     await async_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
-    hass.config_entries.async_update_entry(entry, options={"hold_session": False})
-    await hass.config_entries.async_reload(entry.entry_id)
+    runtime = entry.runtime_data
+    flow = await hass.config_entries.options.async_init(entry.entry_id)
+    await hass.config_entries.options.async_configure(flow["flow_id"], {"hold_session": False})
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert session_calls(simulator) == ["Away PT4H", "clear"]
     assert found(hass).state == "busy"
+    assert entry.runtime_data is runtime
 
 
 async def test_be_right_back_shown_as_a_way_to_be_away_is_in_effect(

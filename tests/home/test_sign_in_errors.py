@@ -433,6 +433,26 @@ async def test_a_refusal_that_others_resolve_at_the_start_is_tried_again_too(
     assert not hass.config_entries.flow.async_progress()
 
 
+async def test_a_sign_in_that_has_begun_is_not_aborted_by_a_successful_poll(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    trouble = account.simulator.faults.add("token", aadsts=50057)
+    await clock.async_advance(31)
+    await clock.async_advance(61)
+    (progress,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
+    trouble.remove()
+    flow = await account.async_configure(progress, {})
+    assert flow["type"] is FlowResultType.EXTERNAL_STEP
+    for _ in range(11):
+        await clock.async_advance(60)
+
+    assert state(hass, AVAILABILITY) == "available"
+    assert repair(hass, entry) is None
+    (progress,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
+    assert progress["step_id"] == "auth"
+
+
 async def test_a_start_that_was_refused_goes_on_by_itself(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
@@ -740,7 +760,7 @@ async def test_lowering_the_access_removes_the_writing_entities(
     hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
 ) -> None:
     registry = er.async_get(hass)
-    writing = {"text.robin_example_set_status_message", "select.robin_example_preferred_presence"}
+    writing = {"text.robin_example_status_message", "select.robin_example_preferred_presence"}
     assert writing <= registry.entities.keys()
 
     flow = await account.async_renew(entry, "reconfigure")

@@ -30,7 +30,7 @@ AVAILABILITY: Final = "sensor.robin_example_availability"
 LOCATION: Final = "sensor.robin_example_work_location"
 MESSAGE: Final = "sensor.robin_example_status_message"
 SELECT: Final = "select.robin_example_preferred_presence"
-TEXT: Final = "text.robin_example_set_status_message"
+TEXT: Final = "text.robin_example_status_message"
 
 # Values that alternate, so that each write changes something.
 VALUES: Final[dict[str, list[dict[str, Any]]]] = {

@@ -37,6 +37,8 @@ class Cloud:
     """Root of Microsoft Graph, without a version or a trailing slash."""
     portal: str
     """Microsoft Entra admin center, where apps are registered."""
+    teams: str = "https://teams.microsoft.com"
+    """Microsoft Teams on the web."""
     resource: str = "https://graph.microsoft.com"
     """Audience of tokens, which is also Graph's address in the real clouds."""
     has_work_location: bool = False
@@ -84,6 +86,7 @@ CLOUDS: Final[dict[str, Cloud]] = {
             login="https://login.microsoftonline.us",
             graph="https://graph.microsoft.us",
             portal="https://entra.microsoft.us",
+            teams="https://gov.teams.microsoft.us",
             resource="https://graph.microsoft.us",
         ),
         Cloud(
@@ -91,6 +94,7 @@ CLOUDS: Final[dict[str, Cloud]] = {
             login="https://login.microsoftonline.us",
             graph="https://dod-graph.microsoft.us",
             portal="https://entra.microsoft.us",
+            teams="https://dod.teams.microsoft.us",
             resource="https://dod-graph.microsoft.us",
         ),
     )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 import logging
 import re
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from .text import message_text, plain_text
 from .time_zones import time_zone
@@ -62,7 +62,11 @@ class WorkLocation(StrEnum):
     TIME_OFF = "time_off"
 
 
-_WORK_LOCATIONS: Final = {
+NOT_SET: Final = "not_set"
+"""A work location that is not set."""
+
+_WORK_LOCATIONS: Final[dict[str, WorkLocation | Literal["not_set"]]] = {
+    "unspecified": NOT_SET,
     "office": WorkLocation.OFFICE,
     "remote": WorkLocation.REMOTE,
     "timeoff": WorkLocation.TIME_OFF,
@@ -206,7 +210,7 @@ class Presence:
     out_of_office: bool | None = None
     """Whether an absence is set in Outlook, Teams or the calendar; None where the cloud is silent."""
     status_message: StatusMessage | None = None
-    work_location: WorkLocation | None = None
+    work_location: WorkLocation | Literal["not_set"] | None = NOT_SET
     sequence_number: str = field(default="", compare=False)
     """Graph's version stamp; it moves without anything else moving."""
 
@@ -255,11 +259,16 @@ class Presence:
             activities=frozenset(value for value in (activity, implied) if value),
             out_of_office=out_of_office if isinstance(out_of_office, bool) else None,
             status_message=StatusMessage.from_graph(presence.get("statusMessage")),
-            work_location=_WORK_LOCATIONS.get(
-                _as_text(_as_object(presence.get("workLocation")).get("workLocationType")).lower()
-            ),
+            work_location=_parse_work_location(presence.get("workLocation")),
             sequence_number=_as_text(presence.get("sequenceNumber")),
         )
+
+
+def _parse_work_location(data: object) -> WorkLocation | Literal["not_set"] | None:
+    """Return a work location; None if unknown."""
+    if (value := _as_object(data).get("workLocationType")) is None:
+        return NOT_SET
+    return _WORK_LOCATIONS.get(_as_text(value).lower())
 
 
 def time_zone_names(data: object) -> list[str]:

@@ -429,7 +429,7 @@ async def test_other_persons_message_ends_at_midnight(
     kim = simulator.tenant.people["kim"]
     entry = await async_sign_in(account)
     await async_add(hass, entry, "kim", kim)
-    text = "text.kim_example_set_status_message"
+    text = "text.kim_example_status_message"
     er.async_get(hass).async_update_entity(text, disabled_by=None)
     assert await hass.config_entries.async_reload(entry.entry_id)
     home = Home(hass, freezer, "back_at", kim)

@@ -561,7 +561,7 @@ async def test_app_writes_a_message_once(
     kim = simulator.tenant.people["kim"]
     entry = await async_sign_in(account)
     await async_add(hass, entry, "kim", kim)
-    text = "text.kim_example_set_status_message"
+    text = "text.kim_example_status_message"
     er.async_get(hass).async_update_entity(text, disabled_by=None)
     assert await hass.config_entries.async_reload(entry.entry_id)
     home = Home(hass, freezer, "status_message", kim)

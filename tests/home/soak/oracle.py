@@ -67,7 +67,7 @@ def shown(person: Person, vocabulary: Vocabulary, *, own: bool) -> Shown:
         "status_message.message": text or None,
         "status_message.expires_at": expires and expires.replace(microsecond=0),
         "status_message.pinned": message.content.endswith(PINNED) if message else None,
-        "work_location": _PLACES[place.type] if place else "unknown",
+        "work_location": _PLACES[place.type] if place else "not_set",
     }
     if own:
         states["set_status_message"] = text[:_LONGEST]

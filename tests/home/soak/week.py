@@ -58,7 +58,7 @@ _FOUND_AFTER: Final = timedelta(minutes=65)
 
 _ROBIN: Final = {"entity_id": "sensor.robin_example_availability"}
 _SELECT: Final = "select.robin_example_preferred_presence"
-_TEXT: Final = "text.robin_example_set_status_message"
+_TEXT: Final = "text.robin_example_status_message"
 
 # Gestures in Teams by time of day, with relative frequencies.
 _MORNING: Final = {"open_teams": 12, "join_call": 2, "set_work_location": 3, "join_meeting": 1}
