@@ -14,7 +14,7 @@ from scripts.live.demo import BLUEPRINTS, LAMP, ROBIN, TEMPLATES, Demo, is_red
 from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 from tests.documents import ROOT, links, rows
 
-from .frontend import Frontend
+from .frontend import TEXTS, Frontend
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -115,7 +115,8 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
     tally.count_external_page()
     await microsoft.locator("#account-robin").click()
     await microsoft.locator("#accept").click()
-    link = frontend.dialog.get_by_role("link")
+    name = re.findall(r"\[(.*)\]", TEXTS["config"]["create_entry"]["lamp"])[0]
+    link = frontend.dialog.get_by_role("link", name=name)
     address = urlsplit(await link.get_attribute("href") or "")
     assert parse_qs(address.query) == parse_qs(my_link("blueprint_import", "busy_light"))
     await tally.wait_for_clicks(page)

@@ -43,12 +43,12 @@ async def wait_until_removed(home: Home, entity_id: str, device: str) -> None:
 async def test_an_account_without_colleagues_goes_on_to_include_them(
     frontend: Frontend, demo: Demo
 ) -> None:
-    await frontend.sign_in("robin")
+    await frontend.sign_in("kim")
     await frontend.add_colleagues()
     texts = TEXTS["config"]
     await expect(frontend.dialog).to_contain_text(texts["step"]["colleagues"]["description"])
     microsoft = await frontend.submit_and_open_microsoft()
-    await microsoft.locator("#account-robin").click()
+    await microsoft.locator("#account-kim").click()
     await expect(microsoft.locator(".scopes")).to_contain_text("Presence.Read.All")
     await microsoft.locator("#accept").click()
     await expect(frontend.dialog).to_contain_text(texts["abort"]["colleagues_included"])
