@@ -1,4 +1,4 @@
-"""The organisation's app: it signs in by itself, watches whom it is told to, and may set them."""
+"""The organization's app: it signs in by itself, watches whom it is told to, and may set them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -452,7 +452,7 @@ async def test_a_secret_that_expires_while_running_asks_for_a_new_one(
     assert state(hass, ALEX) == "available"
 
 
-async def test_get_presence_with_the_organisations_app(
+async def test_get_presence_with_the_organizations_app(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     people = await async_get(hass, entry, alex.address)
