@@ -35,6 +35,8 @@ DEFAULT_PORTS: Final = (8123, 8455, 8456)
 ROBIN: Final = "robin"
 LAMP: Final = "light.desk_lamp"
 AVAILABILITY: Final = "sensor.robin_example_availability"
+QUIET_KNOCK: Final = "automation.quiet_knock_at_robin_example_s_door"
+SIGN: Final = "input_text.door_sign"
 STATUS_MESSAGE: Final = "sensor.robin_example_status_message"
 SIGN_IN_SECONDS: Final = 60
 
@@ -252,6 +254,17 @@ async def check_features(demo: Demo) -> None:
     await until("The status message did not reach Microsoft", arrived, seconds=10)
     await home.wait_for(STATUS_MESSAGE, "show it", lambda at: at["state"] == message)
     report(f'The status message "{message}" reached Microsoft')
+
+    await home.act("automation.turn_on", entity_id=QUIET_KNOCK)
+    await home.act("input_button.press", entity_id="input_button.door")
+    await home.wait_for(SIGN, "show the call", lambda at: at["state"].startswith("In a call"))
+    # The automation listens a moment later, when it has asked.
+    await asyncio.sleep(3)
+    await home.act("script.answer_five_minutes")
+    await home.wait_for(SIGN, "show the answer", lambda at: at["state"] == "Five minutes")
+    await microsoft.gesture(ROBIN, "leave_call")
+    await home.wait_for(SIGN, "say come in", lambda at: at["state"] == "Come in")
+    report("A knock during the call was answered on the sign, and after the call it says come in")
 
 
 def run_check() -> int:
