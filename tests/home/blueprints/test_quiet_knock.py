@@ -129,9 +129,10 @@ async def test_lamp_pulses_once_and_the_phone_offers_answers(hall: Hall, activit
     await hall.shows(MARA, activity)
     await hall.automate()
     await hall.knock()
-    assert hall.sign == "In a call, one moment"
+    assert hall.sign == "In a call"
     assert hall.state(LAMP).attributes[ATTR_RGB_COLOR] == (255, 255, 255)
     await hall.later(2)
+    assert hall.sign == "In a call, one moment"
     assert not hall.is_on(LAMP)
     (question,) = hall.questions
     assert [answer["title"] for answer in question["data"]["actions"]] == [
@@ -193,7 +194,7 @@ async def test_no_answer_is_shown_until_the_call_ends(hall: Hall) -> None:
     await hall.later(61)
     assert hall.sign == "In a call"
     assert hall.sent[-1]["message"] == "clear_notification"
-    await hall.later(1800)
+    await hall.later(5 * 3600)
     await hall.shows(MARA, "unavailable")
     assert hall.sign == "In a call"
     await hall.shows(MARA, "in_a_meeting")
@@ -245,6 +246,31 @@ async def test_two_knocks_ask_twice_and_restore_the_lamp(hall: Hall) -> None:
     assert hall.state(LAMP).attributes[ATTR_RGB_COLOR] == (1, 2, 3)
     await hall.answer("after_call")
     assert hall.sign == "After the call"
+
+
+async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Hall) -> None:
+    hall.hass.services.async_remove("notify", "mobile_app_mara_s_phone")
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    await hall.later(2)
+    assert hall.sign == "In a call"
+    assert not hall.is_on(LAMP)
+
+
+async def test_knock_after_the_call_restores_a_lamp_that_was_pulsing(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    hall.hass.states.async_set(MARA, "available")
+    hall.freezer.tick(0.3)
+    await hall.hass.services.async_call(
+        "input_button", "press", {"entity_id": BUTTON}, blocking=True
+    )
+    await hall.settle()
+    assert hall.sign == "Come in"
+    assert not hall.is_on(LAMP)
+    assert hall.hass.states.async_entity_ids("scene") == []
 
 
 async def test_answer_for_another_door_is_not_for_this_one(hall: Hall) -> None:
