@@ -553,7 +553,7 @@ async def test_several_people_of_whom_one_fails(
     with pytest.raises(HomeAssistantError) as error:
         await async_act(hass, "set_status_message", {"entity_id": both}, message="Moving")
 
-    assert "Alex Example: Microsoft does not permit" in str(error.value)
+    assert "Alex Example: Microsoft doesn't allow" in str(error.value)
     assert "Robin" not in str(error.value)
     assert text_of(simulator.tenant.people["robin"]) == "Moving"
 

@@ -521,7 +521,7 @@ async def test_an_error_of_graph_is_a_sentence(
 
     assert (
         await async_fail(hass, (await async_tools(hass))[SET_MESSAGE], message="Lunch")
-    ).startswith("Microsoft does not permit this")
+    ).startswith("Microsoft doesn't allow this")
 
 
 async def test_the_action_is_called_by_the_user_who_asked(
