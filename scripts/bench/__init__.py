@@ -1,1 +1,1 @@
-"""The benchmark: what a poll, an import and a set-up cost, as ratios taken in one run."""
+"""Measure the cost of polls, imports and set-ups."""

@@ -1,4 +1,4 @@
-"""The benchmark as a command; scripts/benchmark makes the environments that it needs."""
+"""Measure the cost of a poll and compare alternatives."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ from .report import Findings, markdown
 
 DOCUMENT: Final = ROOT / "docs/benchmarks.md"
 
-# A section measures one thing and returns tables and goals; tables of one title become one.
+# Tables with the same title are merged.
 SECTIONS: Final[dict[str, Callable[[Bench], Awaitable[Findings]]]] = {
     "polls": polls.measure,
     "footprint": footprint.measure,
@@ -27,24 +27,22 @@ SECTIONS: Final[dict[str, Callable[[Bench], Awaitable[Findings]]]] = {
 
 
 def parse() -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__)
     parser.add_argument(
         "sections", nargs="*", metavar="section", help=f"all, or some of {', '.join(SECTIONS)}"
     )
-    parser.add_argument("--rounds", type=int, default=40, help="fewer are faster and less exact")
-    parser.add_argument(
-        "--write", action="store_true", help="put the figures into docs/benchmarks.md, too"
-    )
+    parser.add_argument("--rounds", type=int, default=40, help="fewer are faster but less exact")
+    parser.add_argument("--write", action="store_true", help="also update docs/benchmarks.md")
     parser.add_argument("--libraries", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if unknown := set(options.sections) - SECTIONS.keys():
-        parser.error(f"no section is called {', '.join(sorted(unknown))}")
+        parser.error(f"unknown section: {', '.join(sorted(unknown))}")
     return options
 
 
 async def run(options: argparse.Namespace) -> None:
-    """Run the sections and print what they found."""
+    """Run the sections and print their results."""
     pythons = {
         FLOOR: sys.executable,
         INTEGRATION: sys.executable,

@@ -1,4 +1,4 @@
-"""What every section works with: the simulated Microsoft, the workers, how long to measure."""
+"""The environment of all sections: simulator, workers, rounds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -28,83 +28,78 @@ NAMES: Final = {
     GRAPH_SDK: "msgraph-sdk",
     O365: "O365",
 }
-BARE_INSIDE: Final = f"{NAMES[FLOOR]}, in Home Assistant"
-AROUND: Final = "Home Assistant around it"
+FLOOR_IN_HOME_ASSISTANT: Final = f"{NAMES[FLOOR]}, in Home Assistant"
+HOME_ASSISTANT: Final = "Home Assistant around it"
 TITLE: Final = "One person"
 
-# A little more than Graph's.
+# One second more than Graph's.
 _THROTTLE_WINDOW: Final = 31
-# The simulator's clock is ahead of ours by the end.
+# Sections advance the simulator's clock; the message must not expire.
 _MESSAGE_LASTS: Final = 30 * 86400
 _START_SECONDS: Final = 120
-_ANSWER_SECONDS: Final = 120
+_RESPONSE_SECONDS: Final = 120
 
 
-def say(text: str) -> None:
-    """Tell what is going on, apart from the result."""
+def log_progress(text: str) -> None:
+    """Write progress to standard error."""
     sys.stderr.write(f"benchmark: {text}\n")
 
 
 class Tenant(Microsoft):
-    """The simulator in its own process, with what only a benchmark wants of it."""
+    """The simulator in its own process."""
 
-    async def forget_requests(self) -> None:
-        """Empty the log, and let the time pass over which Graph counts them to throttle."""
+    async def clear_requests(self) -> None:
+        """Clear the request log and skip the throttling window."""
         await self._control("DELETE", "requests")
         await self._control("POST", "clock", {"advance": _THROTTLE_WINDOW})
 
-    async def seen_requests(self) -> list[Json]:
-        """Return what was asked over https since the log was emptied."""
-        log: list[Json] = await self._control("GET", "requests")
-        return log
-
     async def add_people(self, keys: list[str]) -> list[Json]:
-        """Add people to the directory, and return their keys, ids, names and addresses."""
+        """Add people to the directory; return key, id, name, address."""
         people: list[Json] = await self._control("POST", "people", {"keys": keys})
         return people
 
     @contextlib.asynccontextmanager
     async def latency(self, seconds: float) -> AsyncIterator[None]:
-        """Let every answer of the sign-in and of Graph take longer for a while."""
-        await self._control("POST", "faults", {"match": "*", "latency": seconds})
+        """Delay each response of sign-in and Graph."""
+        await self.add_fault("*", latency=seconds)
         try:
             yield
         finally:
-            await self._control("DELETE", "faults")
+            await self.clear_faults()
 
 
 class Worker:
-    """A candidate in its process."""
+    """The process of a candidate."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
-        """Take over a process that was just started."""
+        """Wrap a started process."""
         self.name = name
         self._process = process
         self._log = log
 
-    async def ask(self, do: str, **order: Any) -> Json:
-        """Let it do something, and return its answer."""
-        return await self._say({"do": do, **order})
+    async def run(self, operation: str, **arguments: Any) -> Json:
+        """Run an operation and return its result."""
+        return await self._send({"operation": operation, **arguments})
 
-    async def _say(self, line: Json, *, seconds: float = _ANSWER_SECONDS) -> Json:
+    async def _send(self, line: Json, *, seconds: float = _RESPONSE_SECONDS) -> Json:
         if self._process.stdin is None or self._process.stdout is None:
-            raise LiveError(f"{self.name} cannot be talked to")
+            raise LiveError(f"{self.name} has no pipes")
         self._process.stdin.write(json.dumps(line).encode() + b"\n")
         await self._process.stdin.drain()
         async with asyncio.timeout(seconds):
-            answer = await self._process.stdout.readline()
-        if not answer:
+            response = await self._process.stdout.readline()
+        if not response:
             lines = self._log.read_text(errors="replace").strip().splitlines()
-            raise LiveError(f"{self.name} ended: {lines[-1] if lines else 'it said nothing'}")
-        found: Json = json.loads(answer)
-        return found
+            raise LiveError(f"{self.name} ended: {lines[-1] if lines else 'the log is empty'}")
+        result: Json = json.loads(response)
+        return result
 
-    async def begin(self, access: Access) -> None:
-        """Wait until it is ready to poll."""
-        await self._say(json.loads(access.to_json()), seconds=_START_SECONDS)
+    async def start(self, access: Access) -> None:
+        """Wait until the candidate is ready to poll."""
+        await self._send(json.loads(access.to_json()), seconds=_START_SECONDS)
 
-    async def end(self) -> None:
-        """Let it go."""
+    async def stop(self) -> None:
+        """Close its input; kill it after a timeout."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -120,28 +115,29 @@ class Bench:
 
     tenant: Tenant
     directory: Path
-    """A temporary one, for whatever is written."""
+    """Temporary."""
     pythons: Mapping[str, str]
     """The interpreter of each candidate."""
     rounds: int
-    """How often everything is repeated; the figures are medians."""
+    """Repetitions; figures are medians."""
     access: Access = field(init=False)
 
     def __post_init__(self) -> None:
-        """Know where Microsoft is."""
+        """Set the simulator's addresses."""
         self.access = Access(
             tls_url=self.tenant.tls_url, url=self.tenant.url, directory=str(self.directory)
         )
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every worker has in its environment: each library finds the certificate its way."""
+        """Return the workers' environment, which trusts the simulator's certificate."""
+        # requests reads the first, OpenSSL the second.
         bundle = self.tenant.environment["REQUESTS_CA_BUNDLE"]
         return {**os.environ, "REQUESTS_CA_BUNDLE": bundle, "SSL_CERT_FILE": bundle}
 
     @contextlib.asynccontextmanager
     async def worker(self, name: str, access: Access | None = None) -> AsyncIterator[Worker]:
-        """Run a candidate, with a directory of its own."""
+        """Run a candidate with its own directory."""
         directory = Path(tempfile.mkdtemp(dir=self.directory, prefix=f"{name}-"))
         log = directory / "log"
         with log.open("wb") as errors:
@@ -157,13 +153,13 @@ class Bench:
             )
         worker = Worker(NAMES[name], process, log)
         try:
-            await worker.begin(replace(access or self.access, directory=str(directory)))
+            await worker.start(replace(access or self.access, directory=str(directory)))
             yield worker
         finally:
-            await worker.end()
+            await worker.stop()
 
     async def run_python(self, name: str, *arguments: str) -> Json:
-        """Run a module in a candidate's fresh interpreter, and return the JSON that it prints."""
+        """Run a new interpreter and parse the JSON it prints."""
         process = await asyncio.create_subprocess_exec(
             self.pythons[name],
             *arguments,
@@ -174,17 +170,17 @@ class Bench:
         output, _ = await process.communicate()
         if process.returncode:
             raise LiveError(f"{' '.join(arguments)} failed")
-        found: Json = json.loads(output)
-        return found
+        result: Json = json.loads(output)
+        return result
 
     async def sign_in(self) -> None:
-        """Sign in once, through the config flow; everybody uses the token of that."""
-        say("signing in")
+        """Sign in through the config flow; all candidates use this token."""
+        log_progress("signing in")
         async with self.worker(INTEGRATION) as home:
-            entry = await home.ask("sign_in")
+            entry = await home.run("sign_in")
         token = entry["data"]["token"]["access_token"]
         self.access = replace(self.access, entry=entry, token=token)
-        # A presence with everything that there is to read.
+        # Give the presence a value for each property.
         await self.tenant.gesture(
             ROBIN,
             "set_status_message",
@@ -197,7 +193,7 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def running(pythons: Mapping[str, str], rounds: int) -> AsyncIterator[Bench]:
-    """Run the simulator, sign in, and be ready to measure."""
+    """Run the simulator and sign in."""
     with tempfile.TemporaryDirectory(prefix="teams-presence-benchmark-") as temporary:
         directory = Path(temporary)
         async with Tenant(directory, port=free_port(), tls_port=free_port()) as tenant:

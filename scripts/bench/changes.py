@@ -1,4 +1,4 @@
-"""The section about changes: how soon Home Assistant shows them, and what polling costs."""
+"""Section: delay of changes, and cost of an hour."""
 
 import asyncio
 from datetime import datetime
@@ -12,22 +12,22 @@ from scripts.live.demo import Demo, sign_in
 from scripts.live.home import Home, State
 from scripts.live.processes import free_port
 
-from .bench import ROBIN, Bench, say
+from .bench import ROBIN, Bench, log_progress
 from .report import Findings, Goal, Table, at_most
 
 _CHANGES: Final = 30
 _HOME: Final = "frontend:\nconfig:\n"
 _IN_CALL: Final = "binary_sensor.robin_example_in_a_call"
-# The longest pause before a change: two polls, so that changes come at any phase of one.
+# Two polls, so that changes occur at any phase of one.
 _PAUSE: Final = 10.0
 _IDLE_SECONDS: Final = 60
 _HOUR: Final = 3600
-# Requests for one's own presence: an hour in version 0.1.0, which polled every 15 s.
+# Version 0.1.0 polled every 15 s.
 _FORMER_REQUESTS: Final = 240
 
 
 async def measure(bench: Bench) -> Findings:
-    """Change the presence of a person in a real Home Assistant with default settings."""
+    """Change a presence, with default settings of Home Assistant."""
     directory = bench.directory / "changes"
     directory.mkdir()
     (directory / "configuration.yaml").write_text(_HOME)
@@ -51,8 +51,8 @@ async def measure(bench: Bench) -> Findings:
 
 
 async def _measure_delays(bench: Bench, home: Home) -> list[float]:
-    """Return the seconds from each change to the state that shows it."""
-    say(f"changing the presence {_CHANGES} times")
+    """Return the seconds from each change to its state."""
+    log_progress(f"changing the presence {_CHANGES} times")
     phases = random.Random(0)  # noqa: S311  # the same phases in each run
     delays = []
     for number in range(_CHANGES):
@@ -61,7 +61,7 @@ async def _measure_delays(bench: Bench, home: Home) -> list[float]:
         changed = time.time()
         await bench.tenant.gesture(ROBIN, gesture)
         shown = await home.wait_for(_IN_CALL, f"turn {state}", partial(_is, state))
-        # Home Assistant's own time of the change, on the same clock.
+        # On the same clock.
         delays.append(datetime.fromisoformat(shown["last_changed"]).timestamp() - changed)
     return delays
 
@@ -71,8 +71,8 @@ def _is(expected: str, state: State) -> bool:
 
 
 async def _measure_costs(bench: Bench, home: Home) -> Table:
-    """Compare an hour of polls with an hour of version 0.1.0's, and with no account."""
-    say(f"idling for {_IDLE_SECONDS} s with the account and as long without it")
+    """Compare an hour of polls with version 0.1.0 and no account."""
+    log_progress(f"idling for {_IDLE_SECONDS} s with the account and as long without it")
     (entry,) = await home.entries()
     with_account, requests = await _idle(bench, home)
     await home.set_disabled(entry, disabled=True)
@@ -87,8 +87,8 @@ async def _measure_costs(bench: Bench, home: Home) -> Table:
 
 
 async def _idle(bench: Bench, home: Home) -> tuple[float, int]:
-    """Return the CPU seconds of a while, and the number of requests in it."""
-    await bench.tenant.forget_requests()
+    """Return the CPU seconds and the requests of a while."""
+    await bench.tenant.clear_requests()
     before = home.cpu_seconds()
     await asyncio.sleep(_IDLE_SECONDS)
-    return home.cpu_seconds() - before, len(await bench.tenant.seen_requests())
+    return home.cpu_seconds() - before, len(await bench.tenant.requests())

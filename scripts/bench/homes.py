@@ -1,4 +1,4 @@
-"""The section about many homes that share one app in one tenant, and so Graph's limit."""
+"""Section: many homes that share one app and its limit."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,29 +10,29 @@ from typing import Final
 
 from custom_components.ms_teams_presence.graph.pacing import Pace
 
-from .bench import Bench, say
+from .bench import Bench, log_progress
 from .report import Findings, Table
 
-# Requests that Graph allows an app in a tenant, and the seconds for which it counts them.
+# Graph's limit per app and tenant: requests and seconds.
 # https://learn.microsoft.com/graph/throttling-limits
 _LIMIT: Final = 1500
 _WINDOW: Final = 30
 _HOMES: Final = (100, 1_000, 10_000)
 _INTERVAL: Final = 5.0
 _HOURS: Final = 8
-# The time after which homes have settled, from which on everything counts.
+# Homes have settled by then; only later requests count.
 _SETTLED: Final = 4 * 3600
 _END: Final = _HOURS * 3600
 
 
 @dataclass(slots=True)
 class _Graph:
-    """Counts the requests of the last 30 s; rejected ones count, too."""
+    """Graph's limit; rejected requests count, too."""
 
     times: deque[float] = field(default_factory=deque)
 
     def retry_after(self, now: float) -> int:
-        """Return 0 if a request is accepted, its Retry-After otherwise."""
+        """Count a request; return its Retry-After or 0."""
         while self.times and self.times[0] <= now - _WINDOW:
             self.times.popleft()
         self.times.append(now)
@@ -46,27 +46,27 @@ class _Home:
     """A home that polls."""
 
     pace: Pace
-    answered: float = 0.0
-    longest: float = 0.0
+    last_success: float = 0.0
+    longest_silence: float = 0.0
 
 
 async def measure(_: Bench) -> Findings:
-    """Let homes share the limit for hours; nothing is sent."""
+    """Simulate homes that share the limit; send nothing."""
     columns = frozenset({"Budget used", "Rejected", "Median interval, s", "Longest silence, s"})
     table = Table("Homes that share one app in one tenant", "", absolute=columns)
     for number in _HOMES:
-        say(f"simulating {number:,} homes for {_HOURS} hours")
+        log_progress(f"simulating {number:,} homes for {_HOURS} hours")
         for column, value in _simulate(number).items():
             table.cells[f"{number:,} homes", column] = value
     return Findings([table])
 
 
 def _simulate(number: int) -> dict[str, float]:
-    """Return what homes reach that all start within a minute."""
-    chances = random.Random(number)  # noqa: S311  # the same in each run
+    """Simulate homes that all start within a minute."""
+    generator = random.Random(number)  # noqa: S311  # the same in each run
     graph = _Graph()
-    homes = [_Home(Pace(_INTERVAL, chances.uniform)) for _ in range(number)]
-    polls = [(chances.uniform(0, 60), index) for index in range(number)]
+    homes = [_Home(Pace(_INTERVAL, generator.uniform)) for _ in range(number)]
+    polls = [(generator.uniform(0, 60), index) for index in range(number)]
     heapq.heapify(polls)
     accepted = rejected = 0
     while polls[0][0] < _END:
@@ -79,8 +79,8 @@ def _simulate(number: int) -> dict[str, float]:
         else:
             accepted += is_settled
             if is_settled:
-                home.longest = max(home.longest, now - home.answered)
-            home.answered = now
+                home.longest_silence = max(home.longest_silence, now - home.last_success)
+            home.last_success = now
         delay = home.pace.next_delay(now)
         heapq.heapreplace(polls, (now + delay, index))
     budget = _LIMIT / _WINDOW * (_END - _SETTLED)
@@ -88,5 +88,7 @@ def _simulate(number: int) -> dict[str, float]:
         "Budget used": accepted / budget,
         "Rejected": rejected / (accepted + rejected),
         "Median interval, s": median(home.pace.interval for home in homes),
-        "Longest silence, s": max(max(home.longest, _END - home.answered) for home in homes),
+        "Longest silence, s": max(
+            max(home.longest_silence, _END - home.last_success) for home in homes
+        ),
     }

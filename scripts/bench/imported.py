@@ -1,4 +1,4 @@
-"""What the integration imports of Home Assistant, found in its source."""
+"""List the integration's modules and those it imports."""
 
 import ast
 from pathlib import Path
@@ -9,7 +9,7 @@ _PACKAGE: Final = "custom_components.ms_teams_presence"
 
 
 def integration_modules() -> list[str]:
-    """Return every module of the integration."""
+    """List the modules of the integration."""
     modules = []
     for file in sorted(INTEGRATION.rglob("*.py")):
         parts = file.relative_to(INTEGRATION).with_suffix("").parts
@@ -18,7 +18,7 @@ def integration_modules() -> list[str]:
 
 
 def home_assistant_modules() -> list[str]:
-    """Return every module of Home Assistant that the integration imports by name."""
+    """List the modules of Home Assistant that it imports."""
     found: set[str] = set()
     for file in INTEGRATION.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -27,6 +27,6 @@ def home_assistant_modules() -> list[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 found.add(node.module)
                 if node.module == "homeassistant.helpers":
-                    # `from homeassistant.helpers import issue_registry` names a module, too.
+                    # `from homeassistant.helpers import issue_registry` imports a module, too.
                     found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return sorted(name for name in found if name.partition(".")[0] == "homeassistant")

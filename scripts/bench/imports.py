@@ -1,7 +1,6 @@
-"""One import, timed in a fresh interpreter: `python -m scripts.bench.imports first,second third`.
+"""Time imports: `python -m scripts.bench.imports first,second third`.
 
-Each argument is a group of modules. Prints the seconds of CPU time that each group took after those
-before it, and whether MSAL came with them.
+Each argument is a group of modules. Prints the CPU seconds of each group, in this order, and whether MSAL was imported.
 """
 
 import importlib
@@ -11,7 +10,7 @@ from time import process_time
 
 
 def main() -> None:
-    """Import the groups."""
+    """Import the groups and print the result."""
     seconds = []
     for group in sys.argv[1:]:
         begin = process_time()

@@ -1,4 +1,4 @@
-"""Memory of this process, in bytes; Linux tells it, elsewhere it is None."""
+"""Memory of this process in bytes; None except on Linux."""
 
 from pathlib import Path
 from typing import Final
@@ -7,25 +7,25 @@ _PROCESS: Final = Path("/proc/self")
 
 
 class Memory:
-    """What the process has grown by since a mark, at its peak."""
+    """Growth of the process since a mark, at its peak."""
 
     def __init__(self) -> None:
-        """Mark the start."""
-        self.around: int | None = 0
-        """What the process had grown by between the start and the last mark."""
+        """Start to measure."""
+        self.base: int | None = 0
+        """Growth from the start to the last mark."""
         self._start = self._marked = _status("VmRSS")
-        _forget_peak()
+        _reset_peak()
 
     def mark(self) -> None:
-        """Count from here; what there is now belongs to the surroundings."""
+        """Measure growth from here on."""
         self._marked = _status("VmRSS")
         if self._marked is not None and self._start is not None:
-            self.around = self._marked - self._start
-        _forget_peak()
+            self.base = self._marked - self._start
+        _reset_peak()
 
     @property
     def added(self) -> int | None:
-        """What has been added since the last mark, at the peak."""
+        """Return the peak growth since the last mark."""
         peak = _status("VmHWM")
         return None if peak is None or self._marked is None else peak - self._marked
 
@@ -38,10 +38,10 @@ def _status(member: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(member)), None)
 
 
-def _forget_peak() -> None:
+def _reset_peak() -> None:
     try:
         # https://www.kernel.org/doc/html/latest/filesystems/proc.html
         (_PROCESS / "clear_refs").write_text("5")
     except OSError:
-        # The peak then includes what came before, which only makes it look worse.
+        # The peak then includes earlier growth, so the figure is too high.
         return

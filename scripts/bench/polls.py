@@ -1,4 +1,4 @@
-"""The section about polls: CPU time, wall time, requests and memory."""
+"""Section: CPU time, wall time, requests and memory of polls."""
 
 from collections import defaultdict
 import contextlib
@@ -9,17 +9,17 @@ from typing import Final
 from scripts.live.processes import LiveError
 
 from .bench import (
-    AROUND,
-    BARE_INSIDE,
     FLOOR,
+    FLOOR_IN_HOME_ASSISTANT,
     GRAPH_SDK,
+    HOME_ASSISTANT,
     INTEGRATION,
     NAMES,
     O365,
     TITLE,
     Bench,
     Worker,
-    say,
+    log_progress,
 )
 from .report import Findings, Goal, Table, at_least, at_most
 from .worker import Json
@@ -27,15 +27,14 @@ from .worker import Json
 
 @dataclass(frozen=True, slots=True)
 class _Pace:
-    """A way to poll: how many times in a round, and how many seconds of rest after each."""
+    """Polls per round, and the seconds between them."""
 
     times: int
     rest: float
     column: str
 
 
-# At home a poll comes after seconds in which the machine did something else, so that nothing of it
-# is in a cache any more. Back to back everything is, which only a benchmark sees.
+# In a home, caches are cold after the seconds between two polls. They are warm only back to back.
 _RESTED: Final = _Pace(10, 0.02, "CPU per poll")
 _BACK_TO_BACK: Final = _Pace(25, 0, "CPU per poll, back to back")
 
@@ -44,66 +43,69 @@ _WARM_UP: Final = _Pace(50, 0, "")
 
 @dataclass(frozen=True, slots=True)
 class _Runner:
-    """A worker and the way it is to poll."""
+    """A worker and its operation that polls."""
 
     worker: Worker
-    do: str = "poll"
+    operation: str = "poll"
 
     async def poll(self, pace: _Pace) -> Json:
-        """Poll; something has to have been read."""
-        found = await self.worker.ask(self.do, times=pace.times, rest=pace.rest)
-        if found["availability"].lower() != "available":
-            raise LiveError(f"{self.worker.name} read {found['availability']!r}")
-        return found
+        """Poll; raise LiveError if the presence was not read."""
+        result = await self.worker.run(self.operation, times=pace.times, rest=pace.rest)
+        if result["availability"].lower() != "available":
+            raise LiveError(f"{self.worker.name} read {result['availability']!r}")
+        return result
 
 
 async def measure(bench: Bench) -> Findings:
-    """Let the candidates poll in turns, a few polls each, and compare the medians."""
+    """Let the candidates poll in turns, and compare medians."""
     cpu: dict[tuple[str, _Pace], list[float]] = defaultdict(list)
     wall: dict[str, list[float]] = defaultdict(list)
     requests: dict[str, list[float]] = defaultdict(list)
     async with contextlib.AsyncExitStack() as stack:
         workers = {name: await stack.enter_async_context(bench.worker(name)) for name in NAMES}
         runners = {title: _Runner(workers[name]) for name, title in NAMES.items()}
-        # How much of a difference comes from the surroundings.
-        runners[BARE_INSIDE] = _Runner(workers[INTEGRATION], "poll_bare")
+        # Shows the cost of a large process.
+        runners[FLOOR_IN_HOME_ASSISTANT] = _Runner(workers[INTEGRATION], "poll_floor")
         for runner in runners.values():
             await runner.poll(_WARM_UP)
-        say(f"polling, {bench.rounds} rounds")
+        log_progress(f"polling, {bench.rounds} rounds")
         order = list(runners)
         for _ in range(bench.rounds):
             for pace in (_RESTED, _BACK_TO_BACK):
                 for title in order:
-                    await bench.tenant.forget_requests()
-                    found = await runners[title].poll(pace)
-                    cpu[title, pace].append(found["cpu"])
+                    await bench.tenant.clear_requests()
+                    result = await runners[title].poll(pace)
+                    cpu[title, pace].append(result["cpu"])
                     if pace is _RESTED:
-                        wall[title].append(found["wall"])
-                    requests[title].append(len(await bench.tenant.seen_requests()) / pace.times)
-            # Nobody always comes after the same one.
+                        wall[title].append(result["wall"])
+                    requests[title].append(len(await bench.tenant.requests()) / pace.times)
+            # Change which one is first.
             order = [*order[1:], order[0]]
-        memory = {name: await worker.ask("memory") for name, worker in workers.items()}
+        memory = {name: await worker.run("memory") for name, worker in workers.items()}
 
     table = Table(TITLE, NAMES[FLOOR])
     for title in runners:
         for pace in (_RESTED, _BACK_TO_BACK):
-            table.cells[title, pace.column] = _times(cpu[title, pace], cpu[NAMES[FLOOR], pace])
-            say(f"{title}: {median(cpu[title, pace]) * 1e6:.0f} us, {pace.column}")
-        table.cells[title, "Wall time per poll"] = _times(wall[title], wall[NAMES[FLOOR]])
+            table.cells[title, pace.column] = _ratio_per_round(
+                cpu[title, pace], cpu[NAMES[FLOOR], pace]
+            )
+            log_progress(f"{title}: {median(cpu[title, pace]) * 1e6:.0f} us, {pace.column}")
+        table.cells[title, "Wall time per poll"] = _ratio_per_round(wall[title], wall[NAMES[FLOOR]])
         table.cells[title, "Requests per poll"] = median(requests[title])
     for name, title in NAMES.items():
         table.cells[title, "Peak memory"] = memory[name]["added"]
-    table.cells[AROUND, "Peak memory"] = memory[INTEGRATION]["around"]
+    table.cells[HOME_ASSISTANT, "Peak memory"] = memory[INTEGRATION]["base"]
     return Findings([table], [*_goals(table, _RESTED), *_goals(table, _BACK_TO_BACK)])
 
 
-def _times(mine: list[float], theirs: list[float]) -> float:
-    """Return the median of the ratios of each round, in which the machine was equally busy."""
-    return median(one / other for one, other in zip(mine, theirs, strict=True))
+def _ratio_per_round(values: list[float], references: list[float]) -> float:
+    """Return the median of the ratios of each round."""
+    # Within a round the machine is equally busy.
+    return median(value / reference for value, reference in zip(values, references, strict=True))
 
 
 def _goals(table: Table, pace: _Pace) -> list[Goal]:
-    """Compare the integration with the floor and with the better library."""
+    """Compare the integration with the floor and the better library."""
     times = {name: table.cells[title, pace.column] or 0 for name, title in NAMES.items()}
     better = min((GRAPH_SDK, O365), key=times.__getitem__)
     return [

@@ -1,4 +1,4 @@
-"""What the sections find, and how it is printed."""
+"""Tables and goals, printed as Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -12,18 +12,19 @@ _MET: Final = {True: "met", False: "**not met**", None: "no goal"}
 
 @dataclass
 class Table:
-    """Figures with one unit: that row's figure, by which the others of its column are divided."""
+    """Figures relative to those of one row."""
 
     title: str
     unit: str
+    """The row whose figures are 1.00."""
     cells: Cells = field(default_factory=dict)
     absolute: frozenset[str] = frozenset()
-    """Columns whose figures are shown as they are."""
+    """Columns with absolute figures."""
     units: dict[str, float] = field(default_factory=dict)
-    """Units of columns in which that row has none."""
+    """Units of columns in which that row is empty."""
 
     def markdown(self) -> str:
-        """Return the ratios."""
+        """Render the table."""
         rows = list(dict.fromkeys(row for row, _ in self.cells))
         columns = list(dict.fromkeys(column for _, column in self.cells))
         lines = [
@@ -48,24 +49,24 @@ class Table:
 
 @dataclass(frozen=True)
 class Goal:
-    """Something that has to hold."""
+    """A requirement and the measured figure."""
 
     text: str
     measured: str
     met: bool | None
-    """None where it is only to be known."""
+    """None without a limit."""
 
 
 @dataclass
 class Findings:
-    """What a section found; tables of one title become one."""
+    """Results of a section."""
 
     tables: list[Table] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
 
 
 def ratio(value: float) -> str:
-    """Return a ratio with as many digits as one run can stand for."""
+    """Format a ratio with its significant digits."""
     if value < 0.1:
         return f"{value:.2g}"
     if value < 10:
@@ -74,23 +75,23 @@ def ratio(value: float) -> str:
 
 
 def at_most(text: str, limit: float, measured: float) -> Goal:
-    """Return a goal that has an upper limit."""
+    """Create a goal with an upper limit."""
     return Goal(f"{text}: at most {limit:g}", ratio(measured), met=measured <= limit)
 
 
 def at_least(text: str, limit: float, measured: float) -> Goal:
-    """Return a goal that has a lower limit."""
+    """Create a goal with a lower limit."""
     return Goal(f"{text}: at least {limit:g}", ratio(measured), met=measured >= limit)
 
 
 def markdown(findings: Iterable[Findings]) -> str:
-    """Return everything that was found."""
+    """Render results; merge tables with the same title."""
     tables: dict[str, Table] = {}
     goals: list[Goal] = []
-    for found in findings:
-        for table in found.tables:
+    for section in findings:
+        for table in section.tables:
             tables.setdefault(table.title, replace(table, cells={})).cells |= table.cells
-        goals += found.goals
+        goals += section.goals
     parts = [table.markdown() for table in tables.values()]
     if goals:
         lines = ["| Goal | Measured | |", "|---|---:|---|"]

@@ -1,4 +1,4 @@
-"""The section about setting an account up: how long it takes, and where MSAL is imported."""
+"""Section: duration of set-up, and the import of MSAL."""
 
 from statistics import median
 from typing import Final
@@ -6,24 +6,24 @@ from typing import Final
 from scripts.live.processes import LiveError
 from simulator.tenant import PUBLIC_CLIENT_ID
 
-from .bench import FLOOR, INTEGRATION, Bench, Worker, say
+from .bench import FLOOR, INTEGRATION, Bench, Worker, log_progress
 from .report import Findings, Goal, at_most
 from .worker import Json
 
 _LATENCY: Final = 0.1
-# Each takes a while.
+# A set-up is slow.
 _ROUNDS_PER_SET_UP: Final = 3
 
 
 async def measure(bench: Bench) -> Findings:
-    """Set the account up anew while every answer takes its time."""
+    """Set up the account again with delayed responses."""
     rounds = max(3, bench.rounds // _ROUNDS_PER_SET_UP)
-    say(f"setting up, {rounds} times with a token and {rounds} times with an expired one")
+    log_progress(f"setting up, {rounds} times with a token and {rounds} times with an expired one")
     async with bench.worker(FLOOR) as floor, bench.worker(INTEGRATION) as home:
         valid = await _compare(bench, home, floor, rounds, expired=False)
-        after_valid = await home.ask("msal")
+        after_valid = await home.run("msal")
         expired = await _compare(bench, home, floor, rounds, expired=True)
-        after_expired = await home.ask("msal")
+        after_expired = await home.run("msal")
     text = "Set-up with {}, relative to the requests it makes"
     return Findings(
         goals=[
@@ -46,33 +46,35 @@ async def measure(bench: Bench) -> Findings:
 async def _compare(
     bench: Bench, home: Worker, floor: Worker, rounds: int, *, expired: bool
 ) -> float:
-    """Return the median of the set-up's time, relative to that of its bare requests."""
+    """Return the median duration, relative to that of its requests."""
     ratios: list[float] = []
-    # The first time is not counted: connections are opened, and MSAL may have to be imported.
+    # The first set-up opens connections and may import MSAL; it is not counted.
     for number in range(rounds + 1):
-        await bench.tenant.forget_requests()
+        await bench.tenant.clear_requests()
         async with bench.tenant.latency(_LATENCY):
-            done = await home.ask("set_up", expired=expired)
-            if not done["loaded"]:
-                raise LiveError("the account could not be set up")
-            requests = [_repeated(bench, made) for made in await bench.tenant.seen_requests()]
-            bare = await floor.ask("requests", requests=requests)
+            set_up = await home.run("set_up", expired=expired)
+            if not set_up["loaded"]:
+                raise LiveError("the account was not set up")
+            requests = [
+                _to_floor_request(bench, logged) for logged in await bench.tenant.requests()
+            ]
+            requested = await floor.run("requests", requests=requests)
         if number:
-            ratios.append(done["wall"] / bare["wall"])
+            ratios.append(set_up["wall"] / requested["wall"])
         else:
-            paths = ", ".join(f"{made['method']} {made['path']}" for made in requests)
-            say(f"a set-up makes: {paths}")
+            paths = ", ".join(f"{logged['method']} {logged['path']}" for logged in requests)
+            log_progress(f"a set-up makes: {paths}")
     return median(ratios)
 
 
-def _repeated(bench: Bench, made: Json) -> Json:
-    """Return a request as the floor can make it again; the log has no secrets."""
+def _to_floor_request(bench: Bench, logged: Json) -> Json:
+    """Convert a logged request, which has no secrets."""
     form = None
-    if made["path"].endswith("/token"):
+    if logged["path"].endswith("/token"):
         entry = bench.access.entry or {}
         form = {
             "grant_type": "refresh_token",
             "client_id": PUBLIC_CLIENT_ID,
             "refresh_token": entry["data"]["token"]["refresh_token"],
         }
-    return {"method": made["method"], "path": made["path"], "form": form}
+    return {"method": logged["method"], "path": logged["path"], "form": form}

@@ -1,4 +1,4 @@
-"""How long the event loop was kept from everything else at a stretch."""
+"""Measure the longest time that one callback blocks the event loop."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,54 +12,54 @@ _RUN: Final = "_run"
 
 
 @dataclass
-class Longest:
-    """The longest stretch that was seen."""
+class LongestStretch:
+    """The longest stretch."""
 
     seconds: float = 0.0
-    what: str = ""
-    """Whose turn it was."""
+    callback: str = ""
+    """Name of the coroutine or callback."""
     collecting: float = 0.0
-    """How much of it Python's garbage collection took."""
+    """Seconds of it in garbage collection."""
     without_collecting: float = 0.0
-    """The longest, had there been no garbage collection."""
+    """The longest stretch, garbage collection excluded."""
 
 
 @contextlib.contextmanager
-def longest_stretch() -> Iterator[Longest]:
-    """Time every callback that the event loop runs, which is every step of a task, too."""
-    found = Longest()
+def longest_stretch() -> Iterator[LongestStretch]:
+    """Time each callback of the event loop, including task steps."""
+    longest = LongestStretch()
     original: Any = vars(asyncio.Handle)[_RUN]
-    collected = begun = 0.0
+    collected = collection_start = 0.0
 
-    def watch_collection(phase: str, info: object) -> None:
-        nonlocal collected, begun
+    def on_collection(phase: str, info: object) -> None:
+        nonlocal collected, collection_start
         if phase == "start":
-            begun = perf_counter()
+            collection_start = perf_counter()
         else:
-            collected += perf_counter() - begun
+            collected += perf_counter() - collection_start
 
     def run(handle: Any) -> None:
-        begin, collected_before = perf_counter(), collected
+        start, collected_before = perf_counter(), collected
         try:
             original(handle)
         finally:
-            seconds, collecting = perf_counter() - begin, collected - collected_before
-            if seconds > found.seconds:
-                found.seconds, found.what = seconds, _described(handle)
-                found.collecting = collecting
-            found.without_collecting = max(found.without_collecting, seconds - collecting)
+            seconds, collecting = perf_counter() - start, collected - collected_before
+            if seconds > longest.seconds:
+                longest.seconds, longest.callback = seconds, _callback_name(handle)
+                longest.collecting = collecting
+            longest.without_collecting = max(longest.without_collecting, seconds - collecting)
 
-    gc.callbacks.append(watch_collection)
+    gc.callbacks.append(on_collection)
     setattr(asyncio.Handle, _RUN, run)
     try:
-        yield found
+        yield longest
     finally:
         setattr(asyncio.Handle, _RUN, original)
-        gc.callbacks.remove(watch_collection)
+        gc.callbacks.remove(on_collection)
 
 
-def _described(handle: Any) -> str:
-    """Return the name of a task's coroutine, or of a callback."""
+def _callback_name(handle: Any) -> str:
+    """Return the name of a task's coroutine or of a callback."""
     callback = getattr(handle, "_callback", None)
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, asyncio.Task):

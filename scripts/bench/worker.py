@@ -1,8 +1,7 @@
-"""A candidate's process: does what it is told on standard input, one JSON object a line.
+"""Process of a candidate: `python -m scripts.bench.worker scripts.bench.candidates.floor`.
 
-`python -m scripts.bench.worker scripts.bench.candidates.floor`. The first line says where Microsoft
-is, every other is an operation. Only the standard library is imported before the candidate, so that
-its memory is all its own.
+Reads a JSON object per line: first `Access`, then operations. Prints a result for each. Only the standard library is
+imported before the candidate, because its memory is measured.
 """
 
 from abc import ABC, abstractmethod
@@ -23,42 +22,42 @@ type Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """Where the simulated Microsoft is, and what was signed in there."""
+    """Addresses of the simulator, and the signed-in account."""
 
     tls_url: str
-    """Login host and root of Graph."""
+    """Login host and Graph root."""
     url: str
     """The pages and the control API."""
     directory: str
-    """For whatever this process has to write."""
+    """The working directory of the process."""
     token: str = ""
-    """An access token that outlives the run."""
+    """An access token that does not expire during the run."""
     entry: Json | None = None
-    """The config entry that the sign-in made."""
+    """The config entry of the account."""
 
     def to_json(self) -> str:
-        """Return it as a worker reads it."""
+        """Serialize to the first line of input."""
         return json.dumps(asdict(self))
 
 
 class Candidate(ABC):
-    """A way to read one person's presence, warm: signed in, connected, imported."""
+    """A client that is signed in, connected and imported."""
 
     def __init__(self) -> None:
-        """Begin with the operation that all have."""
+        """Initialize."""
         self.operations: dict[str, Callable[[Json], Awaitable[Json]]] = {"poll": self.measure}
 
     @abstractmethod
     async def poll(self) -> str:
-        """Read the presence into this way's own objects and return the availability."""
+        """Read the presence into own objects; return the availability."""
 
     async def close(self) -> None:  # noqa: B027
-        """Leave nothing open."""
+        """Close connections."""
 
-    async def measure(self, order: Json) -> Json:
-        """Poll a number of times, resting after each, and tell what each poll took in seconds."""
-        times: int = order["times"]
-        rest: float = order["rest"]
+    async def measure(self, arguments: Json) -> Json:
+        """Poll repeatedly; return the mean seconds of a poll."""
+        times: int = arguments["times"]
+        rest: float = arguments["rest"]
         cpu = wall = 0.0
         availability = ""
         for _ in range(times):
@@ -72,38 +71,38 @@ class Candidate(ABC):
 
 
 class CandidateModule(Protocol):
-    """What a module in `candidates` has."""
+    """A module in `candidates`."""
 
     async def start(self, access: Access, memory: Memory) -> Candidate:
-        """Return the candidate, ready to poll."""
+        """Start the candidate until it is ready to poll."""
 
 
-async def serve(name: str, answer: Callable[[Json], None]) -> None:
-    """Start the candidate and do what is asked until nobody asks any more."""
+async def serve(name: str, respond: Callable[[Json], None]) -> None:
+    """Start the candidate and run operations until the input ends."""
     memory = Memory()
     access = Access(**json.loads(sys.stdin.readline()))
     module = cast("CandidateModule", importlib.import_module(name))
     candidate = await module.start(access, memory)
-    answer({})
+    respond({})
     while line := await asyncio.to_thread(sys.stdin.readline):
-        order = json.loads(line)
-        if order["do"] == "memory":
-            answer({"added": memory.added, "around": memory.around})
+        arguments = json.loads(line)
+        if arguments["operation"] == "memory":
+            respond({"added": memory.added, "base": memory.base})
         else:
-            answer(await candidate.operations[order["do"]](order))
+            respond(await candidate.operations[arguments["operation"]](arguments))
     await candidate.close()
 
 
 def main() -> None:
-    """Serve with whatever else is printed kept out of the answers."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    """Reserve standard output for responses, and serve."""
+    responses = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    def answer(content: Json) -> None:
-        answers.write(json.dumps(content) + "\n")
-        answers.flush()
+    def respond(content: Json) -> None:
+        responses.write(json.dumps(content) + "\n")
+        responses.flush()
 
-    asyncio.run(serve(sys.argv[1], answer))
+    asyncio.run(serve(sys.argv[1], respond))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""The ways to read one person's presence that are compared; each runs in a process of its own.
+"""Candidates: clients that read one person's presence.
 
-A module here imports at its top what its way needs, and has a `start` that returns it ready to
-poll.
+Each module imports at its top all that a poll needs. Its `start` returns a candidate that is ready to poll.
 """

@@ -1,4 +1,4 @@
-"""The floor: aiohttp and orjson, and nothing around them."""
+"""The floor: only aiohttp and orjson."""
 
 from time import perf_counter
 from typing import override
@@ -11,10 +11,10 @@ from scripts.bench.worker import Access, Candidate, Json
 
 
 class Floor(Candidate):
-    """One request, one dictionary."""
+    """One request on an open connection, parsed to a dictionary."""
 
     def __init__(self, access: Access, session: aiohttp.ClientSession) -> None:
-        """Keep a session whose connection stays open."""
+        """Initialize."""
         super().__init__()
         self.operations["requests"] = self._requests
         self._access = access
@@ -24,24 +24,24 @@ class Floor(Candidate):
 
     @override
     async def poll(self) -> str:
-        async with self._session.get(self._presence, headers=self._headers) as answer:
-            presence = orjson.loads(await answer.read())
+        async with self._session.get(self._presence, headers=self._headers) as response:
+            presence = orjson.loads(await response.read())
         availability: str = presence["availability"]
         return availability
 
-    async def _requests(self, order: Json) -> Json:
-        """Make requests one after the other, and tell how many seconds they took."""
-        begin = perf_counter()
-        for request in order["requests"]:
+    async def _requests(self, arguments: Json) -> Json:
+        """Send requests in sequence and time them."""
+        start_time = perf_counter()
+        for request in arguments["requests"]:
             async with self._session.request(
                 request["method"],
                 self._access.tls_url + request["path"],
                 headers=None if request["form"] else self._headers,
                 data=request["form"],
-            ) as answer:
-                answer.raise_for_status()
-                await answer.read()
-        return {"wall": perf_counter() - begin}
+            ) as response:
+                response.raise_for_status()
+                await response.read()
+        return {"wall": perf_counter() - start_time}
 
     @override
     async def close(self) -> None:
@@ -49,5 +49,5 @@ class Floor(Candidate):
 
 
 async def start(access: Access, memory: Memory) -> Floor:
-    """Return the floor."""
+    """Create the candidate."""
     return Floor(access, aiohttp.ClientSession())

@@ -1,4 +1,4 @@
-"""Microsoft's own library, msgraph-sdk, with its default middleware and a token that is there."""
+"""Microsoft's library msgraph-sdk, with its default middleware."""
 
 from typing import Any, override
 
@@ -9,7 +9,7 @@ from kiota_abstractions.authentication import (
 )
 from msgraph import GraphRequestAdapter, GraphServiceClient
 
-# What the first poll would import otherwise.
+# Otherwise imported by the first poll.
 import msgraph.generated.models.presence
 import msgraph.generated.users.item.presence.presence_request_builder
 import msgraph.generated.users.item.user_item_request_builder  # noqa: F401
@@ -19,10 +19,10 @@ from scripts.bench.worker import Access, Candidate
 
 
 class _Token(AccessTokenProvider):  # type: ignore[misc]
-    """A token without a sign-in."""
+    """Provides an existing token."""
 
     def __init__(self, token: str) -> None:
-        """Keep the token."""
+        """Initialize."""
         self._token = token
 
     @override
@@ -37,10 +37,10 @@ class _Token(AccessTokenProvider):  # type: ignore[misc]
 
 
 class GraphSdk(Candidate):
-    """The generated client."""
+    """The client of msgraph-sdk."""
 
     def __init__(self, access: Access) -> None:
-        """Make a client as Microsoft's documentation does, for another host."""
+        """Create a client as documented, for the simulator's host."""
         super().__init__()
         adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(_Token(access.token)))
         adapter.base_url = f"{access.tls_url}/v1.0"
@@ -53,5 +53,5 @@ class GraphSdk(Candidate):
 
 
 async def start(access: Access, memory: Memory) -> Candidate:
-    """Return the client."""
+    """Create the candidate."""
     return GraphSdk(access)

@@ -1,8 +1,7 @@
-"""The integration in a Home Assistant of its own, which has nothing else to do.
+"""The integration in a real Home Assistant with default integrations.
 
-Home Assistant is started as its own runner would start it, with the integrations it always has, and
-with the account as a config entry. A poll is the coordinator's: reading, comparing, looking after
-what was set, and, where something has changed, telling the entities.
+A poll is a refresh of its coordinators: request, parsing, comparison, presence sessions, and entities if the presence
+has changed.
 """
 
 import asyncio
@@ -43,16 +42,16 @@ from simulator.tenant import DOMAIN as TENANT_DOMAIN, PUBLIC_CLIENT_ID
 
 DOMAIN: Final = "ms_teams_presence"
 AVAILABILITY: Final = "sensor.robin_example_availability"
-# What every entity writes its state with.
+# Each entity writes its state with it.
 _SET_STATE: Final = "async_set_internal"
-_KEPT_OF_ENTRY: Final = ("data", "title", "unique_id", "version", "minor_version")
+_ENTRY_ATTRIBUTES: Final = ("data", "title", "unique_id", "version", "minor_version")
 
 
-class _Watch(MetaPathFinder):
-    """Sees in which thread MSAL is imported."""
+class _ImportRecorder(MetaPathFinder):
+    """Records the threads that import MSAL."""
 
     def __init__(self) -> None:
-        """Look at every import from now on."""
+        """Insert it before the other finders."""
         self.threads: list[int] = []
         sys.meta_path.insert(0, self)
 
@@ -66,23 +65,25 @@ class _Watch(MetaPathFinder):
 
 
 class Integration(Candidate):
-    """The integration's account."""
+    """An account of the integration."""
 
-    def __init__(self, hass: HomeAssistant, access: Access, watch: _Watch) -> None:
-        """Serve what is asked about an account that may not exist yet."""
+    def __init__(
+        self, hass: HomeAssistant, access: Access, import_recorder: _ImportRecorder
+    ) -> None:
+        """Initialize; the account may not exist yet."""
         super().__init__()
         self.operations |= {
-            "grown": self._grown,
+            "people_memory": self._people_memory,
             "msal": self._msal,
-            "poll_bare": self._poll_bare,
+            "poll_floor": self._poll_floor,
             "poll_people": self._poll_people,
             "set_up": self._set_up,
             "sign_in": self._sign_in,
-            "watch": self._watch_people,
+            "set_up_people": self._set_up_people,
         }
         self._hass = hass
         self._access = access
-        self._watch = watch
+        self._import_recorder = import_recorder
         self._memory: Memory | None = None
         self._floor: floor.Floor | None = None
 
@@ -99,13 +100,13 @@ class Integration(Candidate):
         is_up_to_date = all(coordinator.last_update_success for coordinator in coordinators)
         return state.state if state is not None and is_up_to_date else ""
 
-    async def async_add(self, kept: Json, people: Iterable[Json] = ()) -> None:
-        """Add the account that was signed in before, as if Home Assistant had restarted."""
+    async def async_add(self, stored: Json, people: Iterable[Json] = ()) -> None:
+        """Add the stored config entry, as after a restart."""
         entry: ConfigEntry[Any] = ConfigEntry(
-            **kept,
+            **stored,
             domain=DOMAIN,
             source=SOURCE_USER,
-            # No poll of its own shall come between those that are asked for.
+            # Only the benchmark polls.
             options={},
             pref_disable_polling=True,
             discovery_keys=MappingProxyType({}),
@@ -122,57 +123,57 @@ class Integration(Candidate):
         await self._hass.config_entries.async_add(entry)
         await self._hass.async_block_till_done()
 
-    async def _msal(self, order: Json) -> Json:
-        """Tell whether MSAL is imported, and whether the event loop's thread did it."""
+    async def _msal(self, arguments: Json) -> Json:
+        """Return whether MSAL was imported, and in which thread."""
         return {
             "imported": "msal" in sys.modules,
-            "in_event_loop": threading.get_ident() in self._watch.threads,
+            "in_event_loop": threading.get_ident() in self._import_recorder.threads,
         }
 
-    async def _watch_people(self, order: Json) -> Json:
-        """Set up the account with people, and tell for how long that held up the event loop."""
-        # What Home Assistant itself would still do after its start is not to be counted.
+    async def _set_up_people(self, arguments: Json) -> Json:
+        """Set up the account with people; return the longest stretch."""
+        # The rest of Home Assistant's own start is not counted.
         await self._hass.async_block_till_done()
         module = import_module(f"custom_components.{DOMAIN}")
-        if not order["entities"]:
+        if not arguments["entities"]:
             vars(module)["PLATFORMS"] = []
         self._memory = Memory()
         with longest_stretch() as longest:
-            await self.async_add(order["entry"], order["people"])
+            await self.async_add(arguments["entry"], arguments["people"])
         return {
             "longest": longest.seconds,
-            "what": longest.what,
+            "callback": longest.callback,
             "collecting": longest.collecting,
             "without_collecting": longest.without_collecting,
         }
 
-    async def _poll_people(self, order: Json) -> Json:
-        """Poll a number of times, and tell of each what it took and who has written a state."""
+    async def _poll_people(self, arguments: Json) -> Json:
+        """Poll repeatedly; return cost and state writes of each poll."""
         writes: list[str] = []
         registry = entity_registry.async_get(self._hass)
         original: Any = vars(StateMachine)[_SET_STATE]
 
-        def set_state(states: StateMachine, entity_id: str, *arguments: Any, **more: Any) -> None:
+        def set_state(states: StateMachine, entity_id: str, *args: Any, **kwargs: Any) -> None:
             entry = registry.async_get(entity_id)
             if entry is not None and entry.platform == DOMAIN:
                 prefix = f"{self._entry.unique_id}_"
                 writes.append(entry.unique_id.removeprefix(prefix))
-            original(states, entity_id, *arguments, **more)
+            original(states, entity_id, *args, **kwargs)
 
         setattr(StateMachine, _SET_STATE, set_state)
         polls: list[Json] = []
         try:
-            for _ in range(order["times"]):
+            for _ in range(arguments["times"]):
                 writes.clear()
                 with longest_stretch() as longest:
-                    begin = process_time()
+                    start_time = process_time()
                     await self.poll()
-                    cpu = process_time() - begin
+                    cpu = process_time() - start_time
                 polls.append(
                     {
                         "cpu": cpu,
                         "longest": longest.seconds,
-                        "what": longest.what,
+                        "callback": longest.callback,
                         "collecting": longest.collecting,
                         "without_collecting": longest.without_collecting,
                         "read": sum(
@@ -182,38 +183,38 @@ class Integration(Candidate):
                         "writes": list(writes),
                     }
                 )
-                await asyncio.sleep(order["rest"])
+                await asyncio.sleep(arguments["rest"])
         finally:
             setattr(StateMachine, _SET_STATE, original)
         return {"polls": polls}
 
-    async def _grown(self, order: Json) -> Json:
-        """Tell what the process has grown by since people were added, at its peak."""
+    async def _people_memory(self, arguments: Json) -> Json:
+        """Return the peak growth since people were added."""
         return {"added": self._memory.added if self._memory else None}
 
-    async def _poll_bare(self, order: Json) -> Json:
-        """Poll as the floor does, in this process."""
+    async def _poll_floor(self, arguments: Json) -> Json:
+        """Poll like the floor, in this process."""
         if self._floor is None:
             self._floor = await floor.start(self._access, Memory())
-        return await self._floor.measure(order)
+        return await self._floor.measure(arguments)
 
-    async def _set_up(self, order: Json) -> Json:
-        """Set up the account anew, and tell how many seconds that took."""
+    async def _set_up(self, arguments: Json) -> Json:
+        """Set up the account again and time it."""
         entry = self._entry
         manager = self._hass.config_entries
         if entry.state is ConfigEntryState.LOADED:
             await manager.async_unload(entry.entry_id)
-        if order["expired"]:
+        if arguments["expired"]:
             token = {**entry.data["token"], "expires_at": 0}
             manager.async_update_entry(entry, data={**entry.data, "token": token})
         await self._hass.async_block_till_done()
-        begin = perf_counter()
+        start_time = perf_counter()
         await manager.async_setup(entry.entry_id)
-        wall = perf_counter() - begin
+        wall = perf_counter() - start_time
         return {"wall": wall, "loaded": entry.state is ConfigEntryState.LOADED}
 
-    async def _sign_in(self, order: Json) -> Json:
-        """Sign in through the config flow, and return the entry."""
+    async def _sign_in(self, arguments: Json) -> Json:
+        """Sign in through the config flow and return the entry."""
         flows = self._hass.config_entries.flow
         step = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
         step = await flows.async_configure(step["flow_id"], {"next_step_id": "device_code"})
@@ -221,20 +222,20 @@ class Integration(Candidate):
             "tenant": TENANT_DOMAIN,
             "client_id": PUBLIC_CLIENT_ID,
             "access": "read_write",
-            "advanced": {"cloud": "simulator", "colleagues": order.get("colleagues", False)},
+            "advanced": {"cloud": "simulator", "colleagues": arguments.get("colleagues", False)},
         }
         step = await flows.async_configure(step["flow_id"], form)
         code = (step["description_placeholders"] or {})["code"]
         session = async_get_clientsession(self._hass)
         entered = {"user_code": code, "account": "robin"}
-        async with session.post(f"{self._access.url}/simulator/device", json=entered) as answer:
-            answer.raise_for_status()
+        async with session.post(f"{self._access.url}/simulator/device", json=entered) as response:
+            response.raise_for_status()
         async with asyncio.timeout(60):
             while not self._hass.config_entries.async_loaded_entries(DOMAIN):
                 await asyncio.sleep(0.1)
                 with contextlib.suppress(UnknownFlow):
                     await flows.async_configure(step["flow_id"])
-        return {name: _plain(getattr(self._entry, name)) for name in _KEPT_OF_ENTRY}
+        return {name: _to_json_value(getattr(self._entry, name)) for name in _ENTRY_ATTRIBUTES}
 
     @override
     async def close(self) -> None:
@@ -243,12 +244,12 @@ class Integration(Candidate):
         await self._hass.async_stop(force=True)
 
 
-def _plain(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     return dict(value) if isinstance(value, MappingProxyType) else value
 
 
 async def start(access: Access, memory: Memory) -> Candidate:
-    """Start Home Assistant; the account is there if it was signed in before."""
+    """Start Home Assistant and add the stored account, if any."""
     configure_event_loop(asyncio.get_running_loop())
     modules = home_assistant_modules()
     directory = Path(access.directory)
@@ -261,13 +262,13 @@ async def start(access: Access, memory: Memory) -> Candidate:
     for module in modules:
         await hass.async_add_import_executor_job(import_module, module)
     await hass.async_block_till_done()
-    watch = _Watch()
+    import_recorder = _ImportRecorder()
 
     memory.mark()
     await hass.async_add_import_executor_job(
         lambda: add_cloud(login=access.tls_url, graph=access.tls_url, portal=access.url)
     )
-    integration = Integration(hass, access, watch)
+    integration = Integration(hass, access, import_recorder)
     if access.entry is not None:
         await integration.async_add(access.entry)
     return integration

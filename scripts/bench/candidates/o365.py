@@ -1,6 +1,6 @@
-"""The library O365, with a token that is there.
+"""The library O365, with an existing token.
 
-It blocks: in Home Assistant each poll would cost a thread on top, which is not counted here.
+It blocks. In Home Assistant each poll would also need a thread, which is not counted here.
 """
 
 from typing import override
@@ -14,10 +14,10 @@ from scripts.bench.worker import Access, Candidate
 
 
 class O365(Candidate):
-    """Its account and its Teams."""
+    """The account of O365."""
 
     def __init__(self, access: Access) -> None:
-        """Make an account whose session has the token, for another host."""
+        """Create an account with the token, for the simulator's host."""
         super().__init__()
 
         class Protocol(MSGraphProtocol):  # type: ignore[misc]
@@ -28,7 +28,7 @@ class O365(Candidate):
             auth_flow_type="public",
             protocol=Protocol,
             token_backend=MemoryTokenBackend(),
-            # Otherwise it would sleep for a fifth of a second before each request.
+            # The default is a pause of 0.2 s before each request.
             requests_delay=0,
         )
         connection = self._account.connection
@@ -42,5 +42,5 @@ class O365(Candidate):
 
 
 async def start(access: Access, memory: Memory) -> Candidate:
-    """Return the account."""
+    """Create the candidate."""
     return O365(access)
