@@ -1,4 +1,4 @@
-"""Run the simulator in a process of its own: `python -m simulator --help`."""
+"""Run the simulator as a process: `python -m simulator --help`."""
 
 import argparse
 import asyncio
@@ -16,7 +16,7 @@ from .tls import Certificate
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--port", type=int, default=8455, help="pages and control API (http)")
     parser.add_argument("--tls-port", type=int, default=8456, help="sign-in and Graph (https)")

@@ -1,4 +1,4 @@
-"""A person's card: what it shows, and its buttons."""
+"""A person's card: its content and its buttons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -130,7 +130,7 @@ def _lines(person: Person, apps: Mapping[str, App]) -> list[Line]:
 
 
 def _buttons(person: Person) -> list[tuple[str, bool]]:
-    """List the buttons that apply now, and whether each is on."""
+    """List the applicable buttons and whether each is on."""
     client = person.client
     preferred = person.preference.state.availability if person.preference else ""
     place = person.work_location.type if person.work_location else ""

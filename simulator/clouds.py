@@ -1,4 +1,4 @@
-"""National clouds, and where the simulator plays one of them."""
+"""National clouds, and the simulator as one of them."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -50,7 +50,7 @@ def state(simulator: SimulatorState) -> Json:
 
 
 def reads_json(simulator: SimulatorState) -> Json:
-    """Describe how Graph reads presences."""
+    """Describe delays and changes of reads."""
     reads = simulator.graph.reads
     return {name: getattr(reads, name) for name in _READS}
 
@@ -125,7 +125,7 @@ class Control:
         return web.json_response(state(self.simulator)["faults"])
 
     async def clear_faults(self, request: web.Request) -> web.Response:
-        """End all faults, and read at once and as it is."""
+        """Remove all faults and all delays of reads."""
         self.simulator.faults.clear()
         self.simulator.graph.reads.reset()
         return web.json_response([])
@@ -142,7 +142,7 @@ class Control:
         return web.json_response([])
 
     async def device(self, request: web.Request) -> web.Response:
-        """Play the second device."""
+        """Enter a device code, as on a second device."""
         arguments = await _arguments(request)
         try:
             self.simulator.enter_device_code(
@@ -179,7 +179,7 @@ class Control:
         return web.json_response(state(self.simulator)["tenant"])
 
     async def reads(self, request: web.Request) -> web.Response:
-        """Change how Graph reads presences."""
+        """Set delays and changes of reads."""
         arguments = await _arguments(request)
         for name, value in arguments.items():
             kind = _READS.get(name)

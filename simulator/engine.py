@@ -1,8 +1,8 @@
 """Presence: one person's state, computed from gestures, sessions and the clock.
 
-There are no timers: sessions, preferences, messages and work locations carry the moment they end, and every
-answer is computed from the clock when it is read. The rules are those of Microsoft's page "Manage presence
-state using the Microsoft Graph API"; where it is silent, the method concerned names the choice.
+There are no timers: sessions, preferences, messages and work locations have an end, and each read computes the
+presence from the clock. The rules are those of Microsoft's page "Manage presence state using the Microsoft Graph
+API"; comments explain what the page does not define.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Session:
 
     def at(self, now: datetime) -> State | None:
         """Return the state at a time, None after the expiration."""
-        # Only Available fades, and it does so however long the session was asked to last.
+        # Only Available becomes inactive, whatever the duration of the session.
         if now >= self.ends:
             return None
         age = now - self.since
@@ -71,7 +71,7 @@ class StatusMessage:
     published: datetime
     expires: datetime | None = None
     ticks: int = 0
-    """The seventh decimal of the expiration, which a datetime can't hold."""
+    """The seventh decimal of the expiration, beyond a datetime's precision."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Client:
             (self.focusing, State("DoNotDisturb", "Focusing")),
             (self.away, AWAY),
         )
-        return next((state for holds, state in candidates if holds), AVAILABLE)
+        return next((state for applies, state in candidates if applies), AVAILABLE)
 
 
 class Presence:
@@ -227,7 +227,7 @@ class Presence:
         now = self._clock.now()
         if any(start <= now < end for start, end in self._meetings):
             states.insert(0, IN_A_MEETING)
-        # The last of equals wins: Teams before applications before the calendar.
+        # The last of equal states applies: Teams before applications before the calendar.
         return max(
             reversed(states), key=lambda state: (_RANK[state.availability], state != INACTIVE)
         )
@@ -252,7 +252,7 @@ class Presence:
         self._act()
 
     def go_away(self) -> None:
-        """Leave the keyboard until Teams shows Away; needs an open Teams."""
+        """Leave the keyboard until an open Teams shows Away."""
         if self._client:
             self._client = replace(self._client, away=True)
 
@@ -296,14 +296,14 @@ class Presence:
         self.prefer("BeRightBack")
 
     def reset_status(self) -> None:
-        """Choose "Reset status" in Teams' menu, which also ends being away."""
+        """Choose "Reset status" in Teams' menu; also ends Away."""
         self.clear_preference()
         self._act()
 
     def prefer(self, availability: str, duration: timedelta | None = None) -> None:
         """Prefer an availability of PREFERENCES, by default for 1 or 7 days."""
-        wanted = availability.replace("_", "").lower()
-        name = next((name for name in PREFERENCES if name.lower() == wanted), None)
+        normalized = availability.replace("_", "").lower()
+        name = next((name for name in PREFERENCES if name.lower() == normalized), None)
         if name is None:
             raise ValueError(f"{availability} is none of {', '.join(PREFERENCES)}")
         activity, default = PREFERENCES[name]

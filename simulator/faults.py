@@ -40,13 +40,13 @@ SHORT_NAMES: Final = {
     "keys": "GET /*/discovery/v2.0/keys",
     "graph": "* /[vb]*",
 }
-"""Names for what is matched most; anything else is a glob over "METHOD /path"."""
+"""Short names for globs over "METHOD /path"."""
 
 DRIP_INTERVAL: Final = 0.05
-"""Seconds between two bytes of an answer that drips."""
+"""Seconds between two bytes of a response with `drip`."""
 
 HUGE: Final = 20_000_000
-"""How many bytes the member of a huge body has."""
+"""Length of the `id` in a huge body."""
 
 _CODES: Final = {
     400: "BadRequest",
@@ -76,57 +76,57 @@ _RAW: Final[dict[Body, bytes]] = {
 
 
 class Options(TypedDict, total=False):
-    """How a fault shows itself."""
+    """Effects of a fault."""
 
     latency: float
     """Seconds of real time before anything else happens."""
     status: int
     """HTTP status; 200 when only `body` or `json` is given."""
     body: Body
-    """What the answer holds: by default, with a status, an error body in Microsoft's form."""
+    """The body of the response; by default, an error body in Microsoft's format."""
     json: object
-    """A body of one's own, instead of `body`."""
+    """A custom JSON body, instead of `body`."""
     content: bytes
-    """The same, byte for byte."""
+    """A custom body in bytes, instead of `body`."""
     code: str
     message: str
     """`code` and `message` of the error body."""
     headers: dict[str, str]
     retry_after: int | str | datetime | timedelta
-    """Retry-After: seconds, a text sent as it is, or a moment sent as an HTTP date; a timedelta is from now."""
+    """Retry-After: seconds or text are sent unchanged, a time or a timedelta from now as an HTTP date."""
     loss: Loss
-    """Close the connection unanswered, reset it within the body, or hang: before the answer, or within its body.
+    """Close the connection before the response, reset it within the body, hang before it or stall within it.
 
-    What hangs does so until the client gives up or the fault ends. What drips sends a byte at a time as long.
+    `hang` and `stall` last until the client gives up or the fault ends; until then `drip` sends single bytes.
     """
     aadsts: int
-    """A code that the sign-in endpoints refuse with; the authorize page shows it."""
+    """The AADSTS code of a sign-in error; the authorize page shows it."""
     error: str
     suberror: str
-    """The OAuth error and suberror, where those of the code's table are not wanted."""
+    """The OAuth error and suberror, instead of those in SIGN_IN_ERRORS."""
     claims: str
     """A claims challenge (the JSON of `claims`, base64 encoded by the caller): 401 insufficient_claims."""
     applied: bool
-    """Carry the request out before the trouble starts, as when only the answer is lost."""
+    """Process the request before the fault, as if only the response is lost."""
 
 
 @dataclass(eq=False)
 class Fault:
-    """One fault; it works until it has been hit `times` times or is removed."""
+    """A fault, active for `times` hits or until it is removed."""
 
     match: str
     times: int | None
     options: Options
     hits: int = 0
     hanging: int = 0
-    """How many requests it keeps waiting now."""
+    """The number of requests that it is delaying."""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when it is removed."""
     _home: list[Fault] = field(default_factory=list, repr=False)
 
     @contextmanager
     def counted_as_hanging(self) -> Iterator[None]:
-        """Count a request as kept waiting."""
+        """Count a request as delayed."""
         self.hanging += 1
         try:
             yield
@@ -145,7 +145,7 @@ class Fault:
             self._home.remove(self)
 
     def is_about(self, method: str, path: str) -> bool:
-        """Whether the fault is for such a request, active or not."""
+        """Whether the fault matches such requests, active or not."""
         return fnmatchcase(f"{method} {path}", SHORT_NAMES.get(self.match, self.match))
 
     def matches(self, method: str, path: str) -> bool:
@@ -154,7 +154,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of a simulator; of several that match, the newest works."""
+    """The faults of a simulator; the newest match applies."""
 
     def __init__(self) -> None:
         """Initialize."""
@@ -167,7 +167,7 @@ class Faults:
     def add(self, match: str, *, times: int | None = None, **options: Unpack[Options]) -> Fault:
         """Add a fault for "METHOD /path" (a glob) or a name of SHORT_NAMES."""
         if unknown := options.keys() - Options.__annotations__.keys():
-            raise ValueError(f"{sorted(unknown)} are no options of a fault")
+            raise ValueError(f"unknown options of a fault: {sorted(unknown)}")
         fault = Fault(match, times, options, _home=self._faults)
         self._faults.append(fault)
         return fault
@@ -195,9 +195,9 @@ async def apply(
     if options.get("latency"):
         await asyncio.sleep(options["latency"])
     if not options.keys() - {"latency", "applied", "headers"}:
-        answer = await handler(request)
-        answer.headers.update(options.get("headers", {}))
-        return answer
+        response = await handler(request)
+        response.headers.update(options.get("headers", {}))
+        return response
     if options.get("applied"):
         await handler(request)
     if "loss" in options:
@@ -244,7 +244,7 @@ def _raw(body: Body) -> bytes:
 
 def _error(options: Options, status: int, graph: Graph) -> bytes:
     code = options.get("code", _CODES.get(status, "UnknownError"))
-    error = GraphError(status, code, options.get("message", "A fault was asked for."))
+    error = GraphError(status, code, options.get("message", "Simulated fault."))
     ids = dict.fromkeys(("request-id", "client-request-id"), "00000000-0000-0000-0000-000000000000")
     return jsonlib.dumps(error_body(error, graph.clock.now(), ids)).encode()
 
@@ -252,22 +252,22 @@ def _error(options: Options, status: int, graph: Graph) -> bytes:
 async def _lose(
     loss: Loss, fault: Fault, request: web.Request, stopping: asyncio.Event
 ) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE, "Content-Length": "1000"})
+    response = web.StreamResponse(headers={"Content-Type": JSON_TYPE, "Content-Length": "1000"})
     if loss in {"reset", "stall"}:
-        await answer.prepare(request)
-        await answer.write(_RAW["truncated"])
+        await response.prepare(request)
+        await response.write(_RAW["truncated"])
     if loss == "drip":
-        answer = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
-        await answer.prepare(request)
+        response = web.StreamResponse(headers={"Content-Type": JSON_TYPE})
+        await response.prepare(request)
         with fault.counted_as_hanging(), suppress(ConnectionError):
             while not (fault.ended.is_set() or stopping.is_set()):
-                await answer.write(b" ")
+                await response.write(b" ")
                 await asyncio.sleep(DRIP_INTERVAL)
     if loss in {"hang", "stall"}:
         await _hang(fault, stopping)
     if request.transport:
         request.transport.abort()
-    return answer
+    return response
 
 
 async def _hang(fault: Fault, stopping: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""Gestures: what people do in Teams, by name."""
+"""Gestures: people's actions in Teams, by name."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ GESTURES: Final = frozenset(
         "stop_presenting",
     }
 )
-"""The methods of a person that the control API may call."""
+"""Methods of a person that the control API may call."""
 
 _MOMENTS: Final = frozenset({"expires", "start", "end"})
 _DURATIONS: Final = frozenset({"expires", "duration"})

@@ -1,4 +1,4 @@
-"""Outages of the whole service, on the port that it had."""
+"""Outages of the whole service, on its port."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -23,19 +23,19 @@ async def _refused(host: str, port: int) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _unanswered(host: str, port: int) -> AsyncIterator[None]:
     """Drop packets."""
-    # A full queue of one neither accepts nor rejects a connection.
+    # A full backlog neither accepts nor rejects a connection.
     with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(0)
-        for waiting in (first, second):
-            waiting.setblocking(False)  # noqa: FBT003
-            waiting.connect_ex((host, port))
+        for pending in (first, second):
+            pending.setblocking(False)  # noqa: FBT003
+            pending.connect_ex((host, port))
         yield
 
 
 def _accepting(
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
+    respond: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object],
 ) -> Callable[[str, int], AbstractAsyncContextManager[None]]:
     """Accept connections without TLS."""
 
@@ -45,7 +45,7 @@ def _accepting(
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writers.append(writer)
-            answer(reader, writer)
+            respond(reader, writer)
 
         server = await asyncio.start_server(connected, host, port)
         try:

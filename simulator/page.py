@@ -1,4 +1,4 @@
-"""The page that plays Teams. Only a POST from the page itself changes anything."""
+"""The page in place of Teams. Only its own POST changes state."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -37,14 +37,14 @@ class FaultSwitch:
 
 
 FAULT_SWITCHES: Final = {
-    "unavailable": FaultSwitch("Graph answers 503", "graph", {"status": 503}),
+    "unavailable": FaultSwitch("Graph responds with 503", "graph", {"status": 503}),
     "throttle": FaultSwitch("Graph throttles", "graph", {"status": 429, "retry_after": 30}),
     "slow": FaultSwitch("Graph is slow", "graph", {"latency": 4.0}),
     "lost": FaultSwitch("Graph hangs up", "graph", {"loss": "close"}),
     "no_presence": FaultSwitch(
         "Graph leaves the presence out", "GET /v1.0/me/presence", {"body": "no_presence"}
     ),
-    "token": FaultSwitch("Refresh is refused", "token", {"aadsts": 50173}),
+    "token": FaultSwitch("Refresh is rejected", "token", {"aadsts": 50173}),
     "blocked": FaultSwitch("Access policy blocks sign-in", "authorize", {"aadsts": 53003}),
 }
 """The switches, by the value that they send."""
@@ -62,7 +62,7 @@ async def same_origin(request: web.Request, handler: Handler) -> web.StreamRespo
     """Reject changes that another site sends."""
     origin = request.headers.get("Origin")
     if request.method not in {"GET", "HEAD"} and origin and urlsplit(origin).netloc != request.host:
-        raise web.HTTPForbidden(text="This page only listens to itself.")
+        raise web.HTTPForbidden(text="The page rejects requests of other sites.")
     return await handler(request)
 
 
@@ -87,7 +87,7 @@ class Page:
         return render("home.html", people=people, live=self.live(), registrations=registrations)
 
     def live(self) -> dict[str, str]:
-        """Render the live parts, by their place on the page."""
+        """Render the live parts of the page, by element."""
         simulator = self.simulator
         people = simulator.tenant.people.items()
         template = TEMPLATES.get_template("card.html")
@@ -114,21 +114,21 @@ class Page:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Stream the changed parts."""
-        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"} | HEADERS)
-        await answer.prepare(request)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"} | HEADERS)
+        await response.prepare(request)
         sent: dict[str, str] = {}
         while not self.simulator.stopping.is_set():
             live = self.live()
             changed = {name: html for name, html in live.items() if sent.get(name) != html}
             if changed:
-                await answer.write(f"data: {json.dumps(changed)}\n\n".encode())
+                await response.write(f"data: {json.dumps(changed)}\n\n".encode())
             sent = live
             try:
                 async with asyncio.timeout(_REFRESH):
                     await self.simulator.stopping.wait()
             except TimeoutError:
                 continue
-        return answer
+        return response
 
     async def command(self, request: web.Request) -> web.Response:
         """Perform a person's button."""
@@ -146,7 +146,7 @@ class Page:
         elif command := COMMANDS.get(form.get("command", "")):
             perform(person, command.gesture, command.arguments)
         else:
-            raise web.HTTPBadRequest(text="This button is not known.")
+            raise web.HTTPBadRequest(text="Unknown button.")
         return self._done(request)
 
     async def panel(self, request: web.Request) -> web.Response:
@@ -168,7 +168,7 @@ class Page:
                 reads = simulator.graph.reads
                 setattr(reads, kind, type(value)() if getattr(reads, kind) else value)
             case _:
-                raise web.HTTPBadRequest(text="This button is not known.")
+                raise web.HTTPBadRequest(text="Unknown button.")
         return self._done(request)
 
     def _switch(self, name: str) -> None:

@@ -14,8 +14,8 @@ TEMPLATES: Final = jinja2.Environment(
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
 )
-# No frame-ancestors: Home Assistant's sidebar shows the page in a frame. No form-action: it would also bind where a
-# sign-in redirects to.
+# No frame-ancestors: Home Assistant's sidebar shows the page in a frame. No form-action: it would also block the
+# redirects of a sign-in.
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -25,6 +25,6 @@ HEADERS: Final = {
 
 
 def render(template: str, *, status: int = 200, **context: object) -> web.Response:
-    """Answer with a page."""
+    """Respond with a page."""
     text = TEMPLATES.get_template(template).render(context)
     return web.Response(text=text, content_type="text/html", status=status, headers=HEADERS)

@@ -15,7 +15,7 @@ LOGGED_FIELDS: Final = ("grant_type", "client_id", "scope", "redirect_uri", "cla
 
 @dataclass
 class Request:
-    """An https request; `status` is None if it was not answered."""
+    """An https request; `status` is None without a response."""
 
     method: str
     path: str

@@ -23,7 +23,7 @@ from .tls import Certificate
 from .wire import Handler
 
 LOOPBACK_HOSTS: Final = ("127.0.0.1", "[::1]", "localhost")
-"""Names that no other site can take, as it can with DNS rebinding."""
+"""Hosts that DNS rebinding can't use."""
 
 
 class Simulator(SimulatorState):
@@ -41,10 +41,10 @@ class Simulator(SimulatorState):
         vocabulary: Vocabulary = "classic",
         name: str = "",
     ) -> None:
-        """Prepare a tenant; port 0 takes a free one, `now` replaces the system's clock.
+        """Initialize; port 0 is any free one, `now` replaces the clock.
 
-        It calls itself by its address, or by a name that its certificate and the resolver know.
-        Requests are answered only if their `Host` is that name or the loopback's.
+        A `name` replaces the address in URLs; the certificate and the resolver have to include it. Requests are rejected
+        unless their `Host` is that name or a loopback host.
         """
         super().__init__(cloud, now, vocabulary)
         self._certificate = certificate
@@ -62,7 +62,7 @@ class Simulator(SimulatorState):
         port = await self._listen(self._http_app(), port, secure=False)
         self.deployment.tls_url = f"https://{self._name}:{tls_port}"
         self.deployment.url = f"http://{self._name}:{port}"
-        # After a stop it comes back where it was, like a service after an outage.
+        # Keep the ports after a stop, like a service after an outage.
         self._ports = (port, tls_port)
 
     async def stop(self) -> None:
@@ -140,10 +140,12 @@ class Simulator(SimulatorState):
 
     @web.middleware
     async def _check_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        # Not request.host: where the header is missing, that is this machine's name.
+        # Not request.host: without the header, that is this machine's name.
         names = [re.sub(r":\d*\Z", "", host).lower() for host in request.headers.getall("Host", ())]
         if len(names) != 1 or names[0] not in self._hosts:
-            raise web.HTTPMisdirectedRequest(text="The simulator only answers to this machine.")
+            raise web.HTTPMisdirectedRequest(
+                text="The simulator only accepts requests to loopback hosts."
+            )
         return await handler(request)
 
     @web.middleware
@@ -151,17 +153,17 @@ class Simulator(SimulatorState):
         entry = await Request.create(request, self.clock)
         self.requests.append(entry)
         try:
-            answer = await handler(request)
+            response = await handler(request)
         except web.HTTPException as error:
             entry.status = error.status
             raise
-        if not answer.prepared:
-            # The clock of the machine that answers, which a client may compare with its own.
+        if not response.prepared:
+            # The simulator's clock, which a client may compare with its own.
             date = format_datetime(self.clock.now(), usegmt=True)
-            answer.headers.setdefault("Date", date)
+            response.headers.setdefault("Date", date)
         lost = request.transport is None or request.transport.is_closing()
-        entry.status = None if lost else answer.status
-        return answer
+        entry.status = None if lost else response.status
+        return response
 
     @web.middleware
     async def _apply_fault(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -172,7 +174,7 @@ class Simulator(SimulatorState):
 
     @web.middleware
     async def _apply_page_fault(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        # Only the pages of the sign-in can fail here: the rest of this port is ours, not Microsoft's.
+        # Faults apply only to Microsoft's pages, not to the simulator's own.
         if not request.path.endswith("/oauth2/v2.0/authorize"):
             return await handler(request)
         fault = self.faults.find(request.method, request.path)

@@ -1,4 +1,4 @@
-"""What the simulator plays: a tenant, its clock, its faults and its services."""
+"""A simulated tenant: its clock, faults and services."""
 
 import asyncio
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class SimulatorState:
         """Sign in at an authorize URL and return the redirect.
 
         Accounts are the keys of `tenant.people`, "stranger" and "personal". Raises SignInError, with the text of
-        the page, where Microsoft's page would stop.
+        the page, where Microsoft's page would show an error.
         """
         parts = urlsplit(url)
         fault = self.faults.find("GET", parts.path)

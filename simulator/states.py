@@ -48,7 +48,7 @@ _MODERN_AVAILABILITY: Final = {
     "Presenting": "presenting",
     "Focusing": "focusing",
 }
-# The modern list lacks the other activities; the availability stands in for them.
+# The modern list lacks the other activities; the availability replaces them.
 _MODERN_ACTIVITY: Final = {
     "Available": "available",
     "Away": "away",

@@ -40,11 +40,11 @@ REDIRECT_URIS: Final = (
 
 DELEGATED: Final = {
     "Presence.Read": "See your presence information",
-    "Presence.Read.All": "See the presence information of everybody in your organization",
+    "Presence.Read.All": "See the presence information of everyone in your organization",
     "Presence.ReadWrite": "See and change your presence information",
     "User.Read": "Sign you in and read your profile",
-    "User.ReadBasic.All": "Read everybody's basic profile",
-    "User.Read.All": "Read everybody's full profile",
+    "User.ReadBasic.All": "Read everyone's basic profile",
+    "User.Read.All": "Read everyone's full profile",
 }
 """Delegated permissions of Graph, as the consent page describes them."""
 

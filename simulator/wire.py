@@ -1,4 +1,4 @@
-"""Types and helpers for what goes over the wire."""
+"""Types and helpers for HTTP."""
 
 import base64
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,5 +16,5 @@ def base64url(data: bytes) -> str:
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
-    """Read the fields of a form."""
+    """Parse the fields of a form."""
     return {name: str(value) for name, value in (await request.post()).items()}

@@ -258,13 +258,13 @@ async def check_features(demo: Demo) -> None:
     await home.act("automation.turn_on", entity_id=QUIET_KNOCK)
     await home.act("input_button.press", entity_id="input_button.door")
     await home.wait_for(SIGN, "show the call", lambda at: at["state"].startswith("In a call"))
-    # The automation listens a moment later, when it has asked.
+    # The automation waits for responses only after its notification.
     await asyncio.sleep(3)
     await home.act("script.answer_five_minutes")
-    await home.wait_for(SIGN, "show the answer", lambda at: at["state"] == "Five minutes")
+    await home.wait_for(SIGN, "show the response", lambda at: at["state"] == "Five minutes")
     await microsoft.gesture(ROBIN, "leave_call")
-    await home.wait_for(SIGN, "say come in", lambda at: at["state"] == "Come in")
-    report("A knock during the call was answered on the sign, and after the call it says come in")
+    await home.wait_for(SIGN, "show come in", lambda at: at["state"] == "Come in")
+    report("The sign showed the response to a knock during the call, then come in")
 
 
 def run_check() -> int:

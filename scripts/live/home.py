@@ -284,7 +284,7 @@ class Home:
     def _headers(self) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {self._token}",
-            # As the frontend sends it: where Microsoft redirects the browser.
+            # As the frontend sends it; Microsoft redirects the browser there.
             "HA-Frontend-Base": self.url,
         }
 
@@ -330,12 +330,12 @@ class Home:
     async def wait_for(
         self,
         entity_id: str,
-        what: str,
+        outcome: str,
         predicate: Callable[[State], bool],
         *,
         seconds: float = CHANGE_SECONDS,
     ) -> State:
-        """Wait for a state; `what` completes "did not …"."""
+        """Wait for a state; errors report "did not" and `outcome`."""
         last: State | None = None
 
         async def look() -> State | None:
@@ -344,7 +344,7 @@ class Home:
             return last if last is not None and predicate(last) else None
 
         try:
-            return await until(f"{entity_id} did not {what}", look, seconds=seconds)
+            return await until(f"{entity_id} did not {outcome}", look, seconds=seconds)
         except LiveError as err:
             raise LiveError(f"{err}; it is {last}") from err
 

@@ -39,7 +39,7 @@ def is_free(port: int) -> bool:
 
 
 async def until[T](
-    what: str, check: Callable[[], Coroutine[None, None, T | None]], *, seconds: float
+    failure: str, check: Callable[[], Coroutine[None, None, T | None]], *, seconds: float
 ) -> T:
     """Poll until the result is truthy; raise LiveError after a timeout."""
     end = time.monotonic() + seconds
@@ -47,7 +47,7 @@ async def until[T](
         if found := await check():
             return found
         if time.monotonic() > end:
-            raise LiveError(f"{what} within {seconds:.0f} seconds")
+            raise LiveError(f"{failure} within {seconds:.0f} seconds")
         await asyncio.sleep(POLL)
 
 

@@ -145,9 +145,9 @@ class AuthorizeEndpoint:
             return self._error(request, SignInError(65004))
         if silent and missing:
             return self._error(request, SignInError(65001, error="interaction_required"))
-        asked = sorted(request.scopes.graph) if request.prompt == "consent" else missing
-        if asked and decision is None:
-            return AskConsent(person, asked)
+        requested = sorted(request.scopes.graph) if request.prompt == "consent" else missing
+        if requested and decision is None:
+            return AskConsent(person, requested)
         return self._issue_code(request, person)
 
     def _issue_code(self, request: AuthorizeRequest, person: Person) -> Redirect:

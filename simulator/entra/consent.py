@@ -1,4 +1,4 @@
-"""Consent: who may sign in to an app, and what they allow it."""
+"""Consent: sign-in to apps and permissions that are granted."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -68,7 +68,7 @@ class Consent:
         return sorted(missing)
 
     def grant(self, app: App, person: Person, scopes: Scopes) -> None:
-        """Grant an app permissions of a person."""
+        """Grant an app a person's permissions."""
         self.tenant.consents.setdefault((app.id, person.key), set()).update(scopes.graph)
 
     def read_admin_request(self, authority: str, params: Form) -> AdminConsentRequest:

@@ -40,7 +40,7 @@ class DeviceCodeEndpoint:
     authorities: Authorities
     consent: Consent
     interval: int = 5
-    """Seconds between polls that clients are asked for; not enforced."""
+    """Requested seconds between polls; not enforced."""
     codes: dict[str, DeviceCode] = field(default_factory=dict)
 
     def respond(self, authority: str, form: Form) -> Json:

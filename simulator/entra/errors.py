@@ -25,7 +25,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     50053: SignInErrorKind("invalid_grant", "The account is locked."),
     50055: SignInErrorKind("invalid_grant", "The password has expired."),
     50057: SignInErrorKind("invalid_grant", "The account is disabled."),
-    50058: SignInErrorKind("login_required", "Nobody is signed in, and the request allows no question."),
+    50058: SignInErrorKind("login_required", "No user is signed in, and the request does not allow a prompt."),
     50059: SignInErrorKind("invalid_request", "The request names no tenant."),
     50072: SignInErrorKind("interaction_required", "The person must register for multifactor authentication.", suberror="basic_action"),
     50074: SignInErrorKind("interaction_required", "Strong authentication is required.", suberror="basic_action"),
@@ -67,7 +67,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     90124: SignInErrorKind("invalid_request", "The resource is not supported at /common or /consumers."),
     90130: SignInErrorKind("invalid_request", "The application is not supported at /common or /consumers."),
     500011: SignInErrorKind("invalid_resource", "The resource does not exist in the tenant."),
-    500200: SignInErrorKind("invalid_request", "The account is a personal one; the application takes work or school accounts."),
+    500200: SignInErrorKind("invalid_request", "The account is a personal one; the application requires a work or school account."),
     500208: SignInErrorKind("invalid_request", "The domain is not a valid login domain for the account type."),
     501481: SignInErrorKind("invalid_grant", "The code verifier does not match the code challenge."),
     530003: SignInErrorKind("access_denied", "The device must be managed.", suberror="message_only"),
@@ -95,7 +95,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
 
 
 class SignInError(Exception):
-    """An error of the sign-in; `location` is where a redirect reports it."""
+    """A sign-in error; `location` is the redirect that reports it."""
 
     def __init__(
         self,
@@ -106,9 +106,9 @@ class SignInError(Exception):
         suberror: str = "",
         location: str | None = None,
     ) -> None:
-        """Take a code of SIGN_IN_ERRORS, or another with `error`."""
+        """Initialize; a code outside SIGN_IN_ERRORS needs an `error`."""
         kind = SIGN_IN_ERRORS.get(
-            code, SignInErrorKind("invalid_grant", "The request was refused.")
+            code, SignInErrorKind("invalid_grant", "The request was rejected.")
         )
         self.kind = replace(kind, error=error or kind.error, suberror=suberror or kind.suberror)
         self.code = code

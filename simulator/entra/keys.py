@@ -15,7 +15,7 @@ KEY_ID: Final = "simulated-signing-key"
 @cache
 def signing_key() -> rsa.RSAPrivateKey:
     """Return the private key, one per process."""
-    # One key for all simulators of a process: making it is slow, and a token of another cloud must be rejected
+    # One key for all simulators of a process: its creation is slow, and a token of another cloud must be rejected
     # for its audience, not for its signature.
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 

@@ -83,14 +83,14 @@ class SignInPages:
             )
         if decision == "accept":
             location = consent.grant_as_admin(wanted)
-            text = "The app is approved for everybody."
+            text = "The app is approved for everyone."
         else:
             location = consent.decline_as_admin(wanted)
             text = "The app was not approved."
         return _redirect(location) if location else _close(text)
 
     async def device(self, request: web.Request) -> web.Response:
-        """Ask for the code of another device, then for account and consent."""
+        """Ask for a device code, then for account and consent."""
         form = await read_form(request)
         code = form.get("user_code", "")
         if not code:

@@ -89,8 +89,8 @@ class TokenEndpoint:
             verifier = request.form.get("code_verifier", "")
             if code_challenge(verifier) != authorized.challenge:
                 raise SignInError(501481)
-        asked = parse_scopes(request.form.get("scope", ""), request.app, self.deployment)
-        if asked.graph - self.tenant.granted(request.app, code.person):
+        requested = parse_scopes(request.form.get("scope", ""), request.app, self.deployment)
+        if requested.graph - self.tenant.granted(request.app, code.person):
             raise SignInError(65001)
         code.redeemed = True
         return self.tokens.issue(

@@ -1,1 +1,1 @@
-"""Microsoft Graph as far as presence goes."""
+"""The part of Microsoft Graph about presence."""

@@ -23,7 +23,7 @@ from .bodies import (
 from .errors import GraphError, bad_request
 
 MESSAGE_LIMIT: Final = 280
-"""Teams lets people type so many characters, what pins them aside; Graph's own limit is not documented."""
+"""The limit in Teams, without the marker of a pinned message; Graph's own is not documented."""
 
 
 def _content(value: object) -> str:

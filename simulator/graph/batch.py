@@ -62,14 +62,14 @@ def _unpack(batch: GraphRequest, version: str, request: Json) -> GraphRequest:
 
 def _requests(value: object) -> list[Json]:
     if not isinstance(value, list) or not 0 < len(value) <= BATCH_LIMIT:
-        raise bad_request(f"A batch holds 1 to {BATCH_LIMIT} requests.")
+        raise bad_request(f"A batch needs 1 to {BATCH_LIMIT} requests.")
     for item in value:
         if not isinstance(item, dict) or not all(
             isinstance(item.get(name), str) for name in ("id", "method", "url")
         ):
             raise bad_request("A request of a batch needs an id, a method and a url.")
         if "$batch" in item["url"]:
-            raise bad_request("A batch can't hold a batch.")
+            raise bad_request("A batch can't contain a batch.")
         if not isinstance(item.get("dependsOn", []), list):
             raise bad_request("dependsOn must be a list of ids.")
     if len({item["id"] for item in value}) < len(value):

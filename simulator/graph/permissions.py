@@ -11,7 +11,7 @@ from .errors import GraphError
 
 @dataclass(frozen=True)
 class Permissions:
-    """Any one is enough; an empty set permits no such caller."""
+    """Sufficient permissions; an empty set permits no such caller."""
 
     own: frozenset[str] = frozenset()
     others: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ READ_PROFILES: Final = Permissions(_PROFILES, _PROFILES, _PROFILES)
 def check_permission(
     caller: Caller, permissions: Permissions, person: Person | None, code: str = "Forbidden"
 ) -> None:
-    """Require a permission for a person, or for people in general (None)."""
+    """Require a permission for a person, or for others (None)."""
     if caller.person is None:
         sufficient = permissions.application
     else:

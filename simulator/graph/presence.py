@@ -1,4 +1,4 @@
-"""The `presence` resource in JSON, as it is read at once or with a lag."""
+"""The `presence` resource in JSON, and delays of its reads."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,11 +72,11 @@ def presence_json(
 
 @dataclass
 class PresenceReads:
-    """How Graph reads presences; by default at once and as they are."""
+    """Delays and changes of reads; none by default."""
 
     clock: Clock
     lag: float = 0
-    """Seconds until a read shows what was written through Graph."""
+    """Seconds until a read shows a write through Graph."""
     message_lingers: float = 0
     """Seconds for which an expired status message is still returned."""
     sanitizes: bool = False
@@ -84,17 +84,17 @@ class PresenceReads:
     _old: dict[str, list[tuple[datetime, dict[bool, Json]]]] = field(default_factory=dict)
 
     def before_write(self, person: Person) -> None:
-        """Keep what reads go on to show of a person, write by write."""
+        """Store the presence that reads show until the lag ends."""
         if self.lag:
             now = self.clock.now()
             shown = {own: self._current(person, own=own) for own in (True, False)}
-            waiting = [old for old in self._old.get(person.id, []) if now < old[0]]
-            self._old[person.id] = [*waiting, (now + timedelta(seconds=self.lag), shown)]
+            pending = [old for old in self._old.get(person.id, []) if now < old[0]]
+            self._old[person.id] = [*pending, (now + timedelta(seconds=self.lag), shown)]
 
     def read(self, person: Person, *, own: bool, complete: bool) -> Json:
-        """Serialize a presence as a read shows it."""
+        """Serialize a presence, as of before the lag."""
         now = self.clock.now()
-        # Each write appears after its own lag.
+        # Each write has its own lag.
         lagging = (old for until, old in self._old.get(person.id, []) if now < until)
         old = next(lagging, None) if self.lag else None
         body = old[own] if old else self._current(person, own=own)
@@ -103,7 +103,7 @@ class PresenceReads:
         return {name: body[name] for name in _EVERYWHERE}
 
     def reset(self) -> None:
-        """Read at once and as it is."""
+        """Remove delays and changes."""
         self.lag = self.message_lingers = 0
         self.sanitizes = False
 

@@ -218,8 +218,8 @@ class Graph:
         value = [select_properties(person, query) for person in people[start : start + size]]
         return GraphResponse(body=body | {"value": value})
 
-    def _context(self, version: str, what: str) -> Json:
-        return {"@odata.context": f"{self.deployment.tls_url}/{version}/$metadata#{what}"}
+    def _context(self, version: str, resource: str) -> Json:
+        return {"@odata.context": f"{self.deployment.tls_url}/{version}/$metadata#{resource}"}
 
 
 def _me(caller: Caller) -> Person:

@@ -14,7 +14,7 @@ _FILTER: Final = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)(?:\s+or\s+
 _LIST_OPTIONS: Final = frozenset(
     {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
 )
-# Properties of a user that are returned only if they are selected; ours have no more.
+# Properties of a user that are only returned if selected; others are not simulated.
 _ON_REQUEST: Final[Json] = {"accountEnabled": True, "companyName": None, "department": None}
 _SEARCHABLE: Final = ("displayName", "mail", "userPrincipalName", "givenName", "surname")
 
