@@ -1,4 +1,4 @@
-"""A running simulator, and somebody who talks to it by hand."""
+"""Fixtures: a running simulator and an HTTP client."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from simulator import Certificate, Simulator
 from simulator.clouds import CloudName
 from simulator.tenant import DAEMON_CLIENT_ID, DAEMON_CLIENT_SECRET, PUBLIC_CLIENT_ID, TENANT_ID
 
-# How long an example takes depends on what else the machine does.
+# The duration of an example depends on the load of the machine.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -27,7 +27,7 @@ CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 @dataclass
 class Reply:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -35,21 +35,21 @@ class Reply:
 
     @property
     def json(self) -> dict[str, object]:
-        """The body, an object."""
-        found = json.loads(self.text)
-        assert isinstance(found, dict)
-        return found
+        """Parse the body, a JSON object."""
+        parsed = json.loads(self.text)
+        assert isinstance(parsed, dict)
+        return parsed
 
     @property
     def code(self) -> object:
-        """The code of Graph's error body."""
+        """Return the code of Graph's error body."""
         error = self.json["error"]
         assert isinstance(error, dict)
         return error["code"]
 
     @property
     def aadsts(self) -> object:
-        """The code of the sign-in's error body."""
+        """Return the AADSTS code of the sign-in's error body."""
         codes = self.json["error_codes"]
         assert isinstance(codes, list)
         return codes[0]
@@ -57,7 +57,7 @@ class Reply:
 
 @dataclass
 class Client:
-    """Speaks HTTP to a simulator, knowing nothing but the protocol."""
+    """An HTTP client of the simulator."""
 
     simulator: Simulator
     session: aiohttp.ClientSession
@@ -72,7 +72,7 @@ class Client:
         headers: dict[str, str] | None = None,
         data: bytes | dict[str, str] | None = None,
     ) -> Reply:
-        """Send anything; a path is one of the https port."""
+        """Send a request; paths are on the https port."""
         sent = dict(headers or {})
         if token:
             sent["Authorization"] = f"Bearer {token}"
@@ -82,23 +82,23 @@ class Client:
         url = path if "://" in path else self.simulator.tls_url + path
         async with self.session.request(
             method, url, headers=sent, data=data, allow_redirects=False
-        ) as answer:
-            return Reply(answer.status, dict(answer.headers), await answer.text())
+        ) as response:
+            return Reply(response.status, dict(response.headers), await response.text())
 
     async def get(self, path: str, token: str = "", **headers: str) -> Reply:
-        """Read."""
+        """Send a GET request."""
         return await self.request("GET", path, token, headers=headers)
 
     async def post(self, path: str, token: str = "", body: object = None) -> Reply:
         """Send JSON."""
         return await self.request("POST", path, token, body=body)
 
-    async def form(self, end: str, tenant: str = TENANT_ID, **fields: str) -> Reply:
+    async def form(self, endpoint: str, tenant: str = TENANT_ID, **fields: str) -> Reply:
         """Send a form to a sign-in endpoint."""
-        return await self.request("POST", f"/{tenant}/oauth2/v2.0/{end}", data=fields)
+        return await self.request("POST", f"/{tenant}/oauth2/v2.0/{endpoint}", data=fields)
 
     def authorize_url(self, tenant: str | None = TENANT_ID, **changes: str | None) -> str:
-        """Build an authorize request of the public client; None leaves a field out."""
+        """Build an authorize URL of the public client, without None fields."""
         fields: dict[str, str | None] = {
             "client_id": PUBLIC_CLIENT_ID,
             "response_type": "code",
@@ -108,11 +108,11 @@ class Client:
             "code_challenge_method": "S256",
             "state": "a state",
         }
-        given = {name: value for name, value in (fields | changes).items() if value is not None}
-        return f"{self.simulator.url}/{tenant}/oauth2/v2.0/authorize?{urlencode(given)}"
+        present = {name: value for name, value in (fields | changes).items() if value is not None}
+        return f"{self.simulator.url}/{tenant}/oauth2/v2.0/authorize?{urlencode(present)}"
 
     async def code(self, account: str = "robin", **changes: str | None) -> str:
-        """Sign in at the authorize page."""
+        """Sign in at the authorize page; return the code."""
         location = await self.simulator.authorize(self.authorize_url(**changes), account)
         return dict(parse_qsl(urlsplit(location).query))["code"]
 
@@ -128,7 +128,7 @@ class Client:
         return await self.form("token", tenant, **fields)
 
     async def sign_in(self, *permissions: str, account: str = "robin") -> dict[str, str]:
-        """Sign in to the public client and return the token answer."""
+        """Sign in to the public client and return the token response."""
         scope = " ".join(("openid", "offline_access", *permissions))
         reply = await self.redeem(await self.code(account, scope=scope))
         assert reply.status == 200, reply.text
@@ -139,7 +139,7 @@ class Client:
         return (await self.sign_in(*permissions, account=account))["access_token"]
 
     async def app_token(self, *permissions: str) -> str:
-        """Return a token of the daemon, with its own permissions or just these."""
+        """Return a token of the daemon with its or these permissions."""
         if permissions:
             self.simulator.tenant.apps[DAEMON_CLIENT_ID].application = set(permissions)
         reply = await self.form(
@@ -185,5 +185,5 @@ async def client(simulator: Simulator, trust: ssl.SSLContext) -> AsyncIterator[C
 
 @pytest.fixture
 def examples() -> dict[str, dict[str, object]]:
-    """Read the bodies of Microsoft's example requests and answers."""
+    """Read the bodies of Microsoft's example requests and responses."""
     return json.loads((Path(__file__).parent / "examples.json").read_text())  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The simulator's page in the documents names what there is."""
+"""docs/simulator.md lists every gesture and every request."""
 
 import re
 
@@ -10,14 +10,14 @@ from tests.documents import ROOT, rows
 PAGE = ROOT / "docs/simulator.md"
 
 
-def named(heading: str) -> set[str]:
-    """Return what the first columns of tables name."""
+def documented(heading: str) -> set[str]:
+    """Return the names in the first column of tables."""
     return {name for row in rows(PAGE, heading) for name in re.findall(r"`([^`]+)`", row[0])}
 
 
-def test_every_gesture_is_named() -> None:
-    assert named("Gesture") == GESTURES
+def test_every_gesture_is_documented() -> None:
+    assert documented("Gesture") == GESTURES
 
 
-def test_every_request_is_named(simulator: Simulator) -> None:
-    assert named("Request") == {f"{route.method} {route.path}" for route in routes(simulator)}
+def test_every_request_is_documented(simulator: Simulator) -> None:
+    assert documented("Request") == {f"{route.method} {route.path}" for route in routes(simulator)}

@@ -1,4 +1,4 @@
-"""The rules of Microsoft's page on presence state: sessions, preference, priorities, ends."""
+"""Presence rules: sessions, preference, priorities, expiration."""
 
 from datetime import UTC, datetime, timedelta
 import string
@@ -42,8 +42,8 @@ def robin(clock: Clock) -> Presence:
 
 
 @pytest.fixture
-def absent(robin: Presence) -> Presence:
-    """Somebody whose Teams is closed."""
+def closed(robin: Presence) -> Presence:
+    """Return a person whose Teams is closed."""
     robin.close_teams()
     return robin
 
@@ -76,7 +76,7 @@ def absent(robin: Presence) -> Presence:
         (["set_out_of_office", "close_teams"], "Offline/Offline"),
     ],
 )
-def test_gestures_show(robin: Presence, gestures: list[str], expected: str) -> None:
+def test_gestures_change_the_presence(robin: Presence, gestures: list[str], expected: str) -> None:
     for gesture in gestures:
         getattr(robin, gesture)()
     assert "/".join(robin.state) == expected
@@ -96,12 +96,12 @@ def test_a_conference_call_has_its_own_activity(robin: Presence) -> None:
         (AWAY, PRESENTING, PRESENTING),
     ],
 )
-def test_the_busiest_session_wins(
-    absent: Presence, one: State, other: State, expected: State
+def test_the_busiest_session_applies(
+    closed: Presence, one: State, other: State, expected: State
 ) -> None:
-    absent.set_session("one", one, HOUR)
-    absent.set_session("other", other, HOUR)
-    assert absent.state == expected
+    closed.set_session("one", one, HOUR)
+    closed.set_session("other", other, HOUR)
+    assert closed.state == expected
 
 
 @pytest.mark.parametrize(
@@ -115,49 +115,51 @@ def test_the_busiest_session_wins(
         (60, "Offline/Offline"),
     ],
 )
-def test_an_available_session_fades(
-    absent: Presence, clock: Clock, minutes: float, expected: str
+def test_an_available_session_becomes_inactive(
+    closed: Presence, clock: Clock, minutes: float, expected: str
 ) -> None:
-    absent.set_session("app", AVAILABLE, HOUR)
+    closed.set_session("app", AVAILABLE, HOUR)
     clock.advance(minutes * 60)
-    assert "/".join(absent.state) == expected
+    assert "/".join(closed.state) == expected
 
 
-def test_an_available_session_that_is_renewed_stays(absent: Presence, clock: Clock) -> None:
+def test_a_renewed_available_session_stays_available(closed: Presence, clock: Clock) -> None:
     for _ in range(5):
-        absent.set_session("app", AVAILABLE, HOUR)
+        closed.set_session("app", AVAILABLE, HOUR)
         clock.advance(4 * 60)
-    assert absent.state == AVAILABLE
+    assert closed.state == AVAILABLE
 
 
 @pytest.mark.parametrize("state", sorted(SESSION_STATES - {AVAILABLE}))
-def test_other_sessions_hold_until_they_end(absent: Presence, clock: Clock, state: State) -> None:
-    absent.set_session("app", state, HOUR)
+def test_other_sessions_last_until_they_expire(
+    closed: Presence, clock: Clock, state: State
+) -> None:
+    closed.set_session("app", state, HOUR)
     clock.advance(3599)
-    before = absent.state
+    before = closed.state
     clock.advance(1)
-    assert (before, absent.state.availability) == (state, "Offline")
+    assert (before, closed.state.availability) == (state, "Offline")
 
 
-def test_the_only_session_cleared_leaves_offline(absent: Presence) -> None:
-    absent.set_session("app", CALL, HOUR)
-    absent.clear_session("app")
-    assert absent.state == State("Offline", "Offline")
+def test_clearing_the_only_session_shows_offline(closed: Presence) -> None:
+    closed.set_session("app", CALL, HOUR)
+    closed.clear_session("app")
+    assert closed.state == State("Offline", "Offline")
 
 
-def test_clearing_tells_whether_there_was_a_session(absent: Presence, clock: Clock) -> None:
-    absent.set_session("app", CALL, HOUR)
+def test_clearing_an_expired_session_returns_false(closed: Presence, clock: Clock) -> None:
+    closed.set_session("app", CALL, HOUR)
     clock.advance(3600)
-    assert not absent.clear_session("app")
+    assert not closed.clear_session("app")
 
 
-def test_a_preference_beats_sessions(robin: Presence) -> None:
+def test_a_preference_overrides_sessions(robin: Presence) -> None:
     robin.join_call()
     robin.prefer("Available")
     assert robin.state == AVAILABLE
 
 
-def test_preferring_offline_shows_off_work(robin: Presence) -> None:
+def test_the_preference_offline_shows_off_work(robin: Presence) -> None:
     robin.prefer("Offline")
     assert robin.state == State("Offline", "OffWork")
 
@@ -173,9 +175,7 @@ def test_preferring_offline_shows_off_work(robin: Presence) -> None:
         ("Offline", 7),
     ],
 )
-def test_a_preference_ends_by_itself(
-    robin: Presence, clock: Clock, availability: str, days: int
-) -> None:
+def test_a_preference_expires(robin: Presence, clock: Clock, availability: str, days: int) -> None:
     robin.prefer(availability)
     clock.advance(days * 86400 - 1)
     assert robin.preference
@@ -183,19 +183,19 @@ def test_a_preference_ends_by_itself(
     assert not robin.preference
 
 
-def test_a_preference_waits_for_a_session(absent: Presence) -> None:
-    absent.prefer("Busy")
-    before = absent.availability
-    absent.set_session("app", AWAY, HOUR)
-    assert (before, absent.availability) == ("Offline", "Busy")
+def test_a_preference_needs_a_session(closed: Presence) -> None:
+    closed.prefer("Busy")
+    before = closed.availability
+    closed.set_session("app", AWAY, HOUR)
+    assert (before, closed.availability) == ("Offline", "Busy")
 
 
-def test_a_wrong_preference_names_the_right_ones(robin: Presence) -> None:
+def test_the_error_of_a_wrong_preference_lists_valid_ones(robin: Presence) -> None:
     with pytest.raises(ValueError, match="Available, Busy"):
         robin.prefer("Sleeping")
 
 
-def test_a_calendar_meeting_shows_while_it_lasts(robin: Presence, clock: Clock) -> None:
+def test_a_calendar_meeting_shows_until_it_ends(robin: Presence, clock: Clock) -> None:
     robin.schedule_meeting(clock.now() + HOUR, clock.now() + 2 * HOUR)
     seen = []
     for _ in range(3):
@@ -204,12 +204,12 @@ def test_a_calendar_meeting_shows_while_it_lasts(robin: Presence, clock: Clock) 
     assert seen == ["Available", "InAMeeting", "Available"]
 
 
-def test_a_calendar_meeting_shows_nobody_who_is_offline(absent: Presence, clock: Clock) -> None:
-    absent.schedule_meeting(clock.now(), clock.now() + HOUR)
-    assert absent.activity == "Offline"
+def test_a_calendar_meeting_does_not_show_without_a_session(closed: Presence, clock: Clock) -> None:
+    closed.schedule_meeting(clock.now(), clock.now() + HOUR)
+    assert closed.activity == "Offline"
 
 
-def test_a_message_is_gone_when_it_expires(robin: Presence, clock: Clock) -> None:
+def test_a_message_expires(robin: Presence, clock: Clock) -> None:
     robin.set_status_message("Back soon", HOUR)
     clock.advance(3599)
     assert robin.status_message
@@ -217,19 +217,19 @@ def test_a_message_is_gone_when_it_expires(robin: Presence, clock: Clock) -> Non
     assert robin.status_message is None
 
 
-def test_pinning_is_a_suffix_of_the_content(robin: Presence) -> None:
+def test_pinning_adds_a_suffix_to_the_content(robin: Presence) -> None:
     robin.set_status_message("Read this", pinned=True)
     assert robin.status_message
     assert robin.status_message.content == "Read this<pinnednote></pinnednote>"
 
 
-def test_an_empty_message_takes_the_note_away(robin: Presence) -> None:
+def test_an_empty_message_clears_the_message(robin: Presence) -> None:
     robin.set_status_message("Note")
     robin.set_status_message("", pinned=True)
     assert robin.status_message is None
 
 
-def test_work_location_by_hand_beats_detected_beats_planned(robin: Presence) -> None:
+def test_manual_work_location_overrides_automatic_and_scheduled(robin: Presence) -> None:
     seen = []
     robin.set_work_location("timeOff", "scheduled")
     robin.set_work_location("office", "automatic")
@@ -241,7 +241,7 @@ def test_work_location_by_hand_beats_detected_beats_planned(robin: Presence) -> 
     assert (seen, robin.work_location) == (["remote", "office", "timeOff"], None)
 
 
-def test_clearing_the_location_leaves_the_plan(robin: Presence) -> None:
+def test_clearing_the_location_keeps_the_scheduled_one(robin: Presence) -> None:
     robin.set_work_location("timeOff", "scheduled")
     robin.set_work_location("remote")
     robin.clear_work_location()
@@ -249,7 +249,7 @@ def test_clearing_the_location_leaves_the_plan(robin: Presence) -> None:
     assert robin.work_location.source == "scheduled"
 
 
-def test_a_location_set_by_hand_holds_until_midnight(robin: Presence, clock: Clock) -> None:
+def test_a_manual_location_lasts_until_midnight(robin: Presence, clock: Clock) -> None:
     robin.set_work_location("remote")
     clock.advance(15 * 3600 - 1)
     assert robin.work_location
@@ -274,7 +274,7 @@ def test_the_modern_vocabulary(state: State, expected: tuple[str, str]) -> None:
     assert in_vocabulary(state, "modern") == expected
 
 
-# Whatever people and applications do
+# Any sequence of gestures and requests
 
 GESTURES = (
     "join_call", "leave_call", "join_meeting", "leave_meeting", "present", "focus", "go_away",
@@ -304,7 +304,7 @@ def _live(story: list[tuple[object, ...]], vocabulary: Vocabulary = "classic") -
 
 
 @given(_stories)
-def test_offline_exactly_without_a_session_or_by_preference(
+def test_offline_only_without_a_session_or_by_preference(
     story: list[tuple[object, ...]],
 ) -> None:
     person = _live(story)
@@ -314,21 +314,21 @@ def test_offline_exactly_without_a_session_or_by_preference(
 
 
 @given(_stories)
-def test_a_preference_in_effect_is_what_shows(story: list[tuple[object, ...]]) -> None:
+def test_a_preference_in_effect_is_shown(story: list[tuple[object, ...]]) -> None:
     person = _live(story)
     if person.preference and (person.client or person.sessions):
         assert person.availability == person.preference.state.availability
 
 
 @given(_stories)
-def test_the_modern_words_are_all_documented(story: list[tuple[object, ...]]) -> None:
+def test_all_modern_values_are_documented(story: list[tuple[object, ...]]) -> None:
     person = _live(story, "modern")
     assert person.availability in MODERN_AVAILABILITY
     assert person.activity in MODERN_ACTIVITY
 
 
 @given(_stories, _steps)
-def test_the_sequence_number_rises_exactly_with_what_can_be_read(
+def test_the_sequence_number_rises_only_with_readable_changes(
     story: list[tuple[object, ...]], step: tuple[object, ...]
 ) -> None:
     person = _live(story)

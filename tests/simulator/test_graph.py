@@ -1,4 +1,4 @@
-"""Graph's answers: who may read and write what, and in which form."""
+"""Graph: permissions, presences, people, batches and throttling."""
 
 from datetime import timedelta
 from urllib.parse import quote
@@ -13,13 +13,13 @@ from .conftest import Client
 
 ROBIN = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"
 ALEX = "66825e03-7ef5-42da-9069-724602c31f6b"
-NOBODY = "00000000-0000-0000-0000-000000000000"
+UNKNOWN = "00000000-0000-0000-0000-000000000000"
 AWAY = {"availability": "Away", "activity": "Away"}
 EVENTUAL = {"ConsistencyLevel": "eventual"}
 
 
-def members(answer: dict[str, object]) -> list[dict[str, object]]:
-    value = answer["value"]
+def members(response: dict[str, object]) -> list[dict[str, object]]:
+    value = response["value"]
     assert isinstance(value, list)
     return value
 
@@ -28,39 +28,43 @@ def members(answer: dict[str, object]) -> list[dict[str, object]]:
 
 READ_ROBIN = ("GET", f"/v1.0/users/{ROBIN}/presence", None)
 READ_ALEX = ("GET", f"/v1.0/users/{ALEX}/presence", None)
-READ_ALEX_TOO = ("GET", f"/v1.0/communications/presences/{ALEX}", None)
+READ_ALEX_BY_COMMUNICATIONS = ("GET", f"/v1.0/communications/presences/{ALEX}", None)
 READ_MANY = ("POST", "/v1.0/communications/getPresencesByUserId", {"ids": [ROBIN]})
 WRITE_ROBIN = ("POST", f"/v1.0/users/{ROBIN}/presence/setUserPreferredPresence", AWAY)
 WRITE_ALEX = ("POST", f"/v1.0/users/{ALEX}/presence/setUserPreferredPresence", AWAY)
-WRITE_TOO = ("POST", f"/v1.0/communications/presences/{ROBIN}/setUserPreferredPresence", AWAY)
-PLACE_ROBIN = (
+WRITE_ROBIN_BY_COMMUNICATIONS = (
+    "POST",
+    f"/v1.0/communications/presences/{ROBIN}/setUserPreferredPresence",
+    AWAY,
+)
+LOCATE_ROBIN = (
     "POST",
     f"/v1.0/users/{ROBIN}/presence/setManualLocation",
     {"workLocationType": "office"},
 )
-type What = tuple[str, str, object]
+type Operation = tuple[str, str, object]
 
 
 @pytest.mark.parametrize(
-    ("permission", "what", "status"),
+    ("permission", "operation", "status"),
     [
         ("Presence.Read", ("GET", "/v1.0/me/presence", None), 200),
         ("Presence.Read", READ_ROBIN, 200),
         ("Presence.Read", READ_ALEX, 403),
-        ("Presence.Read", READ_ALEX_TOO, 403),
+        ("Presence.Read", READ_ALEX_BY_COMMUNICATIONS, 403),
         ("Presence.Read", READ_MANY, 403),
         ("Presence.Read", WRITE_ROBIN, 403),
         ("Presence.Read.All", READ_ROBIN, 200),
         ("Presence.Read.All", READ_ALEX, 200),
-        ("Presence.Read.All", READ_ALEX_TOO, 200),
+        ("Presence.Read.All", READ_ALEX_BY_COMMUNICATIONS, 200),
         ("Presence.Read.All", READ_MANY, 200),
         ("Presence.Read.All", WRITE_ROBIN, 403),
         ("Presence.ReadWrite", READ_ROBIN, 403),
         ("Presence.ReadWrite", READ_MANY, 403),
         ("Presence.ReadWrite", WRITE_ROBIN, 200),
-        ("Presence.ReadWrite", WRITE_TOO, 200),
+        ("Presence.ReadWrite", WRITE_ROBIN_BY_COMMUNICATIONS, 200),
         ("Presence.ReadWrite", WRITE_ALEX, 403),
-        ("Presence.ReadWrite", PLACE_ROBIN, 200),
+        ("Presence.ReadWrite", LOCATE_ROBIN, 200),
         ("Presence.ReadWrite", ("GET", "/v1.0/me", None), 403),
         ("User.Read", ("GET", "/v1.0/me", None), 200),
         ("User.Read", ("GET", f"/v1.0/users/{ROBIN}", None), 200),
@@ -72,15 +76,15 @@ type What = tuple[str, str, object]
     ],
 )
 async def test_delegated_permissions(
-    client: Client, permission: str, what: What, status: int
+    client: Client, permission: str, operation: Operation, status: int
 ) -> None:
-    method, path, body = what
-    answer = await client.request(method, path, await client.token(permission), body=body)
-    assert answer.status == status, answer.text
+    method, path, body = operation
+    response = await client.request(method, path, await client.token(permission), body=body)
+    assert response.status == status, response.text
 
 
 @pytest.mark.parametrize(
-    ("permission", "what", "status"),
+    ("permission", "operation", "status"),
     [
         ("Presence.Read.All", READ_ALEX, 200),
         ("Presence.Read.All", READ_MANY, 200),
@@ -89,46 +93,46 @@ async def test_delegated_permissions(
         ("Presence.ReadWrite.All", READ_ALEX, 200),
         ("Presence.ReadWrite.All", READ_MANY, 403),
         ("Presence.ReadWrite.All", WRITE_ALEX, 200),
-        ("Presence.ReadWrite.All", PLACE_ROBIN, 403),
+        ("Presence.ReadWrite.All", LOCATE_ROBIN, 403),
         ("User.ReadBasic.All", ("GET", f"/v1.0/users/{ALEX}", None), 200),
         ("User.ReadBasic.All", READ_ALEX, 403),
     ],
 )
 async def test_application_permissions(
-    client: Client, permission: str, what: What, status: int
+    client: Client, permission: str, operation: Operation, status: int
 ) -> None:
-    method, path, body = what
-    answer = await client.request(method, path, await client.app_token(permission), body=body)
-    assert answer.status == status, answer.text
+    method, path, body = operation
+    response = await client.request(method, path, await client.app_token(permission), body=body)
+    assert response.status == status, response.text
 
 
 # Tokens
 
 
 async def test_no_token(client: Client) -> None:
-    answer = await client.get("/v1.0/me/presence")
-    assert (answer.status, answer.code) == (401, "InvalidAuthenticationToken")
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+    response = await client.get("/v1.0/me/presence")
+    assert (response.status, response.code) == (401, "InvalidAuthenticationToken")
+    assert response.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
-async def test_a_made_up_token(client: Client) -> None:
+async def test_an_invalid_token(client: Client) -> None:
     assert (await client.get("/v1.0/me/presence", "made.up.token")).status == 401
 
 
-async def test_an_id_token_is_no_access_token(client: Client) -> None:
+async def test_an_id_token_is_rejected(client: Client) -> None:
     tokens = await client.sign_in("Presence.Read")
     assert (await client.get("/v1.0/me/presence", tokens["id_token"])).status == 401
 
 
-async def test_expired_access_tokens_until_refreshed(client: Client) -> None:
+async def test_an_expired_access_token_is_rejected_until_refreshed(client: Client) -> None:
     before = await client.token("Presence.Read")
     client.simulator.expire_access_tokens()
     after = await client.token("Presence.Read")
-    answers = [await client.get("/v1.0/me/presence", token) for token in (before, after)]
-    assert [answer.status for answer in answers] == [401, 200]
+    responses = [await client.get("/v1.0/me/presence", token) for token in (before, after)]
+    assert [response.status for response in responses] == [401, 200]
 
 
-async def test_advancing_the_clock_spares_access_tokens(client: Client) -> None:
+async def test_advancing_the_clock_does_not_expire_access_tokens(client: Client) -> None:
     token = await client.token("Presence.Read")
     client.simulator.advance(86400)
     assert (await client.get("/v1.0/me/presence", token)).status == 200
@@ -137,78 +141,82 @@ async def test_advancing_the_clock_spares_access_tokens(client: Client) -> None:
 # Presence
 
 
-async def test_the_author_sees_the_times_of_a_message(client: Client) -> None:
+async def test_the_author_reads_the_dates_of_a_message(client: Client) -> None:
     robin = client.simulator.tenant.people["robin"]
     robin.set_status_message("Lunch", timedelta(hours=1))
-    answer = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
-    message = answer.json["statusMessage"]
+    response = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
+    message = response.json["statusMessage"]
     assert isinstance(message, dict)
     assert message.keys() == {"message", "expiryDateTime", "publishedDateTime"}
 
 
-async def test_a_message_that_stays_ends_in_the_year_9999(client: Client) -> None:
+async def test_a_message_without_expiry_expires_in_the_year_9999(client: Client) -> None:
     client.simulator.tenant.people["robin"].set_status_message("Lunch")
-    answer = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
-    message = answer.json["statusMessage"]
+    response = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
+    message = response.json["statusMessage"]
     assert isinstance(message, dict)
     expected = {"dateTime": "9999-12-30T23:00:00.0000000", "timeZone": "UTC"}
     assert message["expiryDateTime"] == expected
 
 
-async def test_everybody_is_another_user_for_an_app(client: Client) -> None:
+async def test_an_app_reads_everyone_as_another_user(client: Client) -> None:
     client.simulator.tenant.people["robin"].set_status_message("Lunch")
-    answer = await client.get(f"/v1.0/users/{ROBIN}/presence", await client.app_token())
-    assert answer.json["statusMessage"] == {"message": {"content": "Lunch", "contentType": "text"}}
+    response = await client.get(f"/v1.0/users/{ROBIN}/presence", await client.app_token())
+    assert response.json["statusMessage"] == {
+        "message": {"content": "Lunch", "contentType": "text"}
+    }
 
 
-async def test_many_presences_never_tell_times(client: Client) -> None:
+async def test_many_presences_have_no_dates_of_messages(client: Client) -> None:
     client.simulator.tenant.people["robin"].set_status_message("Lunch")
     token = await client.token("Presence.Read.All")
-    answer = await client.post("/v1.0/communications/getPresencesByUserId", token, {"ids": [ROBIN]})
+    response = await client.post(
+        "/v1.0/communications/getPresencesByUserId", token, {"ids": [ROBIN]}
+    )
     expected = {"message": {"content": "Lunch", "contentType": "text"}}
-    assert members(answer.json)[0]["statusMessage"] == expected
+    assert members(response.json)[0]["statusMessage"] == expected
 
 
-async def test_many_presences_leave_strangers_out(client: Client) -> None:
+async def test_many_presences_omit_unknown_ids(client: Client) -> None:
     token = await client.token("Presence.Read.All")
-    body = {"ids": [ALEX, NOBODY, ROBIN, ALEX]}
-    answer = await client.post("/v1.0/communications/getPresencesByUserId", token, body)
-    assert [item["id"] for item in members(answer.json)] == [ALEX, ROBIN]
+    body = {"ids": [ALEX, UNKNOWN, ROBIN, ALEX]}
+    response = await client.post("/v1.0/communications/getPresencesByUserId", token, body)
+    assert [item["id"] for item in members(response.json)] == [ALEX, ROBIN]
 
 
 @pytest.mark.parametrize(("number", "status"), [(0, 400), (650, 200), (651, 400)])
 async def test_many_presences_are_at_most_650(client: Client, number: int, status: int) -> None:
     token = await client.token("Presence.Read.All")
     body = {"ids": [f"00000000-0000-0000-0000-{index:012}" for index in range(number)]}
-    answer = await client.post("/v1.0/communications/getPresencesByUserId", token, body)
-    assert answer.status == status
+    response = await client.post("/v1.0/communications/getPresencesByUserId", token, body)
+    assert response.status == status
 
 
-async def test_somebody_unknown(client: Client) -> None:
+async def test_an_unknown_person(client: Client) -> None:
     token = await client.token("Presence.Read.All")
-    answer = await client.get(f"/v1.0/users/{NOBODY}/presence", token)
-    assert (answer.status, answer.code) == (404, "NotFound")
+    response = await client.get(f"/v1.0/users/{UNKNOWN}/presence", token)
+    assert (response.status, response.code) == (404, "NotFound")
 
 
-async def test_an_address_is_no_id_of_a_presence(client: Client) -> None:
+async def test_an_address_does_not_identify_a_presence(client: Client) -> None:
     token = await client.token("Presence.Read.All")
-    answer = await client.get("/v1.0/users/alex@contoso.example/presence", token)
-    assert answer.status == 400
+    response = await client.get("/v1.0/users/alex@contoso.example/presence", token)
+    assert response.status == 400
 
 
 async def test_the_vocabulary_follows_the_tenant(client: Client) -> None:
     token = await client.token("Presence.Read")
     client.simulator.tenant.people["robin"].join_call()
     client.simulator.tenant.vocabulary = "modern"
-    answer = (await client.get("/v1.0/me/presence", token)).json
-    assert (answer["availability"], answer["activity"]) == ("inACall", "busy")
+    response = (await client.get("/v1.0/me/presence", token)).json
+    assert (response["availability"], response["activity"]) == ("inACall", "busy")
 
 
 async def test_out_of_office_with_its_message(client: Client) -> None:
     client.simulator.tenant.people["robin"].set_out_of_office(message="Back on Monday")
-    answer = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
+    response = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
     expected = {"isOutOfOffice": True, "message": "Back on Monday"}
-    assert answer.json["outOfOfficeSettings"] == expected
+    assert response.json["outOfOfficeSettings"] == expected
 
 
 async def test_work_location(client: Client) -> None:
@@ -216,9 +224,9 @@ async def test_work_location(client: Client) -> None:
     place = "11111111-2222-3333-4444-555555555555"
     body = {"workLocationType": "office", "placeId": place}
     await client.post("/v1.0/me/presence/setManualLocation", token, body)
-    answer = await client.get("/v1.0/me/presence", token)
+    response = await client.get("/v1.0/me/presence", token)
     expected = {"workLocationType": "office", "placeId": place, "source": "manual"}
-    assert answer.json["workLocation"] == expected
+    assert response.json["workLocation"] == expected
 
 
 @pytest.mark.parametrize(
@@ -234,7 +242,7 @@ async def test_clearing_the_location(client: Client, action: str, left: str | No
     assert (place and place.type) == left
 
 
-async def test_a_session_of_the_app(client: Client) -> None:
+async def test_a_presence_session_of_the_app(client: Client) -> None:
     token = await client.token("Presence.ReadWrite")
     robin = client.simulator.tenant.people["robin"]
     robin.close_teams()
@@ -266,8 +274,8 @@ async def test_clearing_the_preference(client: Client, body: object) -> None:
     token = await client.token("Presence.ReadWrite")
     robin = client.simulator.tenant.people["robin"]
     robin.prefer("Away")
-    answer = await client.post("/v1.0/me/presence/clearUserPreferredPresence", token, body)
-    assert (answer.status, robin.preference) == (200, None)
+    response = await client.post("/v1.0/me/presence/clearUserPreferredPresence", token, body)
+    assert (response.status, robin.preference) == (200, None)
 
 
 @pytest.mark.parametrize(
@@ -282,27 +290,27 @@ async def test_clearing_the_message(client: Client, body: object) -> None:
     token = await client.token("Presence.ReadWrite")
     robin = client.simulator.tenant.people["robin"]
     robin.set_status_message("Lunch")
-    answer = await client.post("/v1.0/me/presence/setStatusMessage", token, body)
-    assert (answer.status, robin.status_message) == (200, None)
+    response = await client.post("/v1.0/me/presence/setStatusMessage", token, body)
+    assert (response.status, robin.status_message) == (200, None)
 
 
-# Form of the answers
+# Responses
 
 
-async def test_headers_of_an_answer(client: Client) -> None:
+async def test_headers_of_a_response(client: Client) -> None:
     token = await client.token("Presence.Read")
-    answer = await client.get("/v1.0/me/presence", token, **{"client-request-id": "mine"})
-    assert answer.headers["Content-Type"] == JSON_TYPE
-    assert answer.headers["client-request-id"] == "mine"
-    assert {"request-id", "Date"} <= answer.headers.keys()
+    response = await client.get("/v1.0/me/presence", token, **{"client-request-id": "mine"})
+    assert response.headers["Content-Type"] == JSON_TYPE
+    assert response.headers["client-request-id"] == "mine"
+    assert {"request-id", "Date"} <= response.headers.keys()
 
 
 async def test_the_error_body_names_the_request(client: Client) -> None:
-    answer = await client.get("/v1.0/me/presence")
-    error = answer.json["error"]
+    response = await client.get("/v1.0/me/presence")
+    error = response.json["error"]
     assert isinstance(error, dict)
     assert error.keys() == {"code", "message", "innerError"}
-    assert error["innerError"]["request-id"] == answer.headers["request-id"]
+    assert error["innerError"]["request-id"] == response.headers["request-id"]
 
 
 @pytest.mark.parametrize(
@@ -317,8 +325,8 @@ async def test_the_error_body_names_the_request(client: Client) -> None:
     ],
 )
 async def test_wrong_paths_and_methods(client: Client, method: str, path: str, status: int) -> None:
-    answer = await client.request(method, path, await client.token("Presence.Read"))
-    assert answer.status == status
+    response = await client.request(method, path, await client.token("Presence.Read"))
+    assert response.status == status
 
 
 # People
@@ -326,10 +334,10 @@ async def test_wrong_paths_and_methods(client: Client, method: str, path: str, s
 
 async def search(client: Client, query: str, headers: dict[str, str] | None = None) -> object:
     token = await client.token("User.ReadBasic.All")
-    answer = await client.request("GET", f"/v1.0/users?{query}", token, headers=headers)
-    if answer.status != 200:
-        return answer.code
-    return [person["displayName"] for person in members(answer.json)]
+    response = await client.request("GET", f"/v1.0/users?{query}", token, headers=headers)
+    if response.status != 200:
+        return response.code
+    return [person["displayName"] for person in members(response.json)]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +368,7 @@ async def search(client: Client, query: str, headers: dict[str, str] | None = No
         ("$expand=manager", "Request_BadRequest"),
     ],
 )  # fmt: skip
-async def test_looking_for_people(client: Client, query: str, expected: object) -> None:
+async def test_search_and_filter(client: Client, query: str, expected: object) -> None:
     assert await search(client, quote(query, safe="$='"), EVENTUAL) == expected
 
 
@@ -368,33 +376,35 @@ async def test_search_needs_eventual_consistency(client: Client) -> None:
     assert await search(client, "$search=%22displayName:ro%22") == "Request_UnsupportedQuery"
 
 
-async def test_people_come_in_pages(client: Client) -> None:
+async def test_people_are_paged(client: Client) -> None:
     token = await client.token("User.ReadBasic.All")
     url = "/v1.0/users?$top=3&$select=displayName"
     pages: list[int] = []
     while url:
-        answer = (await client.get(url, token)).json
-        pages.append(len(members(answer)))
-        url = str(answer.get("@odata.nextLink", ""))
+        response = (await client.get(url, token)).json
+        pages.append(len(members(response)))
+        url = str(response.get("@odata.nextLink", ""))
     assert pages == [3, 1]
 
 
 async def test_people_are_counted_on_demand(client: Client) -> None:
     token = await client.token("User.ReadBasic.All")
-    answer = await client.get("/v1.0/users?$count=true&$top=1", token, ConsistencyLevel="eventual")
-    assert answer.json["@odata.count"] == 4
+    response = await client.get(
+        "/v1.0/users?$count=true&$top=1", token, ConsistencyLevel="eventual"
+    )
+    assert response.json["@odata.count"] == 4
 
 
-async def test_only_the_selected_members(client: Client) -> None:
+async def test_only_the_selected_properties(client: Client) -> None:
     token = await client.token("User.ReadBasic.All")
-    answer = (await client.get("/v1.0/users?$select=id,mail", token)).json
-    assert members(answer)[0].keys() == {"id", "mail"}
+    response = (await client.get("/v1.0/users?$select=id,mail", token)).json
+    assert members(response)[0].keys() == {"id", "mail"}
 
 
-async def test_somebody_by_address(client: Client) -> None:
+async def test_a_person_by_address(client: Client) -> None:
     token = await client.token("User.ReadBasic.All")
-    answer = await client.get("/v1.0/users/ALEX@contoso.example", token)
-    assert answer.json["id"] == ALEX
+    response = await client.get("/v1.0/users/ALEX@contoso.example", token)
+    assert response.json["id"] == ALEX
 
 
 @pytest.mark.parametrize(
@@ -405,9 +415,7 @@ async def test_somebody_by_address(client: Client) -> None:
         ("guest@fabrikam.example", 404),
     ],
 )
-async def test_a_guest_by_the_name_in_this_directory(
-    client: Client, name: str, status: int
-) -> None:
+async def test_a_guest_by_user_principal_name(client: Client, name: str, status: int) -> None:
     token = await client.token("User.ReadBasic.All")
     assert (await client.get(f"/v1.0/users/{name}", token)).status == status
 
@@ -429,14 +437,14 @@ async def test_a_batch(client: Client) -> None:
         },
         {"id": "after", "method": "GET", "url": "/me/presence", "dependsOn": ["other"]},
     ]
-    answer = await client.post("/v1.0/$batch", token, {"requests": requests})
-    responses = answer.json["responses"]
+    response = await client.post("/v1.0/$batch", token, {"requests": requests})
+    responses = response.json["responses"]
     assert isinstance(responses, list)
     statuses = {response["id"]: response["status"] for response in responses}
     assert statuses == {"read": 200, "other": 403, "write": 200, "after": 424}
 
 
-async def test_a_batch_holds_twenty(client: Client) -> None:
+async def test_a_batch_is_limited_to_20_requests(client: Client) -> None:
     token = await client.token("Presence.Read")
     requests = [{"id": str(n), "method": "GET", "url": "/me/presence"} for n in range(21)]
     assert (await client.post("/v1.0/$batch", token, {"requests": requests})).status == 400
@@ -448,21 +456,21 @@ async def test_a_batch_holds_twenty(client: Client) -> None:
 async def test_too_many_requests(client: Client) -> None:
     client.simulator.graph.throttle.limit = 2
     token = await client.token("Presence.Read")
-    answers = [await client.get("/v1.0/me/presence", token) for _ in range(3)]
-    assert [answer.status for answer in answers] == [200, 200, 429]
-    assert (answers[2].code, int(answers[2].headers["Retry-After"])) == ("TooManyRequests", 30)
+    responses = [await client.get("/v1.0/me/presence", token) for _ in range(3)]
+    assert [response.status for response in responses] == [200, 200, 429]
+    assert (responses[2].code, int(responses[2].headers["Retry-After"])) == ("TooManyRequests", 30)
 
 
-async def test_waiting_helps(client: Client) -> None:
+async def test_retry_after_is_sufficient(client: Client) -> None:
     client.simulator.graph.throttle.limit = 1
     token = await client.token("Presence.Read")
     for _ in range(2):
-        answer = await client.get("/v1.0/me/presence", token)
-    client.simulator.advance(int(answer.headers["Retry-After"]))
+        response = await client.get("/v1.0/me/presence", token)
+    client.simulator.advance(int(response.headers["Retry-After"]))
     assert (await client.get("/v1.0/me/presence", token)).status == 200
 
 
-async def test_refused_calls_count_as_well(client: Client) -> None:
+async def test_rejected_requests_count_too(client: Client) -> None:
     client.simulator.graph.throttle.limit = 1
     token = await client.token("Presence.Read")
     await client.get("/v1.0/me/presence", token)
@@ -472,29 +480,29 @@ async def test_refused_calls_count_as_well(client: Client) -> None:
     assert (await client.get("/v1.0/me/presence", token)).status == 429
 
 
-async def test_apps_are_throttled_apart(client: Client) -> None:
+async def test_apps_are_throttled_separately(client: Client) -> None:
     client.simulator.graph.throttle.limit = 1
     token = await client.token("Presence.Read")
     for _ in range(2):
         await client.get("/v1.0/me/presence", token)
-    answer = await client.get(f"/v1.0/users/{ROBIN}/presence", await client.app_token())
-    assert answer.status == 200
+    response = await client.get(f"/v1.0/users/{ROBIN}/presence", await client.app_token())
+    assert response.status == 200
 
 
 # National clouds
 
 
 @pytest.mark.parametrize("cloud", ["us_gov_l4", "us_gov_l5"])
-async def test_a_government_presence_has_three_members(client: Client, cloud: CloudName) -> None:
-    answer = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
-    members = {name for name in answer.json if not name.startswith("@")}
+async def test_a_government_presence_has_fewer_properties(client: Client, cloud: CloudName) -> None:
+    response = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
+    members = {name for name in response.json if not name.startswith("@")}
     assert members == {"id", "availability", "activity", "statusMessage"}
 
 
 @pytest.mark.parametrize("cloud", ["us_gov_l4"])
 async def test_a_government_cloud_has_no_locations(client: Client, cloud: CloudName) -> None:
     token = await client.token("Presence.ReadWrite")
-    answer = await client.post(
+    response = await client.post(
         "/v1.0/me/presence/setManualLocation", token, {"workLocationType": "office"}
     )
-    assert answer.status == 400
+    assert response.status == 400

@@ -1,4 +1,4 @@
-"""The simulator answers to names of this machine only, so that no other site can take one of its own."""
+"""The simulator rejects other hosts, which prevents DNS rebinding."""
 
 import asyncio
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from simulator import Certificate, Simulator
 type Scheme = Literal["http", "https"]
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-# One that exists in each scheme, and one that does not.
+# Existing paths of each scheme, and an unknown one.
 PATHS: Final[dict[Scheme, tuple[str, ...]]] = {
     "http": ("/", "/simulator/state", "/nowhere"),
     "https": ("/v1.0/me/presence", "/common/v2.0/.well-known/openid-configuration", "/nowhere"),
@@ -58,7 +58,7 @@ async def status(
     *headers: str,
     request: str = "GET /health HTTP/1.1",
 ) -> int:
-    """Send the lines of a request as they are; return the status."""
+    """Send the lines of a request unchanged; return the status."""
     url = simulator.url if scheme == "http" else simulator.tls_url
     port = int(url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection(
@@ -66,9 +66,9 @@ async def status(
     )
     lines = [request, *(header.format(port=port) for header in headers), "Connection: close"]
     writer.write("\r\n".join([*lines, "", ""]).encode())
-    answer = await reader.readline()
+    response = await reader.readline()
     writer.close()
-    return int(answer.split()[1])
+    return int(response.split()[1])
 
 
 @pytest.mark.parametrize("host", FOREIGN)
@@ -82,45 +82,45 @@ async def test_another_host_is_misdirected(
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_another_host_is_misdirected_whatever_it_asks(
+async def test_another_host_is_misdirected_for_each_method_and_path(
     simulator: Simulator, trust: ssl.SSLContext, scheme: Scheme, method: str
 ) -> None:
-    seen = {
+    statuses = {
         await status(
             simulator, trust, scheme, "Host: evil.example", request=f"{method} {path} HTTP/1.1"
         )
         for path in PATHS[scheme]
     }
-    assert seen == {HTTPStatus.MISDIRECTED_REQUEST}
+    assert statuses == {HTTPStatus.MISDIRECTED_REQUEST}
 
 
 @pytest.mark.parametrize("host", OWN)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_loopback_host_is_answered(
+async def test_a_loopback_host_is_accepted(
     simulator: Simulator, trust: ssl.SSLContext, scheme: Scheme, host: str
 ) -> None:
     request = f"GET {PATHS[scheme][0]} HTTP/1.1"
-    found = await status(simulator, trust, scheme, f"Host: {host}", request=request)
-    assert found == (HTTPStatus.OK if scheme == "http" else HTTPStatus.UNAUTHORIZED)
+    statuses = await status(simulator, trust, scheme, f"Host: {host}", request=request)
+    assert statuses == (HTTPStatus.OK if scheme == "http" else HTTPStatus.UNAUTHORIZED)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
     "hosts", [(), ("Host: 127.0.0.1", "Host: evil.example"), ("Host: localhost",) * 2]
 )
-async def test_a_request_has_one_host(
+async def test_a_request_without_exactly_one_host_is_rejected(
     simulator: Simulator, trust: ssl.SSLContext, scheme: Scheme, hosts: tuple[str, ...]
 ) -> None:
-    found = await status(simulator, trust, scheme, *hosts, request="GET /health HTTP/1.0")
-    assert found in {HTTPStatus.BAD_REQUEST, HTTPStatus.MISDIRECTED_REQUEST}
+    statuses = await status(simulator, trust, scheme, *hosts, request="GET /health HTTP/1.0")
+    assert statuses in {HTTPStatus.BAD_REQUEST, HTTPStatus.MISDIRECTED_REQUEST}
 
 
-async def test_a_test_adds_a_name(
+async def test_a_name_is_accepted_if_configured(
     socket_enabled: None, certificate: Certificate, trust: ssl.SSLContext
 ) -> None:
     async with Simulator(certificate, name="login.test") as simulator:
-        found = [
+        statuses = [
             await status(simulator, trust, "http", f"Host: {host}")
             for host in ("login.test:{port}", "localhost", "graph.test")
         ]
-    assert found == [200, 200, 421]
+    assert statuses == [200, 200, 421]

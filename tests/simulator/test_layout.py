@@ -1,4 +1,4 @@
-"""The simulator's modules stay small, without circular imports, and apart from the integration."""
+"""The simulator's modules are small and independent."""
 
 import ast
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted((ROOT / "simulator").rglob("*.py"))
 }
-LONGEST = 400
+MAX_LINES = 400
 
 
 def imports(module: str) -> Iterator[str]:
-    """Name what a module imports, wherever in it: modules by their own name."""
+    """List a module's imports, also those within functions."""
     path = MODULES[module]
     package = module.split(".") if path.stem == "__init__" else module.split(".")[:-1]
     for node in ast.walk(ast.parse(path.read_text())):
@@ -33,16 +33,16 @@ def imports(module: str) -> Iterator[str]:
 def test_imports_are_not_circular() -> None:
     graph = {module: set(imports(module)) & MODULES.keys() for module in MODULES}
     assert set(TopologicalSorter(graph).static_order()) == MODULES.keys()
-    # What is checked here is not nothing.
+    # The check finds imports.
     assert {"simulator.state", "simulator.page"} <= graph["simulator.server"]
     assert "simulator.entra.errors" in graph["simulator.entra.pages"]
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_small(module: str) -> None:
-    assert len(MODULES[module].read_text().splitlines()) <= LONGEST
+    assert len(MODULES[module].read_text().splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_nothing_of_the_integration_is_imported(module: str) -> None:
+def test_the_integration_is_not_imported(module: str) -> None:
     assert not [name for name in imports(module) if name.startswith("custom_components")]

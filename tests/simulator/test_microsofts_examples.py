@@ -1,4 +1,4 @@
-"""The example requests of Microsoft's pages work to the letter and get the documented answers.
+"""The example requests of Microsoft's pages get the documented responses.
 
 presence: get (v1.0), presence: setStatusMessage (v1.0 and beta), presence: setUserPreferredPresence (beta).
 """
@@ -27,7 +27,7 @@ async def test_set_status_message_with_a_past_expiry(
     assert client.simulator.tenant.people["robin"].status_message is None
 
 
-async def test_the_expiry_keeps_all_its_digits_in_utc(client: Client, examples: Examples) -> None:
+async def test_the_expiry_keeps_seven_decimals_in_utc(client: Client, examples: Examples) -> None:
     clock = client.simulator.clock
     clock.advance((datetime(2022, 10, 17, tzinfo=UTC) - clock.now()) / timedelta(seconds=1))
     token = await client.token("Presence.Read", "Presence.ReadWrite")
@@ -43,17 +43,17 @@ async def test_the_expiry_keeps_all_its_digits_in_utc(client: Client, examples: 
 
 
 @pytest.mark.parametrize("version", ["v1.0", "beta"])
-async def test_others_see_the_message_without_its_times(
+async def test_others_read_the_message_without_its_dates(
     client: Client, examples: Examples, version: str
 ) -> None:
-    mine = await client.token("Presence.ReadWrite")
+    own_token = await client.token("Presence.ReadWrite")
     path = f"/{version}/users/{ROBIN}/presence"
-    reply = await client.post(f"{path}/setStatusMessage", mine, examples["setStatusMessage"])
+    reply = await client.post(f"{path}/setStatusMessage", own_token, examples["setStatusMessage"])
     assert reply.status == 200
-    theirs = await client.token("Presence.Read.All", account="kim")
-    answer = (await client.get(path, theirs)).json
-    expected = examples["answer about another user"]
-    assert {name: answer[name] for name in expected} == expected
+    other_token = await client.token("Presence.Read.All", account="kim")
+    response = (await client.get(path, other_token)).json
+    expected = examples["response about another user"]
+    assert {name: response[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("version", ["v1.0", "beta"])
@@ -72,29 +72,29 @@ async def test_set_user_preferred_presence_for_eight_hours(
 
 
 async def test_own_presence(client: Client, examples: Examples) -> None:
-    answer = (await client.get("/v1.0/me/presence", await client.token("Presence.Read"))).json
+    response = (await client.get("/v1.0/me/presence", await client.token("Presence.Read"))).json
     expected = examples["own presence"]
-    assert {name: answer[name] for name in expected} == expected
+    assert {name: response[name] for name in expected} == expected
 
 
 async def test_presence_of_another_user(client: Client, examples: Examples) -> None:
     client.simulator.tenant.people["alex"].present()
     token = await client.token("Presence.Read.All")
-    answer = (await client.get(f"/v1.0/users/{ALEX}/presence", token)).json
+    response = (await client.get(f"/v1.0/users/{ALEX}/presence", token)).json
     expected = examples["presence of another user"]
-    assert {name: answer[name] for name in expected} == expected
+    assert {name: response[name] for name in expected} == expected
 
 
-async def test_communications_answers_an_object_as_the_metadata_says(client: Client) -> None:
+async def test_communications_returns_an_object_like_the_metadata(client: Client) -> None:
     token = await client.token("Presence.Read.All")
-    answer = await client.get(f"/v1.0/communications/presences/{KIM}", token)
-    assert answer.json["id"] == KIM
+    response = await client.get(f"/v1.0/communications/presences/{KIM}", token)
+    assert response.json["id"] == KIM
 
 
-async def test_communications_can_answer_a_collection_as_the_page_does(client: Client) -> None:
+async def test_communications_can_return_a_collection_like_the_page(client: Client) -> None:
     client.simulator.graph.presences_as_collection = True
     token = await client.token("Presence.Read.All")
-    answer = await client.get(f"/v1.0/communications/presences/{KIM}", token)
-    value = answer.json["value"]
+    response = await client.get(f"/v1.0/communications/presences/{KIM}", token)
+    value = response.json["value"]
     assert isinstance(value, list)
     assert [item["id"] for item in value] == [KIM]

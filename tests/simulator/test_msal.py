@@ -1,4 +1,4 @@
-"""Microsoft's own client library signs in, in each way there is."""
+"""MSAL signs in with each grant."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -69,8 +69,8 @@ async def browse(
 ) -> Mapping[str, object]:
     flow = await asyncio.to_thread(app.initiate_auth_code_flow, scopes, REDIRECT_URI)
     location = await simulator.authorize(str(flow["auth_uri"]), "alex")
-    answer = dict(parse_qsl(urlsplit(location).query))
-    return await asyncio.to_thread(app.acquire_token_by_auth_code_flow, flow, answer)
+    response = dict(parse_qsl(urlsplit(location).query))
+    return await asyncio.to_thread(app.acquire_token_by_auth_code_flow, flow, response)
 
 
 @pytest.mark.parametrize("tenant", [TENANT_ID, DOMAIN, "organizations"])
@@ -90,7 +90,7 @@ async def test_browser_with_a_secret(simulator: Simulator, http: requests.Sessio
     assert "Presence.Read" in str(result["scope"]).split()
 
 
-async def test_refresh_rotates_and_leaves_the_old_token_valid(
+async def test_the_old_token_stays_valid_after_a_refresh(
     simulator: Simulator, http: requests.Session
 ) -> None:
     app = await public(simulator, http)
@@ -101,9 +101,7 @@ async def test_refresh_rotates_and_leaves_the_old_token_valid(
     assert len({old, second["refresh_token"], third["refresh_token"]}) == 3
 
 
-async def test_code_on_another_device(
-    simulator: Simulator, http: requests.Session, client: Client
-) -> None:
+async def test_device_code(simulator: Simulator, http: requests.Session, client: Client) -> None:
     app = await public(simulator, http)
     flow = await asyncio.to_thread(app.initiate_device_flow, ["Presence.Read"])
 
@@ -137,8 +135,8 @@ async def test_the_organizations_app(
     app = await confidential(simulator, http, DAEMON_CLIENT_ID, credentials[kind])
     result = await asyncio.to_thread(app.acquire_token_for_client, GRAPH)
     robin = simulator.tenant.people["robin"].id
-    answer = await client.get(f"/v1.0/users/{robin}/presence", str(result["access_token"]))
-    assert answer.status == 200
+    response = await client.get(f"/v1.0/users/{robin}/presence", str(result["access_token"]))
+    assert response.status == 200
 
 
 async def test_an_unknown_tenant_is_a_value_error(

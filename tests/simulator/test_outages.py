@@ -1,4 +1,4 @@
-"""While the service is out of reach, it is so in the way that was ordered, and it comes back as it was."""
+"""Each outage has its effect and keeps the state."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -28,7 +28,9 @@ CLOSED = aiohttp.ClientConnectionError
         ("portal", aiohttp.ClientConnectorSSLError),
     ],
 )
-async def test_out_of_reach(client: Client, outage: Outage, error: type[Exception]) -> None:
+async def test_an_outage_fails_and_keeps_the_state(
+    client: Client, outage: Outage, error: type[Exception]
+) -> None:
     token = await client.token("Presence.Read")
     async with client.simulator.outage(outage):
         with pytest.raises(error):
@@ -39,7 +41,7 @@ async def test_out_of_reach(client: Client, outage: Outage, error: type[Exceptio
 
 
 def test_every_outage_is_tested() -> None:
-    (mark,) = test_out_of_reach.pytestmark  # type: ignore[attr-defined]
+    (mark,) = test_an_outage_fails_and_keeps_the_state.pytestmark  # type: ignore[attr-defined]
     assert {outage for outage, _ in mark.args[1]} == set(OUTAGES)
 
 
@@ -72,7 +74,7 @@ async def test_a_wrong_certificate_of_a_known_authority(
             await session.get(simulator.tls_url + PATH)
 
 
-async def test_a_clock_of_its_own(client: Client) -> None:
+async def test_the_clock_can_differ_from_the_clients(client: Client) -> None:
     token = await client.token("Presence.Read")
     client.simulator.skew_clock(-18_000)
     answer = await client.get(PATH, token)
@@ -84,7 +86,7 @@ async def test_a_clock_of_its_own(client: Client) -> None:
     assert (await client.get(PATH, token)).status == 401
 
 
-async def test_a_new_password_ends_what_public_clients_have(client: Client) -> None:
+async def test_a_new_password_revokes_refresh_tokens_of_public_clients(client: Client) -> None:
     tokens = await client.sign_in("Presence.Read")
     client.simulator.change_password("robin")
     answer = await client.form(

@@ -1,4 +1,4 @@
-"""The pages in a real browser: a person clicks, and sees what Teams and Microsoft would show."""
+"""The pages in a real browser."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -39,7 +39,7 @@ async def page(simulator: Simulator) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def app(socket_enabled: None) -> AsyncIterator[str]:
-    """Listen as the app that people come back to, and tell its redirect URI."""
+    """Serve the app's redirect URI and return it."""
 
     async def callback(request: web.Request) -> web.Response:
         form = await request.post()
@@ -51,7 +51,7 @@ async def app(socket_enabled: None) -> AsyncIterator[str]:
         yield str(server.make_url("/auth/external/callback"))
 
 
-async def test_a_call_is_joined_and_left(page: Page, simulator: Simulator) -> None:
+async def test_join_and_leave_a_call(page: Page, simulator: Simulator) -> None:
     await page.goto(simulator.url)
     card = page.locator("#robin")
     await card.get_by_role("button", name="Join a call").click()
@@ -60,13 +60,13 @@ async def test_a_call_is_joined_and_left(page: Page, simulator: Simulator) -> No
     await expect(card.locator("#robin-state")).to_have_text("Available")
 
 
-async def test_what_happens_elsewhere_appears_by_itself(page: Page, simulator: Simulator) -> None:
+async def test_the_page_shows_changes_made_elsewhere(page: Page, simulator: Simulator) -> None:
     await page.goto(simulator.url)
     simulator.tenant.people["kim"].close_teams()
     await expect(page.locator("#kim-state")).to_have_text("Offline")
 
 
-async def test_a_message_is_set_while_the_page_lives(page: Page, simulator: Simulator) -> None:
+async def test_an_update_keeps_a_typed_message(page: Page, simulator: Simulator) -> None:
     await page.goto(simulator.url)
     await page.fill("#robin-message-field", "Half typed")
     simulator.tenant.people["robin"].join_call()
@@ -99,7 +99,7 @@ async def test_a_session_names_its_app(page: Page, simulator: Simulator) -> None
     await expect(page.locator("#robin")).to_contain_text("Away, by Presence for the home")
 
 
-async def test_trouble_is_switched_on_and_off(page: Page, client: Client) -> None:
+async def test_a_fault_is_switched_on_and_off(page: Page, client: Client) -> None:
     await page.goto(client.simulator.url)
     switch = page.locator("#trouble-unavailable")
     await switch.click()
@@ -110,7 +110,7 @@ async def test_trouble_is_switched_on_and_off(page: Page, client: Client) -> Non
     assert (await client.get("/v1.0/me")).status == 401
 
 
-async def test_it_works_in_a_frame(page: Page, simulator: Simulator) -> None:
+async def test_the_page_works_in_a_frame(page: Page, simulator: Simulator) -> None:
     await page.set_content(f"<iframe src='{simulator.url}' width=900 height=900></iframe>")
     frame = page.frame_locator("iframe")
     await frame.locator("#robin-join-call").click()
@@ -127,7 +127,7 @@ async def test_nothing_is_wider_than_the_screen(
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-async def test_signing_in_by_clicking(page: Page, client: Client, app: str) -> None:
+async def test_sign_in(page: Page, client: Client, app: str) -> None:
     await page.goto(client.authorize_url(redirect_uri=app))
     await page.get_by_role("button", name="Robin Example").click()
     await expect(page.get_by_text("See your presence information")).to_be_visible()
@@ -136,7 +136,7 @@ async def test_signing_in_by_clicking(page: Page, client: Client, app: str) -> N
     assert "code=" in page.url
 
 
-async def test_the_second_sign_in_asks_for_no_consent(page: Page, client: Client, app: str) -> None:
+async def test_the_second_sign_in_skips_consent(page: Page, client: Client, app: str) -> None:
     await client.sign_in("Presence.Read")
     await page.goto(client.authorize_url(redirect_uri=app))
     await page.get_by_role("button", name="Robin Example").click()
@@ -150,7 +150,7 @@ async def test_prompt_consent_asks_again(page: Page, client: Client, app: str) -
     await expect(page.get_by_role("heading")).to_have_text("Permissions requested")
 
 
-async def test_declining_by_clicking(page: Page, client: Client, app: str) -> None:
+async def test_decline(page: Page, client: Client, app: str) -> None:
     await page.goto(client.authorize_url(redirect_uri=app))
     await page.get_by_role("button", name="Robin Example").click()
     await page.get_by_role("button", name="Cancel").click()
@@ -158,14 +158,14 @@ async def test_declining_by_clicking(page: Page, client: Client, app: str) -> No
     assert "error=access_denied" in page.url
 
 
-async def test_the_answer_as_a_form(page: Page, client: Client, app: str) -> None:
+async def test_the_response_as_a_form(page: Page, client: Client, app: str) -> None:
     await page.goto(client.authorize_url(redirect_uri=app, response_mode="form_post"))
     await page.get_by_role("button", name="Robin Example").click()
     await page.get_by_role("button", name="Accept").click()
     await expect(page.get_by_text("by POST ['code', 'session_state', 'state']")).to_be_visible()
 
 
-async def test_need_admin_approval(page: Page, client: Client, app: str) -> None:
+async def test_admin_approval_is_required(page: Page, client: Client, app: str) -> None:
     client.simulator.tenant.user_consent = "blocked"
     await page.goto(client.authorize_url(redirect_uri=app))
     await page.get_by_role("button", name="Robin Example").click()
@@ -183,7 +183,7 @@ async def test_an_administrator_consents(page: Page, client: Client, app: str) -
 
 
 @pytest.mark.parametrize(("button", "text"), [("Accept", "signed in"), ("Cancel", "not let in")])
-async def test_a_code_is_typed(page: Page, client: Client, button: str, text: str) -> None:
+async def test_enter_a_device_code(page: Page, client: Client, button: str, text: str) -> None:
     fields = {"client_id": PUBLIC_CLIENT_ID, "scope": "Presence.Read"}
     flow = (await client.form("devicecode", **fields)).json
     await page.goto(str(flow["verification_uri"]))
@@ -194,7 +194,7 @@ async def test_a_code_is_typed(page: Page, client: Client, button: str, text: st
     await expect(page.get_by_text(text)).to_be_visible()
 
 
-async def test_a_wrong_code_is_asked_again(page: Page, simulator: Simulator) -> None:
+async def test_a_wrong_device_code_can_be_corrected(page: Page, simulator: Simulator) -> None:
     await page.goto(f"{simulator.url}/device")
     await page.fill("#user-code", "WRONG")
     await page.get_by_role("button", name="Next").click()

@@ -1,4 +1,4 @@
-"""Reads that lag behind writes, messages that linger or come back escaped, selected properties."""
+"""Reads with delays, changed messages and selected properties."""
 
 from datetime import timedelta
 
@@ -70,7 +70,7 @@ async def test_each_write_appears_after_its_own_lag(client: Client, token: str) 
     assert seen == ["one", "two", "three", "three"]
 
 
-async def test_without_the_lag_everything_is_shown_at_once(client: Client, token: str) -> None:
+async def test_without_lag_a_read_shows_a_write_immediately(client: Client, token: str) -> None:
     simulator = client.simulator
     simulator.graph.reads.lag = 20
     message = {"statusMessage": {"message": {"content": "Lunch"}}}
@@ -80,14 +80,14 @@ async def test_without_the_lag_everything_is_shown_at_once(client: Client, token
     assert content(await read(client, token, own=True)) == "Lunch"
 
 
-async def test_a_gesture_in_teams_is_read_at_once(client: Client, token: str) -> None:
+async def test_a_gesture_has_no_lag(client: Client, token: str) -> None:
     client.simulator.graph.reads.lag = 20
     client.simulator.tenant.people["robin"].join_call()
     assert (await read(client, token, own=True))["activity"] == "InACall"
 
 
 @pytest.mark.parametrize("own", [True, False])
-async def test_an_ended_message_may_linger(client: Client, token: str, *, own: bool) -> None:
+async def test_an_expired_message_can_linger(client: Client, token: str, *, own: bool) -> None:
     simulator = client.simulator
     simulator.graph.reads.message_lingers = 30
     robin = simulator.tenant.people["robin"]
@@ -99,14 +99,14 @@ async def test_an_ended_message_may_linger(client: Client, token: str, *, own: b
 
 
 @pytest.mark.parametrize("own", [True, False])
-async def test_messages_may_come_back_escaped(client: Client, token: str, *, own: bool) -> None:
+async def test_messages_can_be_returned_escaped(client: Client, token: str, *, own: bool) -> None:
     client.simulator.graph.reads.sanitizes = True
     message = {"statusMessage": {"message": {"content": f"R&D <3{PIN}"}}}
     assert (await client.post(f"{WRITE}/setStatusMessage", token, message)).status == 200
     assert content(await read(client, token, own=own)) == f"R&amp;D &lt;3{PIN}"
 
 
-async def test_reads_are_changed_from_outside(client: Client) -> None:
+async def test_the_control_api_changes_reads(client: Client) -> None:
     reads = client.simulator.graph.reads
     url = f"{client.simulator.url}/simulator/reads"
     change = {"lag": 2.5, "message_lingers": 9, "sanitizes": True}
@@ -158,7 +158,7 @@ async def test_unknown_query_options_are_rejected_and_others_ignored(
     assert (await client.get(f"{path}?unknown=1", token)).status == 200
 
 
-async def test_reads_are_switched_on_the_page(client: Client) -> None:
+async def test_the_page_changes_reads(client: Client) -> None:
     reads = client.simulator.graph.reads
     for expected in ((20, 300, True), (0, 0, False)):
         for name in READ_SWITCHES:
@@ -166,7 +166,7 @@ async def test_reads_are_switched_on_the_page(client: Client) -> None:
         assert (reads.lag, reads.message_lingers, reads.sanitizes) == expected
 
 
-async def test_the_page_shows_which_reads_are_switched(client: Client) -> None:
+async def test_the_page_shows_changes_of_reads(client: Client) -> None:
     pressed = 'name="trouble" value="sanitize" aria-pressed="{}"'
     page = await client.get(client.simulator.url)
     assert pressed.format("false") in page.text
@@ -175,7 +175,7 @@ async def test_the_page_shows_which_reads_are_switched(client: Client) -> None:
     assert pressed.format("true") in page.text
 
 
-async def test_a_fault_is_no_presence(client: Client, token: str) -> None:
+async def test_a_fault_can_return_no_presence(client: Client, token: str) -> None:
     client.simulator.faults.add("graph", body="no_presence")
     reply = await client.get("/v1.0/me/presence", token)
     assert (reply.status, reply.json) == (200, {"id": ROBIN})

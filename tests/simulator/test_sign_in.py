@@ -1,4 +1,4 @@
-"""The sign-in's protocol: what it answers, and every way in which it refuses."""
+"""Sign-in: responses and errors of each endpoint."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -39,30 +39,34 @@ def fields(location: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("tenant", [TENANT_ID, DOMAIN])
-async def test_discovery_names_the_tenants_issuer(client: Client, tenant: str) -> None:
-    answer = await client.get(f"/{tenant}/v2.0/.well-known/openid-configuration")
-    assert answer.json["issuer"] == f"{client.simulator.tls_url}/{TENANT_ID}/v2.0"
+async def test_discovery_has_the_tenants_issuer(client: Client, tenant: str) -> None:
+    response = await client.get(f"/{tenant}/v2.0/.well-known/openid-configuration")
+    assert response.json["issuer"] == f"{client.simulator.tls_url}/{TENANT_ID}/v2.0"
 
 
-async def test_a_shared_authority_leaves_the_issuer_open(client: Client) -> None:
-    answer = await client.get("/organizations/v2.0/.well-known/openid-configuration")
-    assert answer.json["issuer"] == f"{client.simulator.tls_url}/{{tenantid}}/v2.0"
+async def test_a_shared_authority_has_an_issuer_template(client: Client) -> None:
+    response = await client.get("/organizations/v2.0/.well-known/openid-configuration")
+    assert response.json["issuer"] == f"{client.simulator.tls_url}/{{tenantid}}/v2.0"
 
 
 async def test_an_unknown_tenant(client: Client) -> None:
-    answer = await client.get("/nowhere.example/v2.0/.well-known/openid-configuration")
-    assert (answer.status, answer.json["error"], answer.aadsts) == (400, "invalid_tenant", 90002)
+    response = await client.get("/nowhere.example/v2.0/.well-known/openid-configuration")
+    assert (response.status, response.json["error"], response.aadsts) == (
+        400,
+        "invalid_tenant",
+        90002,
+    )
 
 
-async def test_instance_discovery_leads_to_the_configuration(client: Client) -> None:
-    answer = await client.get("/common/discovery/instance")
-    endpoint = str(answer.json["tenant_discovery_endpoint"])
+async def test_instance_discovery_links_to_the_configuration(client: Client) -> None:
+    response = await client.get("/common/discovery/instance")
+    endpoint = str(response.json["tenant_discovery_endpoint"])
     assert (await client.get(endpoint)).json["token_endpoint"]
 
 
-async def test_the_error_body_has_microsofts_members(client: Client) -> None:
-    answer = await client.form("token", grant_type="password")
-    assert answer.json.keys() == {
+async def test_the_error_body_has_microsofts_properties(client: Client) -> None:
+    response = await client.form("token", grant_type="password")
+    assert response.json.keys() == {
         "error", "error_description", "error_codes", "timestamp", "trace_id", "correlation_id",
         "error_uri",
     }  # fmt: skip
@@ -71,12 +75,12 @@ async def test_the_error_body_has_microsofts_members(client: Client) -> None:
 # Authorize
 
 
-async def test_state_comes_back(client: Client) -> None:
+async def test_state_is_returned(client: Client) -> None:
     location = await client.simulator.authorize(client.authorize_url(state="a b&c"))
     assert fields(location)["state"] == "a b&c"
 
 
-async def test_fragment_mode(client: Client) -> None:
+async def test_response_mode_fragment(client: Client) -> None:
     location = await client.simulator.authorize(client.authorize_url(response_mode="fragment"))
     assert "code=" in urlsplit(location).fragment
 
@@ -101,7 +105,7 @@ async def test_registered_redirect_uris(client: Client, uri: str) -> None:
         ({"tenant": "organizations", "client_id": CONFIDENTIAL_CLIENT_ID}, 50194),
     ],
 )
-async def test_the_page_keeps_what_it_cant_trust(
+async def test_an_untrusted_request_is_not_redirected(
     client: Client, changes: dict[str, str], code: int
 ) -> None:
     with pytest.raises(SignInError, match=f"AADSTS{code}:"):
@@ -120,19 +124,19 @@ async def test_the_page_keeps_what_it_cant_trust(
         ({"prompt": "none", "login_hint": "robin@contoso.example"}, "interaction_required"),
     ],
 )
-async def test_refusals_that_go_back_to_the_app(
+async def test_errors_that_redirect_to_the_app(
     client: Client, changes: dict[str, str | None], error: str
 ) -> None:
     url = client.authorize_url(**changes)
-    answer = await client.get(url)
-    assert (answer.status, fields(answer.headers["Location"])["error"]) == (302, error)
+    response = await client.get(url)
+    assert (response.status, fields(response.headers["Location"])["error"]) == (302, error)
 
 
 async def test_prompt_none_after_consent(client: Client) -> None:
     await client.sign_in("Presence.Read")
     url = client.authorize_url(prompt="none", login_hint="robin@contoso.example")
-    answer = await client.get(url)
-    assert "code" in fields(answer.headers["Location"])
+    response = await client.get(url)
+    assert "code" in fields(response.headers["Location"])
 
 
 @pytest.mark.parametrize(
@@ -144,12 +148,14 @@ async def test_prompt_none_after_consent(client: Client) -> None:
         ("nobody", TENANT_ID, 50034),
     ],
 )
-async def test_accounts_that_may_not(client: Client, account: str, tenant: str, code: int) -> None:
+async def test_accounts_that_are_rejected(
+    client: Client, account: str, tenant: str, code: int
+) -> None:
     with pytest.raises(SignInError, match=f"AADSTS{code}:"):
         await client.simulator.authorize(client.authorize_url(tenant), account)
 
 
-async def test_a_guest_signs_in_to_this_tenant(client: Client) -> None:
+async def test_a_guest_can_sign_in(client: Client) -> None:
     assert await client.token("Presence.Read", account="guest")
 
 
@@ -172,34 +178,34 @@ async def test_an_app_that_requires_assignment(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("asking", "code"), [(False, 90094), (True, 90095)])
-async def test_people_may_not_consent(client: Client, code: int, asking: bool) -> None:  # noqa: FBT001
+async def test_user_consent_is_blocked(client: Client, code: int, asking: bool) -> None:  # noqa: FBT001
     client.simulator.tenant.user_consent = "blocked"
     client.simulator.tenant.admin_consent_requests = asking
     with pytest.raises(SignInError, match=f"AADSTS{code}:"):
         await client.simulator.authorize(client.authorize_url())
 
 
-async def test_an_administrators_consent_is_enough(client: Client) -> None:
+async def test_admin_consent_is_sufficient(client: Client) -> None:
     client.simulator.tenant.user_consent = "blocked"
     query = f"client_id={PUBLIC_CLIENT_ID}&redirect_uri={REDIRECT_URI}&state=s"
     url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?{query}"
-    answer = await client.request("POST", url, data={"decision": "accept"})
-    assert fields(answer.headers["Location"])["admin_consent"] == "True"
+    response = await client.request("POST", url, data={"decision": "accept"})
+    assert fields(response.headers["Location"])["admin_consent"] == "True"
     assert await client.code()
 
 
-async def test_an_administrator_declines(client: Client) -> None:
+async def test_admin_consent_is_declined(client: Client) -> None:
     query = f"client_id={PUBLIC_CLIENT_ID}&redirect_uri={REDIRECT_URI}&state=s"
     url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?{query}"
-    answer = await client.request("POST", url, data={"decision": "deny"})
-    assert fields(answer.headers["Location"]) == {
+    response = await client.request("POST", url, data={"decision": "deny"})
+    assert fields(response.headers["Location"]) == {
         "error": "access_denied",
         "error_subcode": "cancel",
         "state": "s",
     }
 
 
-async def test_an_administrators_link_without_a_way_back(client: Client) -> None:
+async def test_admin_consent_without_a_redirect_uri(client: Client) -> None:
     client.simulator.tenant.user_consent = "blocked"
     url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?client_id={PUBLIC_CLIENT_ID}"
     declined = await client.request("POST", url, data={"decision": "deny"})
@@ -218,9 +224,7 @@ SCOPE_URL = "https://graph.microsoft.com/Presence.Read"
     ("policy", "granted"),
     [("requested", {"Presence.Read"}), ("registered", {"Presence.ReadWrite"})],
 )
-async def test_an_administrator_consents_to_scopes(
-    client: Client, policy: Any, granted: set[str]
-) -> None:
+async def test_admin_consent_to_scopes(client: Client, policy: Any, granted: set[str]) -> None:
     app = client.simulator.tenant.apps[PUBLIC_CLIENT_ID]
     app.delegated = {"Presence.ReadWrite"}
     client.simulator.tenant.admin_consent = policy
@@ -232,9 +236,9 @@ async def test_an_administrator_consents_to_scopes(
     assert fields(declined.headers["Location"])["error"] == "consent_required"
     assert not app.admin_consented
 
-    answer = await client.request("POST", url, data={"decision": "accept"})
+    response = await client.request("POST", url, data={"decision": "accept"})
     (name,) = granted
-    assert fields(answer.headers["Location"]) == {
+    assert fields(response.headers["Location"]) == {
         "admin_consent": "True",
         "tenant": TENANT_ID,
         "scope": f"https://graph.microsoft.com/{name}",
@@ -253,7 +257,7 @@ async def test_an_administrator_consents_to_scopes(
         ({"client_id": TENANT_ID}, 700016),
     ],
 )
-async def test_an_admin_consent_request_with_scopes_is_checked(
+async def test_an_admin_consent_request_is_validated(
     client: Client, changes: dict[str, str], code: int
 ) -> None:
     right = {
@@ -262,42 +266,42 @@ async def test_an_admin_consent_request_with_scopes_is_checked(
         "scope": SCOPE_URL,
     }
     url = f"{client.simulator.url}/{TENANT_ID}/v2.0/adminconsent?{urlencode(right | changes)}"
-    answer = await client.request("GET", url)
+    response = await client.request("GET", url)
 
-    assert answer.status == 400
-    assert f"AADSTS{code}" in answer.text
+    assert response.status == 400
+    assert f"AADSTS{code}" in response.text
 
 
-async def test_a_permission_for_administrators_only(client: Client) -> None:
+async def test_a_permission_that_requires_an_administrator(client: Client) -> None:
     with pytest.raises(SignInError, match="AADSTS90094:"):
         await client.simulator.authorize(client.authorize_url(scope="User.Read.All"))
 
 
-async def test_declining(client: Client) -> None:
+async def test_consent_is_declined(client: Client) -> None:
     location = await client.simulator.authorize(client.authorize_url(), decision="deny")
     assert fields(location)["error"] == "access_denied"
     assert "AADSTS65004" in fields(location)["error_description"]
 
 
-async def test_cancelling(client: Client) -> None:
+async def test_sign_in_is_canceled(client: Client) -> None:
     location = await client.simulator.authorize(client.authorize_url(), decision="cancel")
     assert fields(location)["error_subcode"] == "cancel"
 
 
-async def test_a_policy_on_demand_stops_on_the_page(client: Client) -> None:
+async def test_a_fault_of_the_page_is_not_redirected(client: Client) -> None:
     client.simulator.faults.add("authorize", aadsts=53003)
-    answer = await client.get(client.authorize_url())
-    assert (answer.status, "AADSTS53003" in answer.text) == (400, True)
+    response = await client.get(client.authorize_url())
+    assert (response.status, "AADSTS53003" in response.text) == (400, True)
 
 
 # Codes
 
 
-async def test_a_code_is_for_one_use(client: Client) -> None:
+async def test_a_code_can_be_redeemed_once(client: Client) -> None:
     code = await client.code()
     await client.redeem(code)
-    answer = await client.redeem(code)
-    assert (answer.json["error"], answer.aadsts) == ("invalid_grant", 54005)
+    response = await client.redeem(code)
+    assert (response.json["error"], response.aadsts) == ("invalid_grant", 54005)
 
 
 async def test_a_code_expires(client: Client) -> None:
@@ -321,11 +325,11 @@ async def test_a_code_expires(client: Client) -> None:
         ({"grant_type": ""}, 400, 90014),
     ],
 )
-async def test_a_code_is_bound(
+async def test_a_code_is_bound_to_its_request(
     client: Client, changes: dict[str, str], status: int, code: int
 ) -> None:
-    answer = await client.redeem(**({"code": await client.code()} | changes))
-    assert (answer.status, answer.aadsts) == (status, code)
+    response = await client.redeem(**({"code": await client.code()} | changes))
+    assert (response.status, response.aadsts) == (status, code)
 
 
 async def test_a_code_of_another_app(client: Client) -> None:
@@ -339,19 +343,23 @@ async def test_a_code_of_another_app(client: Client) -> None:
     ("secret", "code"),
     [({}, 7000218), ({"client_secret": "wrong"}, 7000215), ({"client_secret": "old"}, 7000222)],
 )
-async def test_a_web_app_must_prove_itself(
+async def test_a_web_app_must_authenticate(
     client: Client, secret: dict[str, str], code: int
 ) -> None:
     app = client.simulator.tenant.apps[CONFIDENTIAL_CLIENT_ID]
     app.secrets.append(Secret("old", client.simulator.clock.now() - timedelta(days=1)))
-    answer = await client.redeem(await client.code(**WEB), **WEB, **secret)
-    assert (answer.status, answer.json["error"], answer.aadsts) == (401, "invalid_client", code)
+    response = await client.redeem(await client.code(**WEB), **WEB, **secret)
+    assert (response.status, response.json["error"], response.aadsts) == (
+        401,
+        "invalid_client",
+        code,
+    )
 
 
 async def test_a_web_app_with_its_secret(client: Client) -> None:
     code = await client.code(**WEB)
-    answer = await client.redeem(code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET)
-    assert answer.status == 200
+    response = await client.redeem(code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET)
+    assert response.status == 200
 
 
 async def test_a_secret_in_the_authorization_header(client: Client) -> None:
@@ -363,16 +371,16 @@ async def test_a_secret_in_the_authorization_header(client: Client) -> None:
     }
     secret = encode_basic_auth(CONFIDENTIAL_CLIENT_ID, CONFIDENTIAL_CLIENT_SECRET)
     path = f"/{TENANT_ID}/oauth2/v2.0/token"
-    answer = await client.request("POST", path, data=form, headers={"Authorization": secret})
-    assert answer.status == 200
+    response = await client.request("POST", path, data=form, headers={"Authorization": secret})
+    assert response.status == 200
 
 
-async def test_a_web_app_may_leave_pkce_out(client: Client) -> None:
+async def test_a_web_app_can_omit_pkce(client: Client) -> None:
     code = await client.code(**WEB, code_challenge=None, code_challenge_method=None)
-    answer = await client.redeem(
+    response = await client.redeem(
         code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET, code_verifier=""
     )
-    assert answer.status == 200
+    assert response.status == 200
 
 
 async def test_a_single_page_apps_code_needs_an_origin(client: Client) -> None:
@@ -384,25 +392,25 @@ async def test_a_single_page_apps_code_needs_an_origin(client: Client) -> None:
 # Tokens
 
 
-async def test_the_answer_has_what_the_scopes_ask_for(client: Client) -> None:
-    answer = await client.redeem(await client.code(scope="Presence.Read"))
-    assert answer.json.keys() == {
+async def test_the_response_matches_the_scopes(client: Client) -> None:
+    response = await client.redeem(await client.code(scope="Presence.Read"))
+    assert response.json.keys() == {
         "token_type", "scope", "expires_in", "ext_expires_in", "access_token",
     }  # fmt: skip
 
 
-async def test_the_scope_answered_is_all_that_was_granted(client: Client) -> None:
+async def test_the_scope_lists_all_granted_permissions(client: Client) -> None:
     await client.sign_in("Presence.ReadWrite")
     tokens = await client.sign_in("Presence.Read")
     assert tokens["scope"] == "Presence.Read Presence.ReadWrite profile openid email"
 
 
-async def test_scopes_may_be_named_in_full(client: Client) -> None:
+async def test_scopes_can_have_full_names(client: Client) -> None:
     tokens = await client.sign_in("https://graph.microsoft.com/Presence.Read")
     assert "https://graph.microsoft.com/Presence.Read" in tokens["scope"].split()
 
 
-async def test_default_means_what_the_app_declares(client: Client) -> None:
+async def test_default_scope_requests_the_apps_permissions(client: Client) -> None:
     tokens = await client.sign_in("https://graph.microsoft.com/.default")
     scp = jwt.decode(tokens["access_token"], options={"verify_signature": False})["scp"]
     assert scp == "Presence.Read Presence.ReadWrite User.Read"
@@ -411,8 +419,8 @@ async def test_default_means_what_the_app_declares(client: Client) -> None:
 async def test_the_id_token_is_signed_by_a_published_key(client: Client) -> None:
     code = await client.code(nonce="once")
     token = str((await client.redeem(code)).json["id_token"])
-    answer = await client.get(f"/{TENANT_ID}/discovery/v2.0/keys")
-    keys = jwt.PyJWKSet.from_dict(answer.json)
+    response = await client.get(f"/{TENANT_ID}/discovery/v2.0/keys")
+    keys = jwt.PyJWKSet.from_dict(response.json)
     key = keys[jwt.get_unverified_header(token)["kid"]]
     claims = jwt.decode(token, key, algorithms=["RS256"], audience=PUBLIC_CLIENT_ID)
     robin = client.simulator.tenant.people["robin"]
@@ -428,9 +436,9 @@ async def test_the_id_token_is_signed_by_a_published_key(client: Client) -> None
     assert {name: claims[name] for name in expected} == expected
 
 
-async def test_client_info_names_person_and_tenant(client: Client) -> None:
-    answer = await client.redeem(await client.code(), client_info="1")
-    info = json.loads(base64.urlsafe_b64decode(f"{answer.json['client_info']}=="))
+async def test_client_info_identifies_person_and_tenant(client: Client) -> None:
+    response = await client.redeem(await client.code(), client_info="1")
+    info = json.loads(base64.urlsafe_b64decode(f"{response.json['client_info']}=="))
     robin = client.simulator.tenant.people["robin"]
     assert info == {"uid": robin.id, "utid": TENANT_ID}
 
@@ -439,10 +447,10 @@ async def test_client_info_names_person_and_tenant(client: Client) -> None:
 
 
 async def refresh(client: Client, token: str, **changes: str) -> object:
-    """Refresh, and return the AADSTS code or None."""
+    """Refresh; return the AADSTS code or None."""
     form = {"grant_type": "refresh_token", "client_id": PUBLIC_CLIENT_ID, "refresh_token": token}
-    answer = await client.form("token", **(form | changes))
-    return None if answer.status == 200 else answer.aadsts
+    response = await client.form("token", **(form | changes))
+    return None if response.status == 200 else response.aadsts
 
 
 async def test_refresh_without_consent(client: Client) -> None:
@@ -450,25 +458,25 @@ async def test_refresh_without_consent(client: Client) -> None:
     assert await refresh(client, token, scope="Presence.ReadWrite") == 65001
 
 
-async def test_refresh_for_what_was_consented_since(client: Client) -> None:
+async def test_refresh_with_a_permission_that_was_granted_later(client: Client) -> None:
     token = (await client.sign_in("Presence.Read"))["refresh_token"]
     await client.sign_in("Presence.ReadWrite")
     assert await refresh(client, token, scope="Presence.ReadWrite") is None
 
 
-async def test_refresh_after_revoking(client: Client) -> None:
+async def test_refresh_after_revocation(client: Client) -> None:
     token = (await client.sign_in("Presence.Read"))["refresh_token"]
     client.simulator.revoke("robin")
     assert await refresh(client, token) == 50173
 
 
-async def test_revoking_spares_a_later_sign_in(client: Client) -> None:
+async def test_revocation_does_not_affect_a_later_sign_in(client: Client) -> None:
     client.simulator.revoke("robin")
     token = (await client.sign_in("Presence.Read"))["refresh_token"]
     assert await refresh(client, token) is None
 
 
-async def test_refresh_after_a_long_silence(client: Client) -> None:
+async def test_refresh_after_90_days(client: Client) -> None:
     token = (await client.sign_in("Presence.Read"))["refresh_token"]
     client.simulator.advance(90 * 86400)
     assert await refresh(client, token) == 700082
@@ -479,7 +487,7 @@ async def test_refresh_by_another_app(client: Client) -> None:
     assert await refresh(client, token, client_id=CONFIDENTIAL_CLIENT_ID) == 70000
 
 
-async def test_refresh_for_somebody_who_is_gone(client: Client) -> None:
+async def test_refresh_of_a_deleted_person(client: Client) -> None:
     token = (await client.sign_in("Presence.Read"))["refresh_token"]
     client.simulator.tenant.remove_person("robin")
     assert await refresh(client, token) == 50034
@@ -490,7 +498,7 @@ async def test_refresh_by_a_public_client_with_a_secret(client: Client) -> None:
     assert await refresh(client, token, client_secret="anything") == 700025
 
 
-async def test_refresh_with_a_made_up_token(client: Client) -> None:
+async def test_refresh_with_an_invalid_token(client: Client) -> None:
     assert await refresh(client, "made up") == 9002313
 
 
@@ -498,21 +506,21 @@ async def test_refresh_with_a_made_up_token(client: Client) -> None:
 
 
 async def start(client: Client) -> dict[str, object]:
-    answer = await client.form("devicecode", client_id=PUBLIC_CLIENT_ID, scope="Presence.Read")
-    return answer.json
+    response = await client.form("devicecode", client_id=PUBLIC_CLIENT_ID, scope="Presence.Read")
+    return response.json
 
 
 async def poll(client: Client, device_code: object) -> dict[str, object]:
-    answer = await client.form(
+    response = await client.form(
         "token",
         grant_type=DEVICE_GRANT,
         client_id=PUBLIC_CLIENT_ID,
         device_code=str(device_code),
     )
-    return answer.json
+    return response.json
 
 
-async def test_the_device_endpoint_has_microsofts_members(client: Client) -> None:
+async def test_the_device_endpoint_has_microsofts_properties(client: Client) -> None:
     flow = await start(client)
     assert (flow["expires_in"], flow["interval"]) == (900, 5)
     assert flow.keys() == {
@@ -520,36 +528,36 @@ async def test_the_device_endpoint_has_microsofts_members(client: Client) -> Non
     }  # fmt: skip
 
 
-async def test_a_device_waits(client: Client) -> None:
+async def test_a_device_code_is_pending(client: Client) -> None:
     flow = await start(client)
-    answer = await poll(client, flow["device_code"])
-    assert (answer["error"], answer["error_codes"]) == ("authorization_pending", [70016])
+    response = await poll(client, flow["device_code"])
+    assert (response["error"], response["error_codes"]) == ("authorization_pending", [70016])
 
 
-async def test_a_device_is_declined(client: Client) -> None:
+async def test_a_device_code_is_declined(client: Client) -> None:
     flow = await start(client)
     client.simulator.enter_device_code(str(flow["user_code"]), decision="deny")
     assert (await poll(client, flow["device_code"]))["error"] == "authorization_declined"
 
 
-async def test_a_device_is_too_late(client: Client) -> None:
+async def test_a_device_code_expires(client: Client) -> None:
     flow = await start(client)
     client.simulator.advance(900)
     assert (await poll(client, flow["device_code"]))["error"] == "expired_token"
 
 
-async def test_a_device_with_a_made_up_code(client: Client) -> None:
+async def test_an_invalid_device_code(client: Client) -> None:
     assert (await poll(client, "made up"))["error"] == "bad_verification_code"
 
 
-async def test_a_device_code_is_for_one_use(client: Client) -> None:
+async def test_a_device_code_can_be_redeemed_once(client: Client) -> None:
     flow = await start(client)
     client.simulator.enter_device_code(str(flow["user_code"]))
     assert "access_token" in await poll(client, flow["device_code"])
     assert (await poll(client, flow["device_code"]))["error_codes"] == [54005]
 
 
-async def test_a_user_code_is_for_one_answer(client: Client) -> None:
+async def test_a_user_code_can_be_entered_once(client: Client) -> None:
     flow = await start(client)
     client.simulator.enter_device_code(str(flow["user_code"]))
     with pytest.raises(SignInError, match="AADSTS90120:"):
@@ -559,8 +567,8 @@ async def test_a_user_code_is_for_one_answer(client: Client) -> None:
 async def test_an_app_without_public_flows(client: Client) -> None:
     flow = await start(client)
     client.simulator.tenant.apps[PUBLIC_CLIENT_ID].public_client_flows = False
-    answer = await poll(client, flow["device_code"])
-    assert (answer["error"], answer["error_codes"]) == ("invalid_client", [7000218])
+    response = await poll(client, flow["device_code"])
+    assert (response["error"], response["error_codes"]) == ("invalid_client", [7000218])
 
 
 # Client credentials
@@ -584,8 +592,8 @@ async def daemon(client: Client, tenant: str = TENANT_ID, **changes: str) -> obj
         "client_id": DAEMON_CLIENT_ID,
         "scope": "https://graph.microsoft.com/.default",
     }
-    answer = await client.form("token", tenant, **(form | changes))
-    return None if answer.status == 200 else answer.aadsts
+    response = await client.form("token", tenant, **(form | changes))
+    return None if response.status == 200 else response.aadsts
 
 
 @pytest.mark.parametrize(
@@ -612,14 +620,14 @@ async def test_client_credentials_need_the_tenants_authority(client: Client) -> 
     assert await daemon(client, "organizations", client_secret="any") == 9001023
 
 
-async def test_an_assertion_by_the_registered_key(client: Client) -> None:
+async def test_an_assertion_of_the_registered_key(client: Client) -> None:
     text = assertion(client.simulator, daemon_certificate())
     sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
     assert await daemon(client, **sent) is None
 
 
-async def test_an_assertion_by_another_key(client: Client) -> None:
-    text = assertion(client.simulator, ClientCertificate.create("Somebody else"))
+async def test_an_assertion_of_another_key(client: Client) -> None:
+    text = assertion(client.simulator, ClientCertificate.create("Another key"))
     sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
     assert await daemon(client, **sent) == 700027
 
@@ -628,26 +636,24 @@ async def test_an_assertion_by_another_key(client: Client) -> None:
     "changes",
     [{"aud": "https://elsewhere.example/"}, {"iss": PUBLIC_CLIENT_ID}, {"exp": 1700000000}],
 )
-async def test_an_assertion_that_says_something_wrong(
-    client: Client, changes: dict[str, object]
-) -> None:
+async def test_an_assertion_with_a_wrong_claim(client: Client, changes: dict[str, object]) -> None:
     text = assertion(client.simulator, daemon_certificate(), **changes)
     sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
     assert await daemon(client, **sent) == 50027
 
 
 async def test_an_app_token_has_no_refresh_token(client: Client) -> None:
-    answer = await client.form(
+    response = await client.form(
         "token",
         grant_type="client_credentials",
         client_id=DAEMON_CLIENT_ID,
         client_secret="not-a-secret~of-the-daemon",
         scope="https://graph.microsoft.com/.default",
     )
-    assert answer.json.keys() == {"token_type", "expires_in", "ext_expires_in", "access_token"}
+    assert response.json.keys() == {"token_type", "expires_in", "ext_expires_in", "access_token"}
 
 
-async def test_the_log_holds_nothing_that_could_be_used_again(client: Client) -> None:
+async def test_the_log_has_no_credentials(client: Client) -> None:
     code = await client.code(**WEB)
     tokens = await client.redeem(code, **WEB, client_secret=CONFIDENTIAL_CLIENT_SECRET)
     await client.get("/v1.0/me/presence", str(tokens.json["access_token"]))

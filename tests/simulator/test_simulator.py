@@ -1,4 +1,4 @@
-"""The simulator as a whole: life, clouds, control API, a process of its own."""
+"""The simulator: start, stop, clouds, control API, process."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -20,10 +20,10 @@ from .conftest import Client
 ROOT = Path(__file__).parents[2]
 
 
-# Life
+# Start and stop
 
 
-async def test_nothing_is_left_behind(socket_enabled: None, certificate: Certificate) -> None:
+async def test_stop_closes_everything(socket_enabled: None, certificate: Certificate) -> None:
     before = asyncio.all_tasks()
     async with Simulator(certificate) as simulator:
         url = simulator.url
@@ -36,7 +36,7 @@ async def test_nothing_is_left_behind(socket_enabled: None, certificate: Certifi
             await session.get(url)
 
 
-async def test_it_comes_back_where_it_was(socket_enabled: None, certificate: Certificate) -> None:
+async def test_a_restart_keeps_the_ports(socket_enabled: None, certificate: Certificate) -> None:
     simulator = Simulator(certificate)
     addresses = []
     for _ in range(2):
@@ -45,7 +45,7 @@ async def test_it_comes_back_where_it_was(socket_enabled: None, certificate: Cer
     assert addresses[0] == addresses[1]
 
 
-async def test_a_hanging_answer_does_not_hold_up_the_stop(
+async def test_a_hanging_request_does_not_delay_the_stop(
     certificate: Certificate, socket_enabled: None, trust: ssl.SSLContext
 ) -> None:
     async with Simulator(certificate) as simulator, aiohttp.ClientSession() as session:
@@ -59,7 +59,7 @@ async def test_a_hanging_answer_does_not_hold_up_the_stop(
             await request
 
 
-async def test_a_clock_of_ones_own(socket_enabled: None, certificate: Certificate) -> None:
+async def test_a_custom_clock(socket_enabled: None, certificate: Certificate) -> None:
     moment = datetime(2026, 11, 2, 9, tzinfo=UTC)
     async with Simulator(certificate, now=lambda: moment) as simulator:
         simulator.advance(60)
@@ -73,7 +73,7 @@ async def test_a_frozen_clock_is_followed(client: Client, freezer: FrozenDateTim
     assert robin.status_message is None
 
 
-async def test_access_tokens_live_in_their_clients_time(
+async def test_access_tokens_use_the_clients_time(
     client: Client, freezer: FrozenDateTimeFactory
 ) -> None:
     token = await client.token("Presence.Read")
@@ -98,13 +98,13 @@ async def test_the_log_of_requests(client: Client) -> None:
     )
 
 
-async def test_a_token_of_another_cloud_is_refused(
+async def test_a_token_of_another_cloud_is_rejected(
     client: Client, certificate: Certificate
 ) -> None:
     token = await client.token("Presence.Read")
     async with Simulator(certificate, cloud="us_gov_l4") as other:
-        answer = await client.get(f"{other.tls_url}/v1.0/me/presence", token)
-    assert answer.status == 401
+        response = await client.get(f"{other.tls_url}/v1.0/me/presence", token)
+    assert response.status == 401
 
 
 # Control API
@@ -114,8 +114,8 @@ async def control(
     client: Client, method: str, path: str, body: object = None
 ) -> tuple[int, object]:
     url = f"{client.simulator.url}/simulator/{path}"
-    async with client.session.request(method, url, json=body) as answer:
-        return answer.status, await answer.json()
+    async with client.session.request(method, url, json=body) as response:
+        return response.status, await response.json()
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ async def test_gestures(client: Client, gesture: str, arguments: object, expecte
 
 
 @pytest.mark.parametrize("expires", [3600, "2099-01-01T00:00:00+00:00"])
-async def test_a_message_with_its_end(client: Client, expires: object) -> None:
+async def test_a_message_with_its_expiry(client: Client, expires: object) -> None:
     arguments = {"text": "Lunch", "expires": expires, "pinned": True}
     await control(client, "POST", "people/robin/set_status_message", arguments)
     message = client.simulator.tenant.people["robin"].status_message
@@ -163,7 +163,9 @@ async def test_a_message_with_its_end(client: Client, expires: object) -> None:
         ("device", {"user_code": "x"}, 400),
     ],
 )
-async def test_wrong_control(client: Client, path: str, arguments: object, status: int) -> None:
+async def test_invalid_control_requests(
+    client: Client, path: str, arguments: object, status: int
+) -> None:
     assert (await control(client, "POST", path, arguments))[0] == status
 
 
@@ -190,7 +192,7 @@ async def test_the_clock(client: Client) -> None:
     assert (client.simulator.clock.now() - before).total_seconds() >= 3600
 
 
-async def test_faults_come_and_go(client: Client) -> None:
+async def test_faults_are_added_and_removed(client: Client) -> None:
     await control(client, "POST", "faults", {"match": "graph", "status": 503, "times": 5})
     during = await client.get("/v1.0/me")
     await control(client, "DELETE", "faults")
@@ -198,7 +200,7 @@ async def test_faults_come_and_go(client: Client) -> None:
     assert (during.status, after.status) == (503, 401)
 
 
-async def test_requests_are_listed_and_forgotten(client: Client) -> None:
+async def test_requests_are_listed_and_cleared(client: Client) -> None:
     await client.get("/v1.0/me")
     _, listed = await control(client, "GET", "requests")
     await control(client, "DELETE", "requests")
@@ -206,7 +208,7 @@ async def test_requests_are_listed_and_forgotten(client: Client) -> None:
     assert ([entry["path"] for entry in listed], client.simulator.requests) == (["/v1.0/me"], [])
 
 
-async def test_the_tenants_switches(client: Client) -> None:
+async def test_the_tenants_policies(client: Client) -> None:
     await control(
         client,
         "POST",
@@ -222,13 +224,13 @@ async def test_a_device_code_is_entered(client: Client) -> None:
     flow = (await client.form("devicecode", client_id=PUBLIC_CLIENT_ID, scope="openid")).json
     arguments = {"user_code": flow["user_code"], "account": "alex", "decision": "accept"}
     await control(client, "POST", "device", arguments)
-    answer = await client.form(
+    response = await client.form(
         "token",
         grant_type=DEVICE_GRANT,
         client_id=PUBLIC_CLIENT_ID,
         device_code=str(flow["device_code"]),
     )
-    assert answer.status == 200
+    assert response.status == 200
 
 
 async def test_access_tokens_expire_on_demand(client: Client) -> None:
@@ -237,31 +239,31 @@ async def test_access_tokens_expire_on_demand(client: Client) -> None:
     assert (await client.get("/v1.0/me/presence", token)).status == 401
 
 
-async def test_another_site_can_not_press_buttons(client: Client) -> None:
+async def test_another_site_cannot_press_buttons(client: Client) -> None:
     url = f"{client.simulator.url}/people/robin"
     headers = {"Origin": "https://elsewhere.example"}
-    answer = await client.request("POST", url, data={"command": "join_call"}, headers=headers)
-    assert (answer.status, client.simulator.tenant.people["robin"].activity) == (403, "Available")
+    response = await client.request("POST", url, data={"command": "join_call"}, headers=headers)
+    assert (response.status, client.simulator.tenant.people["robin"].activity) == (403, "Available")
 
 
-async def test_another_sites_form_can_not_use_the_control_api(client: Client) -> None:
+async def test_another_sites_form_cannot_use_the_control_api(client: Client) -> None:
     url = f"{client.simulator.url}/simulator/clock"
-    answer = await client.request(
+    response = await client.request(
         "POST", url, data=b'{"advance": 1}', headers={"Content-Type": "text/plain"}
     )
-    assert answer.status == 415
+    assert response.status == 415
 
 
 async def test_reading_changes_nothing(client: Client) -> None:
-    answer = await client.get(f"{client.simulator.url}/people/robin?command=join_call")
-    assert answer.status == 405
+    response = await client.get(f"{client.simulator.url}/people/robin?command=join_call")
+    assert response.status == 405
 
 
-# A process of its own
+# Process
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_process_starts_tells_and_stops(
+async def test_a_process_starts_and_stops(
     socket_enabled: None, tmp_path: Path, number: signal.Signals
 ) -> None:
     process = await asyncio.create_subprocess_exec(
@@ -276,8 +278,8 @@ async def test_a_process_starts_tells_and_stops(
             name, _, value = (await process.stdout.readline()).decode().strip().partition(": ")
             lines[name] = value
     address = f"{lines['Page']}/simulator/state"
-    async with aiohttp.ClientSession() as session, session.get(address) as answer:
-        state = await answer.json()
+    async with aiohttp.ClientSession() as session, session.get(address) as response:
+        state = await response.json()
     process.send_signal(number)
     async with asyncio.timeout(10):
         assert await process.wait() == 0

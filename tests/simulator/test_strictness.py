@@ -1,4 +1,4 @@
-"""What Graph refuses in a body is refused here, and nothing else is."""
+"""Graph's rules for request bodies."""
 
 from datetime import UTC, datetime, timedelta
 import json
@@ -37,12 +37,12 @@ PREFERENCE: dict[str, object] = {"availability": "Busy", "activity": "Busy"}
 
 async def write(client: Client, action: str, body: object) -> tuple[int, object]:
     token = await client.token("Presence.ReadWrite")
-    answer = await client.post(f"/v1.0/me/presence/{action}", token, body)
-    return (answer.status, answer.code if answer.text else None)
+    response = await client.post(f"/v1.0/me/presence/{action}", token, body)
+    return (response.status, response.code if response.text else None)
 
 
 @pytest.mark.parametrize("state", sorted(SESSION_STATES))
-async def test_a_session_may_say(client: Client, state: tuple[str, str]) -> None:
+async def test_a_valid_session_is_accepted(client: Client, state: tuple[str, str]) -> None:
     pair = dict(zip(("availability", "activity"), state, strict=True))
     assert await write(client, "setPresence", SESSION | pair) == (200, None)
 
@@ -72,7 +72,7 @@ async def test_a_session_may_say(client: Client, state: tuple[str, str]) -> None
         {"nickname": "robin"},
     ],
 )
-async def test_a_session_may_not_say(client: Client, change: dict[str, object]) -> None:
+async def test_an_invalid_session_is_rejected(client: Client, change: dict[str, object]) -> None:
     assert await write(client, "setPresence", SESSION | change) == (400, "BadRequest")
 
 
@@ -85,12 +85,12 @@ async def test_durations_of_a_session(client: Client, duration: str | None) -> N
 @pytest.mark.parametrize(
     "body", [{}, {"sessionId": CONFIDENTIAL_CLIENT_ID}, {"sessionId": PUBLIC_CLIENT_ID, "x": 1}]
 )
-async def test_clearing_a_session_wrongly(client: Client, body: object) -> None:
+async def test_an_invalid_request_to_clear_a_session(client: Client, body: object) -> None:
     assert await write(client, "clearPresence", body) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize("availability", sorted(PREFERENCES))
-async def test_a_preference_may_be(client: Client, availability: str) -> None:
+async def test_a_valid_preference_is_accepted(client: Client, availability: str) -> None:
     body = {"availability": availability, "activity": PREFERENCES[availability][0]}
     assert await write(client, "setUserPreferredPresence", body) == (200, None)
 
@@ -108,7 +108,7 @@ async def test_a_preference_may_be(client: Client, availability: str) -> None:
         {"sessionId": PUBLIC_CLIENT_ID},
     ],
 )
-async def test_a_preference_may_not_be(client: Client, change: dict[str, object]) -> None:
+async def test_an_invalid_preference_is_rejected(client: Client, change: dict[str, object]) -> None:
     body = PREFERENCE | change
     assert await write(client, "setUserPreferredPresence", body) == (400, "BadRequest")
 
@@ -136,7 +136,7 @@ def expiry(date_time: object, time_zone: object = "UTC") -> dict[str, object]:
         expiry("2030-01-02T03:04:05", "W. Europe Standard Time"),
     ],
 )
-async def test_a_message_may_be(client: Client, body: object) -> None:
+async def test_a_valid_message_is_accepted(client: Client, body: object) -> None:
     assert await write(client, "setStatusMessage", body) == (200, None)
 
 
@@ -169,7 +169,7 @@ async def test_a_message_may_be(client: Client, body: object) -> None:
         None,
     ],
 )
-async def test_a_message_may_not_be(client: Client, body: object) -> None:
+async def test_an_invalid_message_is_rejected(client: Client, body: object) -> None:
     assert await write(client, "setStatusMessage", body) == (400, "BadRequest")
 
 
@@ -183,15 +183,15 @@ async def test_a_message_may_not_be(client: Client, body: object) -> None:
         {"workLocationType": "office", "source": "manual"},
     ],
 )
-async def test_a_location_may_not_be(client: Client, body: object) -> None:
+async def test_an_invalid_location_is_rejected(client: Client, body: object) -> None:
     assert await write(client, "setManualLocation", body) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize("ids", [None, "x", [], [1], ["robin"], [f"{{{ROBIN}}}"]])
-async def test_ids_may_not_be(client: Client, ids: object) -> None:
+async def test_invalid_ids_are_rejected(client: Client, ids: object) -> None:
     token = await client.token("Presence.Read.All")
-    answer = await client.post("/v1.0/communications/getPresencesByUserId", token, {"ids": ids})
-    assert (answer.status, answer.code) == (400, "BadRequest")
+    response = await client.post("/v1.0/communications/getPresencesByUserId", token, {"ids": ids})
+    assert (response.status, response.code) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize(
@@ -204,19 +204,19 @@ async def test_ids_may_not_be(client: Client, ids: object) -> None:
         (b"", "application/json"),
     ],
 )
-async def test_bodies_that_are_no_json(client: Client, data: bytes, kind: str) -> None:
+async def test_bodies_that_are_not_json(client: Client, data: bytes, kind: str) -> None:
     token = await client.token("Presence.ReadWrite")
-    answer = await client.request(
+    response = await client.request(
         "POST",
         "/v1.0/me/presence/setUserPreferredPresence",
         token,
         data=data,
         headers={"Content-Type": kind},
     )
-    assert (answer.status, answer.code) == (400, "BadRequest")
+    assert (response.status, response.code) == (400, "BadRequest")
 
 
-async def test_a_refused_write_changes_nothing(client: Client) -> None:
+async def test_a_rejected_write_changes_nothing(client: Client) -> None:
     robin = client.simulator.tenant.people["robin"]
     robin.set_status_message("Before")
     await write(client, "setStatusMessage", expiry("soon"))
@@ -224,7 +224,7 @@ async def test_a_refused_write_changes_nothing(client: Client) -> None:
     assert robin.status_message.content == "Before"
 
 
-# Whatever is sent
+# Arbitrary bodies
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -248,7 +248,7 @@ _paths = st.sampled_from(
 
 @pytest.fixture(scope="module")
 def state(certificate: Certificate) -> SimulatorState:
-    """Return a tenant without a network, for many requests in a short time."""
+    """Return a tenant without sockets, for many quick requests."""
     return Simulator(certificate)
 
 
@@ -262,17 +262,17 @@ def test_no_body_breaks_graph(state: SimulatorState, path: str, body: object) ->
     }
     token = state.entra.token_endpoint.respond(TENANT_ID, form, None)["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    answer = state.graph.respond(
+    response = state.graph.respond(
         GraphRequest("POST", f"/v1.0/{path}", headers, json.dumps(body).encode())
     )
-    assert answer.status in {200, 400, 403, 404, 429}
+    assert response.status in {200, 400, 403, 404, 429}
 
 
 # Time zones
 
 
 @pytest.mark.parametrize("name", sorted(WINDOWS))
-def test_every_windows_zone_is_one(name: str) -> None:
+def test_every_windows_zone_exists(name: str) -> None:
     assert find_zone(name) is not None
 
 
@@ -280,12 +280,12 @@ def test_every_windows_zone_is_one(name: str) -> None:
     st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2100, 1, 1)),  # noqa: DTZ001
     st.integers(0, 9),
 )
-def test_an_expiry_in_utc_is_written_as_it_was_read(moment: datetime, tick: int) -> None:
+def test_an_expiry_in_utc_is_returned_unchanged(moment: datetime, tick: int) -> None:
     text = f"{moment:%Y-%m-%dT%H:%M:%S.%f}{tick}"
     assert timestamp(*parse_expiry(text, "UTC")) == text
 
 
-def test_a_windows_zone_knows_summer_time() -> None:
+def test_a_windows_zone_has_summer_time() -> None:
     summer, _ = parse_expiry("2026-07-01T12:00:00", "W. Europe Standard Time")
     winter, _ = parse_expiry("2026-12-01T12:00:00", "W. Europe Standard Time")
     offsets = [
