@@ -86,10 +86,10 @@ def target_by(hass: HomeAssistant, way: str, entity_id: str) -> Target:
     return targets[what]
 
 
-async def async_ask_as_the_editor_does(
+async def async_get_for_automation_editor(
     account: Account, connect: WebSocketGenerator, kind: Literal["trigger", "condition"]
 ) -> tuple[dict[str, Any], set[str]]:
-    """Sign in; return our descriptions and those for a device."""
+    """Sign in; return the integration's descriptions and a device's."""
     hass = account.hass
     # The HTTP server accepts no new routes after the sign-in's first request.
     for component in ("auth", "websocket_api"):

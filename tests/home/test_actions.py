@@ -1,4 +1,4 @@
-"""The actions, called as an automation would."""
+"""Actions, called like in automations."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ ROBIN = {"entity_id": "sensor.robin_example_availability"}
 async def async_act(
     hass: HomeAssistant, action: str, target: dict[str, Any] | None = None, **data: Any
 ) -> None:
-    """Call an action and let what it started come to an end."""
+    """Call an action and wait for its tasks."""
     await hass.services.async_call(
         DOMAIN, action, data, target=ROBIN if target is None else target, blocking=True
     )
@@ -37,7 +37,7 @@ async def async_act(
 
 
 def writes(simulator: Simulator) -> list[tuple[str, Any]]:
-    """Return what was sent to Graph to change something."""
+    """Return the writes to Graph: action and body."""
     return [
         (request.path.rpartition("/")[2], request.json)
         for request in simulator.requests
@@ -46,12 +46,12 @@ def writes(simulator: Simulator) -> list[tuple[str, Any]]:
 
 
 def text_of(person: Person) -> str | None:
-    """Return the message of a person, as Graph has it."""
+    """Return a person's status message in Graph."""
     message = person.status_message
     return message.content if message else None
 
 
-async def test_set_status_message_without_an_end(
+async def test_set_status_message_without_expiry(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_act(hass, "set_status_message", message="In the workshop")
@@ -75,7 +75,7 @@ async def test_set_status_message_expires_in(
     [
         ("America/Los_Angeles", "2031-07-01 12:00:00", "2031-07-01T19:00:00+00:00"),
         ("America/Los_Angeles", "2031-07-01T12:00:00+02:00", "2031-07-01T10:00:00+00:00"),
-        # 02:30 is skipped on one day and comes twice on another.
+        # 02:30 does not exist on one day and occurs twice on another.
         ("America/Los_Angeles", "2031-03-09 02:30:00", "2031-03-09T10:30:00+00:00"),
         ("America/Los_Angeles", "2031-11-02 01:30:00", "2031-11-02T08:30:00+00:00"),
         ("Europe/Berlin", "2031-03-30 02:30:00", "2031-03-30T01:30:00+00:00"),
@@ -132,7 +132,7 @@ async def test_expires_at_is_within_366_days(
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "none", "None", "null"])
-async def test_an_optional_field_given_as_nothing_is_not_given(
+async def test_an_empty_optional_field_is_ignored(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -154,7 +154,7 @@ async def test_an_optional_field_given_as_nothing_is_not_given(
     assert writes(simulator)[-1][1]["expirationDuration"] == "PT1H"
 
 
-async def test_one_end_given_and_the_other_as_nothing(
+async def test_an_expiry_with_the_other_field_empty(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     fields: dict[str, Any] = {"expires_in": {"hours": 1}, "expires_at": "None"}
@@ -175,7 +175,7 @@ async def test_set_status_message_pinned(
     assert (found.state, found.attributes["pinned"]) == ("Call me", True)
 
 
-async def test_a_message_as_long_as_teams_takes_can_be_pinned(
+async def test_the_longest_message_can_be_pinned(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_act(hass, "set_status_message", message="x" * 280, pinned=True)
@@ -213,7 +213,7 @@ async def test_clear_preferred_presence(
     assert robin.preference is None
 
 
-async def test_the_longest_message_that_teams_takes(
+async def test_the_longest_message_of_teams(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_act(hass, "set_status_message", message="m" * 280)
@@ -277,7 +277,7 @@ async def test_the_longest_message_that_teams_takes(
         ),
     ],
 )
-async def test_bad_input_gets_one_sentence_and_nothing_is_sent(
+async def test_invalid_input_is_a_validation_error_and_nothing_is_sent(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     simulator: Simulator,
@@ -294,7 +294,7 @@ async def test_bad_input_gets_one_sentence_and_nothing_is_sent(
     assert not writes(simulator)
 
 
-async def test_an_unknown_availability_is_told_which_are_allowed(
+async def test_the_error_of_an_unknown_availability_lists_valid_ones(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     with pytest.raises(
@@ -317,7 +317,7 @@ async def test_an_unknown_availability_is_told_which_are_allowed(
         ("set_preferred_presence", {}),
     ],
 )
-async def test_what_home_assistants_schema_refuses_is_not_sent(
+async def test_input_that_the_schema_rejects_is_not_sent(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     simulator: Simulator,
@@ -331,7 +331,7 @@ async def test_what_home_assistants_schema_refuses_is_not_sent(
 
 
 @pytest.mark.parametrize("kind", ["entity", "device", "area", "label", "several"])
-async def test_every_target_means_the_person_once(
+async def test_each_target_selects_the_person_once(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, kind: str
 ) -> None:
     devices = dr.async_get(hass)
@@ -364,7 +364,7 @@ async def test_every_target_means_the_person_once(
         {"area_id": "no_such_area"},
     ],
 )
-async def test_a_target_that_is_nobody_is_refused(
+async def test_a_target_without_a_person_is_rejected(
     hass: HomeAssistant, entry: PresenceConfigEntry, target: dict[str, str]
 ) -> None:
     with pytest.raises(ServiceValidationError) as error:
@@ -373,9 +373,7 @@ async def test_a_target_that_is_nobody_is_refused(
     assert error.value.translation_key == "nobody_targeted"
 
 
-async def test_a_person_who_can_only_be_read_is_refused(
-    hass: HomeAssistant, account: Account
-) -> None:
+async def test_a_read_only_person_is_rejected(hass: HomeAssistant, account: Account) -> None:
     await account.async_sign_in(access="read")
     with pytest.raises(ServiceValidationError, match="can only be read"):
         await async_act(hass, "set_status_message", message="x")
@@ -385,7 +383,7 @@ async def test_a_person_who_can_only_be_read_is_refused(
 
 @pytest.mark.parametrize(("own_name", "named"), [(None, "Robin Example"), ("Desk", "Desk")])
 @pytest.mark.parametrize("kind", ["entity_id", "device_id", "label_id"])
-async def test_an_error_names_the_person_as_the_user_sees_them(
+async def test_an_error_has_the_persons_displayed_name(
     hass: HomeAssistant, account: Account, own_name: str | None, named: str, kind: str
 ) -> None:
     entry = await account.async_sign_in(access="read")
@@ -415,7 +413,7 @@ async def test_an_error_names_the_person_as_the_user_sees_them(
         {"label_id": "no_such_label"},
     ],
 )
-async def test_an_unknown_target_is_named_and_nothing_is_sent(
+async def test_the_error_of_an_unknown_target_lists_it_and_nothing_is_sent(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     simulator: Simulator,
@@ -442,7 +440,7 @@ async def test_an_unknown_target_is_named_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("kind", ["area_id", "label_id", "entity_id"])
-async def test_areas_labels_and_groups_may_contain_anything(
+async def test_other_entities_of_areas_labels_and_groups_are_ignored(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, kind: str
 ) -> None:
     area = ar.async_get(hass).async_create("Office")
@@ -502,7 +500,7 @@ async def test_get_presence_of_no_person_is_a_validation_error(
     assert error.value.translation_key == "people_empty"
 
 
-async def test_an_account_that_is_not_loaded_is_refused(
+async def test_an_account_that_is_not_loaded_is_rejected(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(entry.entry_id)
@@ -513,7 +511,7 @@ async def test_an_account_that_is_not_loaded_is_refused(
 
 
 @pytest.mark.parametrize(("patience", "text"), [(10.0, "Back"), (0.0, None)])
-async def test_an_account_that_is_being_set_up_is_waited_for(
+async def test_an_action_waits_for_the_set_up_of_an_account(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     robin: Person,
@@ -524,11 +522,11 @@ async def test_an_account_that_is_being_set_up_is_waited_for(
     monkeypatch.setattr(services, "_SETUP_TIMEOUT", patience)
     begun = asyncio.Event()
 
-    def note() -> None:
+    def record() -> None:
         if entry.state is ConfigEntryState.SETUP_IN_PROGRESS:
             begun.set()
 
-    entry.async_on_state_change(note)
+    entry.async_on_state_change(record)
     reload = hass.async_create_task(hass.config_entries.async_reload(entry.entry_id))
     await begun.wait()
     if text:
@@ -542,7 +540,7 @@ async def test_an_account_that_is_being_set_up_is_waited_for(
     assert text_of(robin) == text
 
 
-async def test_several_people_of_whom_one_fails(
+async def test_an_action_for_several_people_that_fails_for_one(
     hass: HomeAssistant, account: Account, simulator: Simulator
 ) -> None:
     await account.async_sign_in("robin")
@@ -571,7 +569,7 @@ async def test_several_people_of_whom_one_fails(
         ({"loss": "close"}, "graph_unavailable"),
     ],
 )
-async def test_every_refusal_of_a_write_has_its_sentence(
+async def test_each_error_of_a_write_has_its_message(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     simulator: Simulator,
@@ -587,7 +585,7 @@ async def test_every_refusal_of_a_write_has_its_sentence(
     assert "{" not in str(error.value)
 
 
-async def test_while_graph_wants_to_be_left_alone_nothing_is_sent(
+async def test_nothing_is_sent_while_graph_throttles(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add("POST *setStatusMessage", times=1, status=429, retry_after=120)
@@ -603,7 +601,7 @@ async def test_while_graph_wants_to_be_left_alone_nothing_is_sent(
     assert text_of(simulator.tenant.people["robin"]) == "x"
 
 
-async def test_a_write_while_the_sign_in_is_over_says_so(
+async def test_a_write_after_the_sign_in_was_revoked(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.revoke("robin")
@@ -671,7 +669,7 @@ async def test_set_presence(
     assert body["expirationDuration"] == expected
 
 
-async def test_a_write_without_an_answer_is_sent_again(
+async def test_a_write_without_a_response_is_retried(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
 ) -> None:
     lost = simulator.faults.add("POST *setStatusMessage", times=2, loss="close", applied=True)
@@ -681,7 +679,7 @@ async def test_a_write_without_an_answer_is_sent_again(
     assert text_of(robin) == "Twice does no harm"
 
 
-async def test_a_write_whose_answer_never_comes_is_sent_again(
+async def test_a_write_that_times_out_is_retried(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -690,7 +688,7 @@ async def test_a_write_whose_answer_never_comes_is_sent_again(
 ) -> None:
     lost = simulator.faults.add("POST *setStatusMessage", times=1, loss="hang", applied=True)
     write = hass.async_create_task(async_act(hass, "set_status_message", message="Heard"))
-    while not lost.hits:  # noqa: ASYNC110  # the clock stands still
+    while not lost.hits:  # noqa: ASYNC110  # the clock is frozen
         await asyncio.sleep(0)
     clock.freezer.tick(21)
     await write
@@ -700,17 +698,17 @@ async def test_a_write_whose_answer_never_comes_is_sent_again(
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
-async def test_a_refused_write_is_not_sent_again(
+async def test_a_rejected_write_is_not_retried(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, status: int
 ) -> None:
-    refused = simulator.faults.add("POST *setStatusMessage", status=status)
+    rejected = simulator.faults.add("POST *setStatusMessage", status=status)
     with pytest.raises(HomeAssistantError):
         await async_act(hass, "set_status_message", message="x")
 
-    assert refused.hits == 1
+    assert rejected.hits == 1
 
 
-async def test_a_later_write_is_not_undone_by_the_repetition_of_an_earlier_one(
+async def test_a_retry_does_not_overwrite_a_later_write(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
 ) -> None:
     simulator.faults.add("POST *setStatusMessage", times=1, status=503, latency=0.2)
@@ -722,7 +720,7 @@ async def test_a_later_write_is_not_undone_by_the_repetition_of_an_earlier_one(
     assert text_of(robin) == "Second"
 
 
-async def test_a_short_throttling_is_waited_out(
+async def test_a_write_waits_for_a_short_retry_after(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
 ) -> None:
     simulator.faults.add("POST *setStatusMessage", times=1, status=429, retry_after=1)

@@ -1,4 +1,4 @@
-"""The organization's app: it signs in by itself, watches whom it is told to, and may set them."""
+"""App-only access: sign-in, people, reads and writes."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -41,14 +41,14 @@ FORM: dict[str, Any] = {
 
 
 async def async_fill(account: Account, **changes: Any) -> ConfigFlowResult:
-    """Fill in the form with some fields changed; None leaves one empty."""
+    """Fill in the form with changed fields; None leaves one empty."""
     flow = await account.async_open("application")
     form = {key: value for key, value in (FORM | changes).items() if value is not None}
     return await account.async_configure(flow, form)
 
 
 async def async_sign_in(account: Account, **changes: Any) -> PresenceConfigEntry:
-    """Sign the app in."""
+    """Sign in with app-only access."""
     flow = await async_fill(account, **changes)
     assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
     await account.hass.async_block_till_done(wait_background_tasks=True)
@@ -57,7 +57,7 @@ async def async_sign_in(account: Account, **changes: Any) -> PresenceConfigEntry
 
 @pytest.fixture
 async def entry(account: Account) -> PresenceConfigEntry:
-    """Sign the app in with its secret."""
+    """Sign in with the app's secret."""
     return await async_sign_in(account)
 
 
@@ -67,9 +67,9 @@ def pem(
     password: bytes | None = None,
     key: rsa.RSAPrivateKey | None = None,
 ) -> str:
-    """Return a certificate of our own making with its key."""
+    """Create a self-signed certificate with its key."""
     key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Somebody else's app")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Another app")])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -106,7 +106,7 @@ async def test_the_app_signs_in_with_its_certificate(account: Account) -> None:
     assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
 
 
-async def test_the_same_app_twice_is_refused(account: Account, entry: PresenceConfigEntry) -> None:
+async def test_an_app_cannot_be_added_twice(account: Account, entry: PresenceConfigEntry) -> None:
     assert (await async_fill(account))["reason"] == "already_configured"
 
 
@@ -117,12 +117,12 @@ async def test_the_same_app_twice_is_refused(account: Account, entry: PresenceCo
         ({"certificate": "both"}, {"base": "one_credential"}),
         ({"tenant": "organizations"}, {"tenant": "tenant_needed"}),
         ({"tenant": "common"}, {"tenant": "personal_authority"}),
-        ({"tenant": "nobody.example"}, {"tenant": "tenant_not_found"}),
+        ({"tenant": "unknown.example"}, {"tenant": "tenant_not_found"}),
         ({"client_secret": "wrong"}, {"client_secret": "secret_wrong"}),
         ({"client_id": PUBLIC_CLIENT_ID}, {"client_id": "registered_for_people"}),
     ],
 )
-async def test_what_is_wrong_has_its_sentence_and_makes_no_entry(
+async def test_each_error_has_its_message_and_creates_no_entry(
     hass: HomeAssistant, account: Account, changes: dict[str, Any], errors: dict[str, str]
 ) -> None:
     flow = await async_fill(account, **changes)
@@ -132,7 +132,7 @@ async def test_what_is_wrong_has_its_sentence_and_makes_no_entry(
     assert not hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_a_form_suggests_the_app_of_an_account_of_the_same_kind_only(
+async def test_a_form_suggests_only_an_app_of_the_same_kind(
     account: Account,
 ) -> None:
     await async_sign_in(account)
@@ -145,7 +145,7 @@ async def test_a_form_suggests_the_app_of_an_account_of_the_same_kind_only(
     assert suggested(await account.async_open("application"))["client_id"] == DAEMON_CLIENT_ID
 
 
-async def test_the_app_for_people_as_the_organizations_app_is_named_with_a_certificate_too(
+async def test_an_app_for_users_is_detected_with_a_certificate(
     account: Account,
 ) -> None:
     fault = account.simulator.faults.add("token", aadsts=700025)
@@ -158,7 +158,7 @@ async def test_the_app_for_people_as_the_organizations_app_is_named_with_a_certi
 
 
 @pytest.mark.parametrize("sign_in", ["browser", "device_code"])
-async def test_the_organizations_app_as_an_app_for_people_is_told_what_is_missing(
+async def test_an_app_for_app_only_access_is_detected_at_a_user_sign_in(
     account: Account, sign_in: str
 ) -> None:
     account.simulator.faults.add("token" if sign_in == "browser" else "devicecode", aadsts=7000218)
@@ -181,7 +181,7 @@ EC = (
     .decode()
     + daemon_certificate().certificate
 )
-# A key on the curve brainpoolP160r1, which cryptography does not have.
+# A key on the curve brainpoolP160r1, which cryptography does not support.
 UNKNOWN_CURVE = """-----BEGIN PRIVATE KEY-----
 MFQCAQAwFAYHKoZIzj0CAQYJKyQDAwIIAQEBBDkwNwIBAQQUAQEBAQEBAQEBAQEB
 AQEBAQEBAQGhHAMaAAQBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
@@ -190,7 +190,7 @@ AQEBAQEBAQGhHAMaAAQBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
 
 
 def private_key(text: str, password: bytes) -> str:
-    """Return a key in the form of old versions of openssl, with a password."""
+    """Return an encrypted key in openssl's old format."""
     key = serialization.load_pem_private_key(text.encode(), password=None)
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -254,7 +254,7 @@ AUTHORITY = trustme.CA().cert_pem.bytes().decode()
     ],
     ids=["authority first", "key first", "authority last", "one before it", "invisible characters"],
 )
-async def test_a_certificate_is_found_in_a_chain_of_any_order(
+async def test_a_certificate_is_found_in_a_chain_in_any_order(
     account: Account, certificate: str
 ) -> None:
     entry = await async_sign_in(account, client_secret=None, certificate=certificate)
@@ -268,7 +268,7 @@ PKCS1 = DAEMON_KEY.private_bytes(
     serialization.NoEncryption(),
 ).decode()
 PAIR = daemon_certificate().certificate + KEY
-WELL_MEANT = {
+COPIED = {
     "PKCS#1": daemon_certificate().certificate + PKCS1,
     "PKCS#1 first": PKCS1 + daemon_certificate().certificate,
     "indented": "".join(f"    {line}\n" for line in PAIR.splitlines()),
@@ -280,8 +280,8 @@ WELL_MEANT = {
     "no line ends": PAIR.replace("\n", ""),
     "carriage returns": PAIR.replace("\n", "\r"),
     "blank lines": PAIR.replace("\n", "\n\n"),
-    "dashes of a word processor": PAIR.replace("-----", "\u2014\u2014-"),
-    "with what openssl prints": f"Bag Attributes\n  friendlyName: x\n{PAIR}subject=CN = x\n",
+    "dashes of a text processor": PAIR.replace("-----", "\u2014\u2014-"),
+    "with output of openssl": f"Bag Attributes\n  friendlyName: x\n{PAIR}subject=CN = x\n",
     "two keys": pem().partition("-----BEGIN CERT")[0] + PAIR,
     "a key of another kind, too": EC.partition("-----BEGIN CERT")[0] + PAIR,
     "twice": PAIR + PAIR,
@@ -289,26 +289,22 @@ WELL_MEANT = {
 }
 
 
-@pytest.mark.parametrize("certificate", WELL_MEANT.values(), ids=WELL_MEANT)
-async def test_a_certificate_works_however_it_was_copied(
-    account: Account, certificate: str
-) -> None:
+@pytest.mark.parametrize("certificate", COPIED.values(), ids=COPIED)
+async def test_a_certificate_is_accepted_as_copied(account: Account, certificate: str) -> None:
     entry = await async_sign_in(account, client_secret=None, certificate=certificate)
 
     assert entry.data["token"]["access_token"]
 
 
 @pytest.mark.parametrize(("certificate", "error"), CERTIFICATES.values(), ids=CERTIFICATES)
-async def test_a_certificate_that_will_not_do(
-    account: Account, certificate: str, error: str
-) -> None:
+async def test_an_invalid_certificate(account: Account, certificate: str, error: str) -> None:
     flow = await async_fill(account, client_secret=None, certificate=certificate)
 
     assert flow["errors"] == {"certificate": error}
 
 
 @pytest.mark.parametrize("missing", ["Presence.Read.All", "User.ReadBasic.All"])
-async def test_a_permission_that_no_administrator_granted(
+async def test_a_permission_without_admin_consent(
     account: Account, simulator: Simulator, missing: str
 ) -> None:
     simulator.tenant.apps[DAEMON_CLIENT_ID].application.discard(missing)
@@ -324,7 +320,7 @@ async def test_a_permission_that_no_administrator_granted(
     assert f"adminconsent?client_id={DAEMON_CLIENT_ID}" in placeholders["admin_consent_url"]
 
 
-async def test_everybody_can_be_watched_and_set(
+async def test_people_can_be_read_and_set(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     await async_add(hass, entry, "alex", alex)
@@ -378,7 +374,7 @@ async def test_the_work_location_of_others_cannot_be_set(
     assert error.value.translation_key == "work_location_of_others"
 
 
-async def test_a_change_is_seen_within_half_a_minute(
+async def test_a_change_is_shown_within_half_a_minute(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -396,7 +392,7 @@ async def test_a_change_is_seen_within_half_a_minute(
     ]
 
 
-async def test_trouble_makes_people_unavailable_after_the_third_time(
+async def test_people_become_unavailable_after_the_third_failure(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -413,7 +409,7 @@ async def test_trouble_makes_people_unavailable_after_the_third_time(
     assert seen == ["available", "available", STATE_UNAVAILABLE]
 
 
-async def test_a_token_is_fetched_anew_when_it_ends(
+async def test_an_expired_token_is_replaced(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     await async_add(hass, entry, "alex", alex)
@@ -425,7 +421,7 @@ async def test_a_token_is_fetched_anew_when_it_ends(
     assert state(hass, ALEX) == "available"
 
 
-async def test_a_secret_that_expires_while_running_asks_for_a_new_one(
+async def test_an_expired_secret_starts_reauth(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -445,14 +441,14 @@ async def test_a_secret_that_expires_while_running_asks_for_a_new_one(
     form = await hass.config_entries.flow.async_configure(flow["flow_id"], {})
     assert form["step_id"] == "application"
     assert form["errors"] == {"client_secret": "secret_expired"}
-    secret.value, secret.expires = "not-a-secret~anew", None
+    secret.value, secret.expires = "not-a-secret~new", None
     result = await account.async_configure(form, FORM | {"client_secret": secret.value})
     await hass.async_block_till_done(wait_background_tasks=True)
     assert result["reason"] == "reauth_successful"
     assert state(hass, ALEX) == "available"
 
 
-async def test_get_presence_with_the_organizations_app(
+async def test_get_presence_with_app_only_access(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person
 ) -> None:
     people = await async_get(hass, entry, alex.address)
@@ -460,7 +456,7 @@ async def test_get_presence_with_the_organizations_app(
     assert people[alex.address]["availability"] == "available"
 
 
-async def test_reconfigure_leads_to_the_apps_own_form_and_keeps_its_secret(
+async def test_reconfigure_shows_the_apps_form_and_keeps_its_secret(
     hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
 ) -> None:
     form = await account.async_renew(entry, "reconfigure")
@@ -481,7 +477,7 @@ async def test_reconfigure_leads_to_the_apps_own_form_and_keeps_its_secret(
         ("set_preferred_presence", {"availability": "busy"}),
     ],
 )
-async def test_of_somebody_removed_nothing_is_kept_up(
+async def test_removing_a_person_clears_sessions_and_preferences(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     alex: Person,
@@ -503,7 +499,7 @@ async def test_of_somebody_removed_nothing_is_kept_up(
     assert alex.id not in entry.runtime_data.preferences.person_ids
 
 
-async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
+async def test_the_preference_of_a_missing_person_expires(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -525,12 +521,12 @@ async def test_what_is_due_about_somebody_unseen_is_done_all_the_same(
     assert not entry.runtime_data.preferences.person_ids
 
 
-async def test_several_writes_at_once_are_confirmed_together(
+async def test_concurrent_writes_are_confirmed_together(
     hass: HomeAssistant, entry: PresenceConfigEntry, alex: Person, simulator: Simulator
 ) -> None:
     await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
     simulator.requests.clear()
-    # A poll is under way, so that the reads that confirm have to wait for it.
+    # The reads that confirm have to wait for a current poll.
     simulator.faults.add("POST *getPresencesByUserId", times=1, latency=0.5)
     poll = hass.async_create_task(entry.runtime_data.primary.async_request_refresh())
     await hass.services.async_call(

@@ -1,4 +1,4 @@
-"""Each condition asks its own entity of the people that are targeted, and nothing else."""
+"""Conditions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +17,8 @@ from tests.home.automations import (
     POLL,
     WAYS,
     Target,
-    async_ask_as_the_editor_does,
     async_automate,
+    async_get_for_automation_editor,
     async_lose,
     device_of,
     target_by,
@@ -32,16 +32,16 @@ OUT_OF_OFFICE = "binary_sensor.robin_example_out_of_office"
 ALEX_IN_CALL = "binary_sensor.alex_example_in_a_call"
 
 
-class Questions:
-    """An automation that says of conditions which of them hold, whenever it is asked."""
+class ConditionAutomation:
+    """An automation that evaluates conditions on request."""
 
     def __init__(self, hass: HomeAssistant) -> None:
-        """Begin without one."""
+        """Initialize."""
         self.hass = hass
         self.seen: list[Event] = []
 
-    async def async_put(self, target: Target, *names: str, **options: Any) -> None:
-        """Make the automation, with some of the conditions, or with all, and one target."""
+    async def async_create(self, target: Target, *names: str, **options: Any) -> None:
+        """Create the automation with these or all conditions for a target."""
         actions = [
             {
                 "if": {"condition": f"{DOMAIN}.{name}", "target": target, "options": options},
@@ -49,32 +49,32 @@ class Questions:
             }
             for name in names or CONDITIONS
         ]
-        asked = [{"trigger": "event", "event_type": "asked"}]
-        self.seen = await async_automate(self.hass, asked, actions)
+        triggers = [{"trigger": "event", "event_type": "evaluate"}]
+        self.seen = await async_automate(self.hass, triggers, actions)
 
-    async def async_ask(self) -> set[str]:
-        """Return which conditions hold now."""
+    async def async_evaluate(self) -> set[str]:
+        """Return the conditions that are true now."""
         self.seen.clear()
-        self.hass.bus.async_fire("asked")
+        self.hass.bus.async_fire("evaluate")
         await self.hass.async_block_till_done()
         return {event.data["condition"] for event in self.seen}
 
 
 @pytest.fixture
-def questions(hass: HomeAssistant) -> Questions:
-    """Return an automation to be made."""
-    return Questions(hass)
+def conditions(hass: HomeAssistant) -> ConditionAutomation:
+    """Return an automation that is not created yet."""
+    return ConditionAutomation(hass)
 
 
-async def test_each_holds_in_its_own_state_and_in_no_other(
+async def test_each_condition_is_true_only_in_its_state(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    await questions.async_put({"device_id": device_of(hass, IN_CALL)})
+    await conditions.async_create({"device_id": device_of(hass, IN_CALL)})
     day: list[tuple[Callable[[], None], set[str]]] = [
         (robin.open_teams, {"is_available"}),
         (robin.join_call, {"is_busy", "is_in_call"}),
@@ -101,71 +101,71 @@ async def test_each_holds_in_its_own_state_and_in_no_other(
     for gesture, expected in day:
         gesture()
         await clock.async_advance(POLL)
-        held = await questions.async_ask()
-        assert held == expected | {opposites[name] for name in opposites.keys() - expected}
-        seen |= held
+        evaluated = await conditions.async_evaluate()
+        assert evaluated == expected | {opposites[name] for name in opposites.keys() - expected}
+        seen |= evaluated
 
     assert seen == set(CONDITIONS)
     assert complaints(caplog) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_every_target_reaches_the_right_entity_of_the_right_person(
+async def test_each_target_selects_the_entity_of_the_person(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
     alex: Person,
     way: str,
 ) -> None:
-    await questions.async_put(target_by(hass, way, IN_CALL), "is_in_call")
+    await conditions.async_create(target_by(hass, way, IN_CALL), "is_in_call")
     robin.set_out_of_office()
     alex.join_call()
     await clock.async_advance(POLL)
     assert state(hass, ALEX_IN_CALL) == state(hass, OUT_OF_OFFICE) == "on"
-    assert await questions.async_ask() == set()
+    assert await conditions.async_evaluate() == set()
 
     robin.join_call()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == {"is_in_call"}
+    assert await conditions.async_evaluate() == {"is_in_call"}
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])
-async def test_other_entities_tell_nothing(
+async def test_other_entities_are_ignored(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
     behavior: str,
 ) -> None:
-    strange = er.async_get(hass).async_get_or_create(
+    other = er.async_get(hass).async_get_or_create(
         "binary_sensor", "telephone", "in_call", translation_key="in_call"
     )
-    strangers = {strange.entity_id, "binary_sensor.in_call"}
-    for entity_id in strangers:
+    foreign = {other.entity_id, "binary_sensor.in_call"}
+    for entity_id in foreign:
         hass.states.async_set(entity_id, "on")
-    others = strangers.union(hass.states.async_entity_ids(["binary_sensor", "sensor"])) - {IN_CALL}
+    others = foreign.union(hass.states.async_entity_ids(["binary_sensor", "sensor"])) - {IN_CALL}
     assert OUT_OF_OFFICE in others
-    await questions.async_put({"entity_id": sorted(others)}, "is_in_call", behavior=behavior)
+    await conditions.async_create({"entity_id": sorted(others)}, "is_in_call", behavior=behavior)
     robin.set_out_of_office()
     robin.present()
     await clock.async_advance(POLL)
     assert state(hass, IN_CALL) == state(hass, OUT_OF_OFFICE) == "on"
 
-    assert await questions.async_ask() == set()
+    assert await conditions.async_evaluate() == set()
 
 
 @pytest.mark.parametrize(
     ("behavior", "one", "two"),
     [("any", {"is_in_call"}, {"is_in_call"}), ("all", set(), {"is_in_call"})],
 )
-async def test_of_two_people_one_is_enough_or_both_have_to(
+async def test_behavior_any_or_all_with_two_people(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
     alex: Person,
     behavior: str,
@@ -173,73 +173,73 @@ async def test_of_two_people_one_is_enough_or_both_have_to(
     two: set[str],
 ) -> None:
     people = {"device_id": [device_of(hass, IN_CALL), device_of(hass, ALEX_IN_CALL)]}
-    await questions.async_put(people, "is_in_call", behavior=behavior)
-    assert await questions.async_ask() == set()
+    await conditions.async_create(people, "is_in_call", behavior=behavior)
+    assert await conditions.async_evaluate() == set()
     alex.join_call()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == one
+    assert await conditions.async_evaluate() == one
     robin.join_call()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == two
+    assert await conditions.async_evaluate() == two
 
 
-async def test_it_has_to_be_so_for_as_long_as_is_asked(
+async def test_for_requires_the_duration(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
 ) -> None:
     target = {"device_id": device_of(hass, IN_CALL)}
-    await questions.async_put(target, "is_in_call", "is_busy", **{"for": {"minutes": 10}})
+    await conditions.async_create(target, "is_in_call", "is_busy", **{"for": {"minutes": 10}})
     robin.join_call()
     await clock.async_advance(POLL)
     await clock.async_advance(300)
-    assert await questions.async_ask() == set()
+    assert await conditions.async_evaluate() == set()
 
-    # Whoever presents goes on being busy, though under another word.
+    # The state changes from busy to do_not_disturb; both are busy.
     robin.present()
     await clock.async_advance(301)
-    assert await questions.async_ask() == {"is_in_call", "is_busy"}
+    assert await conditions.async_evaluate() == {"is_in_call", "is_busy"}
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])
-async def test_what_nobody_knows_does_not_hold(
+async def test_conditions_are_false_while_the_state_is_unknown(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
     simulator: Simulator,
     behavior: str,
 ) -> None:
     target = {"device_id": device_of(hass, IN_CALL)}
     names = ("is_in_call", "is_busy", "is_not_available", "is_not_presenting")
-    await questions.async_put(target, *names, behavior=behavior)
+    await conditions.async_create(target, *names, behavior=behavior)
     robin.join_call()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == set(names)
+    assert await conditions.async_evaluate() == set(names)
 
-    trouble = simulator.faults.add("GET /v1.0/me/presence", status=503)
+    failure = simulator.faults.add("GET /v1.0/me/presence", status=503)
     await async_lose(hass, clock, IN_CALL)
-    assert await questions.async_ask() == set()
+    assert await conditions.async_evaluate() == set()
 
-    trouble.remove()
+    failure.remove()
     await clock.async_advance(POLL)
-    assert await questions.async_ask() == set(names)
+    assert await conditions.async_evaluate() == set(names)
 
 
 @pytest.mark.parametrize("behavior", ["any", "all"])
-async def test_a_disabled_entity_tells_nothing_and_a_renamed_one_still_does(
+async def test_a_disabled_entity_is_ignored_and_a_renamed_one_is_not(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
-    questions: Questions,
+    conditions: ConditionAutomation,
     robin: Person,
     behavior: str,
 ) -> None:
     target = {"device_id": device_of(hass, IN_CALL)}
-    await questions.async_put(target, "is_in_call", "is_out_of_office", behavior=behavior)
+    await conditions.async_create(target, "is_in_call", "is_out_of_office", behavior=behavior)
     registry = er.async_get(hass)
     registry.async_update_entity(OUT_OF_OFFICE, disabled_by=er.RegistryEntryDisabler.USER)
     registry.async_update_entity(IN_CALL, new_entity_id="binary_sensor.do_not_enter")
@@ -248,28 +248,30 @@ async def test_a_disabled_entity_tells_nothing_and_a_renamed_one_still_does(
     await clock.async_advance(POLL)
 
     assert state(hass, "binary_sensor.do_not_enter") == "on"
-    assert await questions.async_ask() == {"is_in_call"}
+    assert await conditions.async_evaluate() == {"is_in_call"}
 
 
-async def test_a_reload_changes_nothing(
-    hass: HomeAssistant, entry: PresenceConfigEntry, questions: Questions, robin: Person
+async def test_a_reload_keeps_conditions_true(
+    hass: HomeAssistant, entry: PresenceConfigEntry, conditions: ConditionAutomation, robin: Person
 ) -> None:
-    await questions.async_put({"device_id": device_of(hass, IN_CALL)}, "is_in_call")
+    await conditions.async_create({"device_id": device_of(hass, IN_CALL)}, "is_in_call")
     robin.join_call()
     await hass.config_entries.async_reload(entry.entry_id)
-    assert await questions.async_ask() == {"is_in_call"}
+    assert await conditions.async_evaluate() == {"is_in_call"}
 
     await hass.config_entries.async_unload(entry.entry_id)
-    assert await questions.async_ask() == set()
+    assert await conditions.async_evaluate() == set()
 
 
-async def test_the_automation_editor_offers_them(
+async def test_the_automation_editor_lists_conditions(
     account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
-    ours, of_a_person = await async_ask_as_the_editor_does(account, hass_ws_client, "condition")
+    described, for_person = await async_get_for_automation_editor(
+        account, hass_ws_client, "condition"
+    )
 
-    assert ours.keys() == CONDITIONS.keys()
-    for name, about in ours.items():
-        assert about["fields"].keys() == {"behavior", "for"}, name
-        assert [only["integration"] for only in about["target"]["entity"]] == [DOMAIN], name
-    assert {f"{DOMAIN}.{name}" for name in CONDITIONS} <= of_a_person
+    assert described.keys() == CONDITIONS.keys()
+    for name, description in described.items():
+        assert description["fields"].keys() == {"behavior", "for"}, name
+        assert [only["integration"] for only in description["target"]["entity"]] == [DOMAIN], name
+    assert {f"{DOMAIN}.{name}" for name in CONDITIONS} <= for_person

@@ -1,4 +1,4 @@
-"""The config flow, driven as a person would, against the simulator."""
+"""The config flow of a user."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,7 +42,7 @@ TOKEN_MEMBERS = {
 
 
 def assert_form(flow: ConfigFlowResult, step: str, errors: dict[str, str]) -> None:
-    """Check that a form is back with an error and with what was typed."""
+    """Check that a form shows an error and the user's input."""
     assert flow["type"] is FlowResultType.FORM, flow
     keys = {error_key(flow, field): error for field, error in errors.items()}
     assert (flow["step_id"], flow["errors"]) == (step, keys)
@@ -50,7 +50,7 @@ def assert_form(flow: ConfigFlowResult, step: str, errors: dict[str, str]) -> No
     assert suggested(flow)["client_id"]
 
 
-async def test_browser_sign_in_makes_an_entry(hass: HomeAssistant, account: Account) -> None:
+async def test_browser_sign_in_creates_an_entry(hass: HomeAssistant, account: Account) -> None:
     entry = await account.async_sign_in()
 
     robin = account.simulator.tenant.people["robin"]
@@ -72,7 +72,7 @@ async def test_a_confidential_client_signs_in_with_its_secret(account: Account) 
 
 
 @pytest.mark.parametrize("tenant", [TENANT_ID.upper(), TENANT_DOMAIN, "organizations"])
-async def test_every_way_to_name_the_tenant_leads_to_the_same_account(
+async def test_each_form_of_the_tenant_creates_the_same_account(
     account: Account, tenant: str
 ) -> None:
     entry = await account.async_sign_in(tenant=tenant)
@@ -87,7 +87,7 @@ async def test_every_way_to_name_the_tenant_leads_to_the_same_account(
         ("read_write", {"Presence.Read", "Presence.ReadWrite"}),
     ],
 )
-async def test_only_the_permissions_that_are_needed_are_asked_for(
+async def test_only_necessary_permissions_are_requested(
     account: Account, access: str, scopes: set[str]
 ) -> None:
     entry = await account.async_sign_in(access=access)
@@ -96,7 +96,7 @@ async def test_only_the_permissions_that_are_needed_are_asked_for(
     assert {scope for scope in granted if scope.startswith(("Presence", "User"))} == scopes
 
 
-async def test_the_form_offers_the_clouds_and_names_the_redirect_address(
+async def test_the_form_lists_clouds_and_the_redirect_uri(
     account: Account,
 ) -> None:
     flow = await account.async_open()
@@ -122,7 +122,7 @@ async def test_the_next_form_suggests_the_last_registration_without_its_secret(
     }
 
 
-async def test_while_the_browser_is_away_the_approval_link_is_offered(account: Account) -> None:
+async def test_the_approval_link_is_shown_during_the_browser_sign_in(account: Account) -> None:
     flow = await account.async_fill()
 
     assert flow["type"] is FlowResultType.EXTERNAL_STEP
@@ -137,7 +137,7 @@ async def test_while_the_browser_is_away_the_approval_link_is_offered(account: A
     assert placeholders["permissions"] == "Presence.Read, Presence.ReadWrite"
 
 
-async def test_microsofts_page_is_asked_for_with_pkce_and_a_choice_of_account(
+async def test_the_authorize_url_has_pkce_and_a_choice_of_account(
     account: Account,
 ) -> None:
     flow = await account.async_fill()
@@ -146,7 +146,7 @@ async def test_microsofts_page_is_asked_for_with_pkce_and_a_choice_of_account(
     assert "prompt=select_account" in flow["url"]
 
 
-async def test_without_a_browsers_address_the_homes_own_is_used(
+async def test_without_a_request_the_internal_url_is_used(
     hass: HomeAssistant,
     simulator: Simulator,
     cloud: object,
@@ -158,7 +158,7 @@ async def test_without_a_browsers_address_the_homes_own_is_used(
     assert (await account.async_sign_in()).title == "Robin Example"
 
 
-async def test_without_any_address_the_flow_says_so(
+async def test_without_any_url_the_flow_shows_an_error(
     hass: HomeAssistant,
     simulator: Simulator,
     cloud: object,
@@ -188,7 +188,7 @@ async def test_without_any_address_the_flow_says_so(
         ),
     ],
 )
-async def test_what_cannot_be_right_is_refused_before_microsoft_is_asked(
+async def test_invalid_values_are_rejected_before_any_request(
     account: Account, changes: dict[str, str], errors: dict[str, str]
 ) -> None:
     flow = await account.async_fill(**changes)
@@ -201,16 +201,14 @@ async def test_what_cannot_be_right_is_refused_before_microsoft_is_asked(
 @pytest.mark.parametrize(
     ("field", "error"), [("tenant", "tenant_invalid"), ("client_id", "client_id_invalid")]
 )
-async def test_an_empty_field_is_refused_like_a_wrong_one(
-    account: Account, field: str, error: str
-) -> None:
+async def test_an_empty_field_is_rejected(account: Account, field: str, error: str) -> None:
     flow = await account.async_fill(**{field: ""})
 
     assert flow["errors"] == {field: error}
     assert not account.simulator.requests
 
 
-async def test_spaces_around_a_pasted_value_do_not_matter(account: Account) -> None:
+async def test_spaces_around_a_pasted_value_are_removed(account: Account) -> None:
     entry = await account.async_sign_in(client_id=f" {PUBLIC_CLIENT_ID} ", tenant=f"{TENANT_ID}\t")
 
     assert entry.data["client_id"] == PUBLIC_CLIENT_ID
@@ -218,13 +216,13 @@ async def test_spaces_around_a_pasted_value_do_not_matter(account: Account) -> N
 
 
 async def test_a_tenant_that_does_not_exist(account: Account) -> None:
-    flow = await account.async_fill(tenant="nobody.example")
+    flow = await account.async_fill(tenant="unknown.example")
 
     assert_form(flow, "browser", {"tenant": "tenant_not_found"})
 
 
-async def test_after_an_error_the_same_form_goes_on(account: Account) -> None:
-    flow = await account.async_fill(tenant="nobody.example")
+async def test_the_form_can_be_corrected_after_an_error(account: Account) -> None:
+    flow = await account.async_fill(tenant="unknown.example")
     flow = await account.async_visit(await account.async_configure(flow, FORM))
 
     assert flow["type"] is FlowResultType.CREATE_ENTRY
@@ -268,7 +266,7 @@ PASTED: list[Callable[[str], str]] = [
 
 
 @pytest.mark.parametrize("paste", PASTED)
-async def test_what_copying_adds_matters_in_no_field(
+async def test_characters_added_by_copying_are_removed(
     account: Account, paste: Callable[[str], str]
 ) -> None:
     entry = await account.async_sign_in(
@@ -308,7 +306,7 @@ async def test_the_domain_of_an_address_is_the_tenant(account: Account, tenant: 
         f"Client_id Tenant {PUBLIC_CLIENT_ID} {TENANT_ID}",
     ],
 )
-async def test_one_pasted_line_is_enough(account: Account, line: str) -> None:
+async def test_one_pasted_line_is_sufficient(account: Account, line: str) -> None:
     flow = await account.async_open()
     form = {key: value for key, value in FORM.items() if key != "tenant"}
     flow = await account.async_configure(flow, form | {"client_id": line})
@@ -350,7 +348,9 @@ def is_collapsed(flow: ConfigFlowResult) -> bool:
 
 
 @pytest.mark.parametrize("sign_in", ["browser", "device_code", "application"])
-async def test_seldom_needed_fields_are_in_a_closed_section(account: Account, sign_in: str) -> None:
+async def test_rarely_needed_fields_are_in_a_collapsed_section(
+    account: Account, sign_in: str
+) -> None:
     flow = await account.async_open(sign_in)
 
     schema = flow["data_schema"]
@@ -362,14 +362,14 @@ async def test_seldom_needed_fields_are_in_a_closed_section(account: Account, si
 
 
 async def test_an_error_in_the_section_opens_it(account: Account) -> None:
-    flow = await account.async_fill(tenant="nobody.example")
+    flow = await account.async_fill(tenant="unknown.example")
     assert is_collapsed(flow)
     flow = await account.async_configure(flow, FORM | {"number": "x"})
     assert flow["errors"] == {"advanced": "number_invalid"}
     assert not is_collapsed(flow)
 
 
-async def test_without_its_section_a_form_is_about_the_global_cloud(
+async def test_a_form_without_its_section_uses_the_global_cloud(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(CLOUDS, "global", CLOUDS["simulator"])
@@ -380,7 +380,7 @@ async def test_without_its_section_a_form_is_about_the_global_cloud(
 
     assert flow["type"] is FlowResultType.CREATE_ENTRY
     assert flow["result"].data["cloud"] == "global"
-    # The first minutes go on from here.
+    # docs/first-minutes.md continues from here.
     placeholders = flow["description_placeholders"]
     assert placeholders is not None
     assert flow["description"] == "lamp"
@@ -393,7 +393,7 @@ async def test_without_its_section_a_form_is_about_the_global_cloud(
 
 
 @pytest.mark.parametrize("cloud", ["global", "us_gov_l4", "us_gov_l5"])
-async def test_the_form_links_to_microsofts_form_in_its_cloud(account: Account, cloud: str) -> None:
+async def test_the_form_links_to_the_portal_of_its_cloud(account: Account, cloud: str) -> None:
     flow = await account.async_fill(cloud=cloud, tenant="x")
 
     placeholders = flow["description_placeholders"]
@@ -431,7 +431,7 @@ async def test_an_administrator_consents_for_an_app_without_permissions(
     await async_consent_as_admin(account, placeholders["admin_consent_url"])
     flow = await account.async_configure(flow, {})
     if granted == "registered":
-        # Microsoft's other page: only what is registered. IT adds the listed permissions.
+        # Microsoft's older page only grants registered permissions. IT adds those listed.
         with pytest.raises(SignInError, match="AADSTS90094"):
             await account.async_visit(flow)
         app.delegated |= set(placeholders["permissions"].split(", "))
@@ -492,7 +492,7 @@ async def test_a_secret_that_the_app_does_not_have(account: Account) -> None:
         ({"loss": "reset"}, "cannot_connect"),
     ],
 )
-async def test_every_failure_of_the_token_endpoint_has_its_sentence(
+async def test_each_failure_of_the_token_endpoint_has_its_message(
     account: Account, caplog: pytest.LogCaptureFixture, fault: dict[str, Any], error: str
 ) -> None:
     flow = await account.async_fill()
@@ -519,25 +519,25 @@ async def test_every_failure_of_the_token_endpoint_has_its_sentence(
         ),
     ],
 )
-async def test_an_id_token_must_name_somebody_who_has_a_presence(
+async def test_an_id_token_without_necessary_claims(
     hass: HomeAssistant, account: Account, claims: dict[str, str] | None, error: str
 ) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "access_token": "access",
         "refresh_token": "refresh",
         "expires_in": 3600,
         "scope": "Presence.Read Presence.ReadWrite",
     }
     if claims is not None:
-        answer["id_token"] = jwt.encode(claims, "k" * 32)
-    account.simulator.faults.add("token", json=answer)
+        response["id_token"] = jwt.encode(claims, "k" * 32)
+    account.simulator.faults.add("token", json=response)
     flow = await async_wait(hass, account, await async_show_code(account))
 
     assert_form(flow, "device_code", {"base": error})
 
 
-async def test_a_permission_that_was_not_granted_is_named(
+async def test_the_error_lists_permissions_that_were_not_granted(
     hass: HomeAssistant, account: Account
 ) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
@@ -570,7 +570,7 @@ async def test_a_permission_that_was_not_granted_is_named(
         ({"loss": "close"}, "graph_unavailable"),
     ],
 )
-async def test_a_sign_in_without_a_presence_makes_no_entry(
+async def test_a_sign_in_without_a_presence_creates_no_entry(
     hass: HomeAssistant, account: Account, fault: dict[str, Any], error: str
 ) -> None:
     account.simulator.faults.add("GET /v1.0/me/presence", **fault)
@@ -580,7 +580,7 @@ async def test_a_sign_in_without_a_presence_makes_no_entry(
     assert not hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_the_same_account_twice_is_refused(account: Account) -> None:
+async def test_an_account_cannot_be_added_twice(account: Account) -> None:
     await account.async_sign_in()
     flow = await account.async_visit(await account.async_fill())
 
@@ -588,7 +588,7 @@ async def test_the_same_account_twice_is_refused(account: Account) -> None:
     assert flow["reason"] == "already_configured"
 
 
-async def test_two_accounts_live_side_by_side(hass: HomeAssistant, account: Account) -> None:
+async def test_two_accounts(hass: HomeAssistant, account: Account) -> None:
     await account.async_sign_in("robin")
     await account.async_sign_in("alex")
 
@@ -602,20 +602,20 @@ async def test_a_closed_port(account: Account) -> None:
     assert_form(await account.async_fill(), "browser", {"base": "cannot_connect"})
 
 
-async def test_a_microsoft_that_takes_forever(
+async def test_a_sign_in_that_times_out(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     form = await account.async_open()
     account.simulator.faults.add("discovery", latency=0.5)
     step = hass.async_create_task(account.async_configure(form, FORM))
-    while not account.simulator.requests:  # noqa: ASYNC110  # the clock stands still
+    while not account.simulator.requests:  # noqa: ASYNC110  # the clock is frozen
         await asyncio.sleep(0)
     clock.freezer.tick(26)
 
     assert_form(await step, "browser", {"base": "cannot_connect"})
 
 
-async def test_device_code_sign_in_makes_an_entry(hass: HomeAssistant, account: Account) -> None:
+async def test_device_code_sign_in_creates_an_entry(hass: HomeAssistant, account: Account) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     placeholders = flow["description_placeholders"]
@@ -642,7 +642,7 @@ async def test_a_declined_device_code(hass: HomeAssistant, account: Account) -> 
     assert_form(await async_wait(hass, account, flow), "device_code", {"base": "consent_denied"})
 
 
-async def test_a_device_code_that_nobody_entered(hass: HomeAssistant, account: Account) -> None:
+async def test_a_device_code_expires(hass: HomeAssistant, account: Account) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     account.simulator.advance(16 * 60)
@@ -652,13 +652,13 @@ async def test_a_device_code_that_nobody_entered(hass: HomeAssistant, account: A
     )
 
 
-async def test_a_blip_of_the_network_does_not_cost_the_code(
+async def test_a_short_network_failure_keeps_the_device_code(
     hass: HomeAssistant, account: Account
 ) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
-    blip = account.simulator.faults.add("token", times=3, loss="close")
+    failure = account.simulator.faults.add("token", times=3, loss="close")
     flow = await async_show_code(account)
-    while blip.hits < 3:  # noqa: ASYNC110  # the questions go out by themselves
+    while failure.hits < 3:  # noqa: ASYNC110  # a background task polls
         await asyncio.sleep(0.01)
     assert flow["description_placeholders"] is not None
     account.simulator.enter_device_code(flow["description_placeholders"]["code"])
@@ -668,7 +668,7 @@ async def test_a_blip_of_the_network_does_not_cost_the_code(
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
-async def test_a_network_that_stays_away_ends_with_the_code(
+async def test_a_network_failure_until_the_device_code_expires(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
@@ -680,17 +680,17 @@ async def test_a_network_that_stays_away_ends_with_the_code(
     assert_form(flow, "device_code", {"base": "cannot_connect"})
 
 
-async def test_microsoft_may_ask_for_a_slower_pace(
+async def test_slow_down_increases_the_interval(
     hass: HomeAssistant, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
     sleep = asyncio.sleep
 
-    async def note(seconds: float) -> None:
+    async def record(seconds: float) -> None:
         pauses.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr("custom_components.ms_teams_presence.entra.client.asyncio.sleep", note)
+    monkeypatch.setattr("custom_components.ms_teams_presence.entra.client.asyncio.sleep", record)
     account.simulator.faults.add("token", times=1, status=400, json={"error": "slow_down"})
     account.simulator.faults.add("token", times=1, aadsts=70016)
     flow = await async_show_code(account)
@@ -712,7 +712,7 @@ async def test_microsoft_may_ask_for_a_slower_pace(
         ({"json": {"user_code": "X"}}, {"base": "unexpected_answer"}),
     ],
 )
-async def test_a_code_that_microsoft_does_not_give(
+async def test_a_failed_request_for_a_device_code(
     account: Account, fault: dict[str, Any], errors: dict[str, str]
 ) -> None:
     account.simulator.faults.add("devicecode", **fault)
@@ -720,17 +720,17 @@ async def test_a_code_that_microsoft_does_not_give(
     assert_form(await async_show_code(account), "device_code", errors)
 
 
-async def test_the_device_code_form_asks_for_no_secret(account: Account) -> None:
+async def test_the_device_code_form_has_no_secret(account: Account) -> None:
     flow = await account.async_open("device_code")
 
     assert "client_secret" not in sections(flow)["advanced"]
 
 
-async def test_closing_the_window_ends_the_waiting(hass: HomeAssistant, account: Account) -> None:
+async def test_closing_the_dialog_stops_polling(hass: HomeAssistant, account: Account) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     hass.config_entries.flow.async_abort(flow["flow_id"])
-    # A question that was under way goes to its end.
+    # Let a current request finish.
     await asyncio.sleep(0.2)
     account.simulator.requests.clear()
     await asyncio.sleep(0.2)
@@ -739,7 +739,7 @@ async def test_closing_the_window_ends_the_waiting(hass: HomeAssistant, account:
 
 
 async def async_show_code(account: Account) -> ConfigFlowResult:
-    """Get to the page with the code, or to what stands in its place."""
+    """Continue to the code, or to the error in its place."""
     flow = await account.async_open("device_code")
     return await account.async_configure(flow, FORM)
 
@@ -747,19 +747,19 @@ async def async_show_code(account: Account) -> ConfigFlowResult:
 async def async_wait(
     hass: HomeAssistant, account: Account, flow: ConfigFlowResult
 ) -> ConfigFlowResult:
-    """Wait until the code was dealt with."""
+    """Wait until the code is accepted, declined or expired."""
     assert flow["type"] is FlowResultType.SHOW_PROGRESS, flow
     await hass.async_block_till_done()
     return await account.async_configure(flow)
 
 
 async def async_confirm(flow: ConfigFlowResult, account: Account) -> ConfigFlowResult:
-    """Agree to sign in again."""
+    """Confirm the reauth."""
     assert flow["step_id"] == "reauth_confirm"
     return await account.async_configure(flow, {})
 
 
-async def test_reauth_signs_in_the_same_way_and_renews_the_token(
+async def test_reauth_uses_the_same_sign_in_method_and_replaces_the_token(
     hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
 ) -> None:
     old = entry.data["token"]["refresh_token"]
@@ -773,7 +773,7 @@ async def test_reauth_signs_in_the_same_way_and_renews_the_token(
     assert entry.data["sign_in"] == "browser"
 
 
-async def test_reauth_with_a_code(hass: HomeAssistant, account: Account) -> None:
+async def test_reauth_with_a_device_code(hass: HomeAssistant, account: Account) -> None:
     account.simulator.entra.device_code_endpoint.interval = 0
     flow = await async_show_code(account)
     assert flow["description_placeholders"] is not None
@@ -790,7 +790,7 @@ async def test_reauth_with_a_code(hass: HomeAssistant, account: Account) -> None
     assert flow["reason"] == "reauth_successful"
 
 
-async def test_reauth_as_somebody_else_is_refused(
+async def test_reauth_with_another_account_is_rejected(
     hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
 ) -> None:
     before = dict(entry.data)
@@ -803,7 +803,7 @@ async def test_reauth_as_somebody_else_is_refused(
     assert dict(entry.data) == before
 
 
-async def test_reauth_with_an_expired_secret_asks_for_a_new_one(
+async def test_reauth_with_an_expired_secret_requires_a_new_one(
     hass: HomeAssistant, account: Account
 ) -> None:
     entry = await account.async_sign_in(
@@ -826,7 +826,7 @@ async def test_reauth_with_an_expired_secret_asks_for_a_new_one(
     assert entry.data["client_secret"] == new
 
 
-async def test_reconfigure_keeps_a_secret_that_is_not_typed_again(
+async def test_reconfigure_keeps_a_secret_if_the_field_is_empty(
     hass: HomeAssistant, account: Account
 ) -> None:
     entry = await account.async_sign_in(
@@ -846,7 +846,7 @@ async def test_reconfigure_keeps_a_secret_that_is_not_typed_again(
     assert entry.data["access"] == "read_write"
 
 
-async def test_a_stored_secret_is_not_sent_back_though_another_window_replaced_it(
+async def test_a_secret_replaced_in_another_dialog_is_not_reverted(
     hass: HomeAssistant, account: Account
 ) -> None:
     entry = await account.async_sign_in(
@@ -863,7 +863,7 @@ async def test_a_stored_secret_is_not_sent_back_though_another_window_replaced_i
     assert "client_secret" not in suggested(flow)
 
 
-async def test_reconfigure_raises_the_access(hass: HomeAssistant, account: Account) -> None:
+async def test_reconfigure_adds_write_access(hass: HomeAssistant, account: Account) -> None:
     entry = await account.async_sign_in(access="read")
     assert hass.states.get("text.robin_example_status_message") is None
 
@@ -894,7 +894,7 @@ async def test_holding_a_session_is_the_only_option(
     assert entry.options == {"hold_session": True}
 
 
-async def test_with_read_access_there_are_no_options(hass: HomeAssistant, account: Account) -> None:
+async def test_read_only_access_has_no_options(hass: HomeAssistant, account: Account) -> None:
     entry = await account.async_sign_in(access="read")
 
     assert not entry.supports_options

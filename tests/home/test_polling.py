@@ -1,4 +1,4 @@
-"""When Graph is asked, and what happens when it does not answer well."""
+"""Polling: intervals, throttling, failures and optimistic updates."""
 
 import asyncio
 from datetime import timedelta
@@ -26,12 +26,12 @@ MESSAGE = "sensor.robin_example_status_message"
 
 
 def polls(simulator: Simulator) -> int:
-    """Return how often presence was read."""
+    """Count reads of the own presence."""
     return sum(request.path == "/v1.0/me/presence" for request in simulator.requests)
 
 
 async def async_polls_during(clock: HomeClock, simulator: Simulator, seconds: int) -> int:
-    """Let time pass second by second and return how often presence was read meanwhile."""
+    """Advance second by second; count reads of the own presence."""
     before = polls(simulator)
     for _ in range(seconds):
         await clock.async_advance(1)
@@ -39,7 +39,7 @@ async def async_polls_during(clock: HomeClock, simulator: Simulator, seconds: in
 
 
 async def async_update_entity(hass: HomeAssistant, entity_id: str = AVAILABILITY) -> None:
-    """Run Home Assistant's action that updates an entity."""
+    """Run homeassistant.update_entity."""
     assert await async_setup_component(hass, "homeassistant", {})
     await hass.services.async_call(
         "homeassistant", "update_entity", {"entity_id": entity_id}, blocking=True
@@ -48,12 +48,12 @@ async def async_update_entity(hass: HomeAssistant, entity_id: str = AVAILABILITY
 
 
 def reads_of_colleagues(simulator: Simulator) -> int:
-    """Return how often colleagues were read."""
+    """Count reads of colleagues' presences."""
     return sum(request.path.endswith("getPresencesByUserId") for request in simulator.requests)
 
 
-# Home Assistant cuts the fraction of a second off a delay, and the harness fires timers up to half a
-# second early, which a second's step rounds up.
+# Home Assistant truncates delays to whole seconds, and the harness fires timers up to half a second early, so counts
+# vary.
 
 
 async def test_every_five_seconds(
@@ -62,7 +62,7 @@ async def test_every_five_seconds(
     assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
 
 
-async def test_every_half_minute_while_offline_and_every_five_seconds_after_it(
+async def test_every_half_minute_while_offline_and_every_five_seconds_afterwards(
     hass: HomeAssistant, clock: HomeClock, account: Account, simulator: Simulator, robin: Person
 ) -> None:
     robin.close_teams()
@@ -94,7 +94,7 @@ async def test_colleagues_every_ten_seconds(
     assert 6 <= reads_of_colleagues(simulator) - before <= 7
 
 
-async def test_without_polling_only_an_update_of_an_entity_reads(
+async def test_with_polling_disabled_only_update_entity_polls(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -137,7 +137,7 @@ HOUR = 3600
     ],
     ids=str,
 )
-async def test_retry_after_and_a_second_are_waited_out(
+async def test_polling_pauses_for_retry_after_and_a_second(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -151,13 +151,13 @@ async def test_retry_after_and_a_second_are_waited_out(
     await clock.async_advance(seconds - 10)
     await async_update_entity(hass)
     assert await async_polls_during(clock, simulator, 9) == 0
-    # A random part of the interval, ten seconds by then, comes on top.
+    # A random part of the interval, now ten seconds, is added.
     assert 1 <= await async_polls_during(clock, simulator, 20) <= 5
     assert polls(simulator) > seen
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_an_update_of_an_entity_polls_as_soon_as_graph_may_be_asked(
+async def test_update_entity_polls_as_soon_as_retry_after_has_passed(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add(ME, times=1, status=429, retry_after=60)
@@ -169,7 +169,7 @@ async def test_an_update_of_an_entity_polls_as_soon_as_graph_may_be_asked(
     assert polls(simulator) == seen + 1
 
 
-async def test_colleagues_who_are_throttled_do_not_silence_oneself(
+async def test_throttled_colleagues_do_not_pause_own_polls_or_writes(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -189,7 +189,7 @@ async def test_colleagues_who_are_throttled_do_not_silence_oneself(
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_oneself_throttled_silences_neither_colleagues_nor_writes(
+async def test_throttled_own_polls_do_not_pause_colleagues_or_writes(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -210,7 +210,7 @@ async def test_oneself_throttled_silences_neither_colleagues_nor_writes(
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
 
 
-async def test_writes_that_are_throttled_silence_no_poll(
+async def test_throttled_writes_do_not_pause_polls(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add("POST *setStatusMessage", status=429, retry_after=HOUR)
@@ -221,7 +221,7 @@ async def test_writes_that_are_throttled_silence_no_poll(
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_a_throttled_token_endpoint_is_left_alone_by_everything_that_needs_it(
+async def test_a_throttled_token_endpoint_pauses_all_token_requests(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -233,8 +233,8 @@ async def test_a_throttled_token_endpoint_is_left_alone_by_everything_that_needs
     await clock.async_advance(1)
     for _ in range(29):
         await clock.async_advance(10)
-    asked = [request for request in simulator.requests if request.path.endswith("/token")]
-    assert len(asked) == 1
+    token_requests = [request for request in simulator.requests if request.path.endswith("/token")]
+    assert len(token_requests) == 1
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     for _ in range(3):
         await clock.async_advance(10)
@@ -242,7 +242,7 @@ async def test_a_throttled_token_endpoint_is_left_alone_by_everything_that_needs
     assert not hass.config_entries.flow.async_progress()
 
 
-async def test_a_reload_keeps_what_is_left_to_wait_and_what_was_read(
+async def test_a_reload_keeps_retry_after_and_presences(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -273,7 +273,7 @@ async def test_a_reload_keeps_what_is_left_to_wait_and_what_was_read(
     assert state(hass, COLLEAGUE) == "available"
 
 
-async def test_a_reload_with_nothing_fresh_to_show_waits_as_well(
+async def test_a_reload_with_outdated_presences_waits_for_retry_after(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add(ME, times=1, status=429, retry_after=200)
@@ -291,7 +291,7 @@ async def test_a_reload_with_nothing_fresh_to_show_waits_as_well(
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_a_throttled_interval_doubles_and_shrinks_again(
+async def test_throttling_doubles_the_interval_which_shrinks_later(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add(ME, times=3, status=429, retry_after=1)
@@ -299,7 +299,7 @@ async def test_a_throttled_interval_doubles_and_shrinks_again(
         await clock.async_advance(1)
     slow = await async_polls_during(clock, simulator, 120)
     assert 3 <= slow <= 4
-    # It outlives a reload.
+    # A reload keeps the interval.
     await hass.config_entries.async_reload(entry.entry_id)
     assert 3 <= await async_polls_during(clock, simulator, 120) <= 5
 
@@ -313,7 +313,7 @@ async def test_a_throttled_interval_doubles_and_shrinks_again(
     [{"status": 429, "retry_after": HOUR}, {"status": 503}, {"status": 401}, {"loss": "close"}],
     ids=str,
 )
-async def test_data_stays_for_a_minute_past_due_and_no_longer(
+async def test_entities_become_unavailable_a_minute_after_a_missed_poll(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -322,11 +322,11 @@ async def test_data_stays_for_a_minute_past_due_and_no_longer(
     fault: dict[str, Any],
 ) -> None:
     await async_update_entity(hass)
-    trouble = simulator.faults.add(ME, **fault)
+    failure = simulator.faults.add(ME, **fault)
     for _ in range(63):
         await clock.async_advance(1)
         assert state(hass, AVAILABILITY) == "available"
-    # The interval, ten seconds after a 429, and a minute.
+    # The interval, which is ten seconds after a 429, plus a minute.
     for _ in range(10):
         await clock.async_advance(1)
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
@@ -335,7 +335,7 @@ async def test_data_stays_for_a_minute_past_due_and_no_longer(
         await async_update_entity(hass)
         assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
 
-    trouble.remove()
+    failure.remove()
     for _ in range(2):
         await clock.async_advance(HOUR)
     assert state(hass, AVAILABILITY) == "available"
@@ -343,7 +343,7 @@ async def test_data_stays_for_a_minute_past_due_and_no_longer(
     assert lines.count("ERROR") == 1
 
 
-async def test_one_more_429_does_not_bring_old_data_back(
+async def test_another_429_does_not_restore_outdated_presences(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     await async_update_entity(hass)
@@ -357,7 +357,7 @@ async def test_one_more_429_does_not_bring_old_data_back(
     assert seen == ["available"] * kept + [STATE_UNAVAILABLE] * (40 - kept)
 
 
-async def test_a_rejected_token_and_a_throttled_token_endpoint_do_not_blame_the_sign_in(
+async def test_a_rejected_token_and_a_throttled_token_endpoint_start_no_reauth(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.expire_access_tokens()
@@ -365,8 +365,8 @@ async def test_a_rejected_token_and_a_throttled_token_endpoint_do_not_blame_the_
     simulator.requests.clear()
     for _ in range(19):
         await clock.async_advance(10)
-    asked = [request for request in simulator.requests if request.path.endswith("/token")]
-    assert len(asked) == 1
+    token_requests = [request for request in simulator.requests if request.path.endswith("/token")]
+    assert len(token_requests) == 1
     assert polls(simulator) <= 2
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert not hass.config_entries.flow.async_progress()
@@ -377,7 +377,7 @@ async def test_a_rejected_token_and_a_throttled_token_endpoint_do_not_blame_the_
 
 
 @pytest.mark.parametrize("hours", [-5, 5])
-async def test_a_clock_that_is_set_changes_neither_pace_nor_freshness(
+async def test_a_changed_system_clock_does_not_affect_polling(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -394,7 +394,7 @@ async def test_a_clock_that_is_set_changes_neither_pace_nor_freshness(
 
 @pytest.mark.parametrize("minutes", [-5, 0, 5], ids=["behind", "right", "ahead"])
 @pytest.mark.parametrize("lingers", [False, True])
-async def test_the_end_of_a_message_is_looked_for_once_whatever_the_clock(
+async def test_a_message_expires_with_one_poll_if_clocks_differ(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -407,7 +407,7 @@ async def test_the_end_of_a_message_is_looked_for_once_whatever_the_clock(
     utcnow = dt_util.utcnow
     off = timedelta(minutes=minutes)
     ends_at = utcnow() + timedelta(minutes=7, seconds=20)
-    answer = {
+    body = {
         "id": robin.id,
         "availability": "Offline",
         "activity": "OffWork",
@@ -420,13 +420,13 @@ async def test_the_end_of_a_message_is_looked_for_once_whatever_the_clock(
         },
     }
     monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + off)
-    shows = simulator.faults.add(ME, json=answer)
+    own_presence = simulator.faults.add(ME, json=body)
     await async_update_entity(hass)
     assert state(hass, MESSAGE) == "Lunch"
     seen = []
     for minute in range(15):
         if minute == 7 and not lingers:
-            shows.options["json"] = answer | {"statusMessage": None}
+            own_presence.options["json"] = body | {"statusMessage": None}
         reads = await async_polls_during(clock, simulator, 60)
         seen.append(state(hass, MESSAGE))
         assert 2 <= reads <= 4
@@ -434,7 +434,7 @@ async def test_the_end_of_a_message_is_looked_for_once_whatever_the_clock(
     assert seen == ["Lunch"] * left + [""] * (15 - left)
 
 
-async def test_a_written_message_that_graph_never_shows_ends_without_a_storm(
+async def test_a_written_message_that_graph_never_shows_expires_without_extra_polls(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -453,7 +453,7 @@ async def test_a_written_message_that_graph_never_shows_ends_without_a_storm(
     assert state(hass, MESSAGE) == ""
 
 
-async def test_update_entity_polls_at_once(
+async def test_update_entity_polls_immediately(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     assert await async_setup_component(hass, "homeassistant", {})
@@ -465,7 +465,7 @@ async def test_update_entity_polls_at_once(
     assert state(hass, AVAILABILITY) == "busy"
 
 
-async def test_a_token_is_renewed_before_it_ends(
+async def test_a_token_is_refreshed_before_it_expires(
     clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     old = entry.data["token"]
@@ -475,9 +475,9 @@ async def test_a_token_is_renewed_before_it_ends(
     assert entry.data["token"]["access_token"] != old["access_token"]
     assert entry.data["token"]["refresh_token"] != old["refresh_token"]
     assert entry.data["token"]["expires_at"] > old["expires_at"]
-    asked = [request.json for request in simulator.requests if request.path.endswith("/token")][-1]
-    assert isinstance(asked, dict)
-    assert set(asked["scope"].split()) == {
+    sent = [request.json for request in simulator.requests if request.path.endswith("/token")][-1]
+    assert isinstance(sent, dict)
+    assert set(sent["scope"].split()) == {
         "Presence.Read",
         "Presence.ReadWrite",
         "openid",
@@ -486,7 +486,7 @@ async def test_a_token_is_renewed_before_it_ends(
     }
 
 
-async def test_a_token_that_graph_refuses_is_renewed_without_a_gap(
+async def test_a_token_that_graph_rejects_is_refreshed_immediately(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -511,30 +511,30 @@ async def test_a_token_that_graph_refuses_is_renewed_without_a_gap(
         {"json": {"error": "surprise"}, "status": 400},
     ],
 )
-async def test_trouble_with_the_token_endpoint_is_no_reason_to_sign_in_again(
+async def test_a_failure_of_the_token_endpoint_starts_no_reauth(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     simulator: Simulator,
     fault: dict[str, Any],
 ) -> None:
-    trouble = simulator.faults.add("token", **fault)
+    failure = simulator.faults.add("token", **fault)
     clock.freezer.tick(entry.data["token"]["expires_in"] - 30)
     await async_update_entity(hass)
     clock.freezer.tick(15)
     for _ in range(2):
         await clock.async_advance(31)
-    assert 2 <= trouble.hits <= 3
+    assert 2 <= failure.hits <= 3
     await clock.async_advance(31)
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert not hass.config_entries.flow.async_progress()
 
-    trouble.remove()
+    failure.remove()
     await clock.async_advance(40)
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_a_revoked_sign_in_asks_for_a_new_one_and_goes_on_after_it(
+async def test_a_revoked_sign_in_starts_reauth_and_continues_afterwards(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -554,29 +554,31 @@ async def test_a_revoked_sign_in_asks_for_a_new_one_and_goes_on_after_it(
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_graph_that_takes_no_token_at_all_asks_for_a_sign_in_and_keeps_asking(
+async def test_rejected_tokens_start_reauth_and_polling_continues(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    trouble = simulator.faults.add("GET /v1.0/me/presence", status=401)
+    failure = simulator.faults.add("GET /v1.0/me/presence", status=401)
     before = polls(simulator)
     for _ in range(20):
         await clock.async_advance(30)
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert len(hass.config_entries.flow.async_progress()) == 1
-    asked = [request.path for request in simulator.requests if request.path.endswith("/token")]
-    # One for the sign-in, and one in five minutes.
-    assert len(asked) <= 1 + 3
-    # Each with the token and once more.
+    token_requests = [
+        request.path for request in simulator.requests if request.path.endswith("/token")
+    ]
+    # One of the sign-in, and one per five minutes.
+    assert len(token_requests) <= 1 + 3
+    # Each is repeated once, with a new token.
     assert polls(simulator) - before <= 2 * 20 + 2
 
-    trouble.remove()
+    failure.remove()
     await clock.async_advance(31)
     assert state(hass, AVAILABILITY) == "available"
     assert not hass.config_entries.flow.async_progress()
     assert not ir.async_get(hass).issues
 
 
-async def test_a_written_message_stands_until_graph_shows_it(
+async def test_a_written_message_is_shown_until_graph_returns_it(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -597,7 +599,7 @@ async def test_a_written_message_stands_until_graph_shows_it(
     assert state(hass, MESSAGE) == "Changed in Teams"
 
 
-async def test_a_poll_that_began_before_a_write_does_not_undo_it(
+async def test_a_poll_that_started_before_a_write_does_not_revert_it(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     slow = simulator.faults.add("GET /v1.0/me/presence", times=1, latency=0.3, json=None)
@@ -611,7 +613,7 @@ async def test_a_poll_that_began_before_a_write_does_not_undo_it(
     assert state(hass, MESSAGE) == "Newer than the poll"
 
 
-async def test_a_message_that_graph_never_shows_goes_back_and_is_said_once(
+async def test_a_message_that_graph_never_shows_is_reverted_and_logged_once(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -632,7 +634,7 @@ async def test_a_message_that_graph_never_shows_goes_back_and_is_said_once(
 
 
 async def async_set_message(hass: HomeAssistant, message: str) -> None:
-    """Set the message of the person."""
+    """Set the person's status message."""
     await hass.services.async_call(
         DOMAIN,
         "set_status_message",
@@ -645,20 +647,20 @@ async def async_set_message(hass: HomeAssistant, message: str) -> None:
 @pytest.mark.parametrize(
     "fault", [{"status": 503}, {"status": 429, "retry_after": 9}, {"body": "html"}]
 )
-async def test_a_bad_start_is_tried_again(
+async def test_a_failed_setup_is_retried(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, fault: dict[str, Any]
 ) -> None:
-    trouble = simulator.faults.add("GET /v1.0/me/presence", **fault)
+    failure = simulator.faults.add("GET /v1.0/me/presence", **fault)
     await hass.config_entries.async_reload(entry.entry_id)
     failed = entry.state
     assert entry.reason
-    trouble.remove()
+    failure.remove()
     await hass.config_entries.async_reload(entry.entry_id)
 
     assert (failed, entry.state) == (ConfigEntryState.SETUP_RETRY, ConfigEntryState.LOADED)
 
 
-async def test_a_start_with_a_revoked_sign_in_asks_for_a_new_one(
+async def test_setup_with_a_revoked_sign_in_starts_reauth(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.revoke("robin")

@@ -24,7 +24,7 @@ from tests.home.test_set_means_set import (
     MINUTE,
     SELECT,
     async_act,
-    async_hold,
+    async_enable_hold,
     async_prefer,
     issues,
     session_calls,
@@ -49,7 +49,7 @@ async def test_a_hold_that_can_not_be_cleared_is_cleared_later(
     fault: dict[str, Any],
     end: str,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     failing = simulator.faults.add("POST *clearPresence", **fault)
@@ -106,7 +106,7 @@ async def test_a_session_is_no_longer_cleared_once_graph_let_it_expire(
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     failing = simulator.faults.add("POST *clearPresence", status=403)
@@ -204,7 +204,7 @@ async def test_a_hold_does_not_replace_a_session_that_does_not_show(
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     simulator.faults.add("POST *setPresence", status=200, body="empty")
     await async_prefer(hass, "busy")
@@ -243,7 +243,7 @@ async def test_a_session_that_never_shows_is_set_less_and_less_often(
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     # Graph accepts it, and somebody else's app ends it at once.
     simulator.faults.add("POST *setPresence", status=200, body="empty")

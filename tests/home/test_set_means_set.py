@@ -1,4 +1,4 @@
-"""A preference that is set shows, lasts, and ends, whatever Teams is doing meanwhile."""
+"""Preferred presences and presence sessions: set, renew, expire, clear."""
 
 import asyncio
 from datetime import timedelta
@@ -37,26 +37,26 @@ async def async_act(hass: HomeAssistant, action: str, **data: Any) -> None:
 
 
 async def async_prefer(hass: HomeAssistant, availability: str, **data: Any) -> None:
-    """Set a preference by the action."""
+    """Set a preferred presence."""
     await async_act(hass, "set_preferred_presence", availability=availability, **data)
 
 
-async def async_hold(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """Switch on the option that makes preferences show while Teams is closed."""
+async def async_enable_hold(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
+    """Turn on the option to show preferences while Teams is closed."""
     hass.config_entries.async_update_entry(entry, options={"hold_session": True})
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
 
 
-def found(hass: HomeAssistant, entity_id: str = SELECT) -> State:
-    """Return an entity's state object."""
+def entity_state(hass: HomeAssistant, entity_id: str = SELECT) -> State:
+    """Return the state object of an entity."""
     state = hass.states.get(entity_id)
     assert state is not None
     return state
 
 
 def session_calls(simulator: Simulator) -> list[str]:
-    """Return what was done to the app's own session, in short."""
+    """Return the requests about the app's session, abbreviated."""
     calls = []
     for request in simulator.requests:
         action = request.path.rpartition("/")[2]
@@ -70,13 +70,13 @@ def session_calls(simulator: Simulator) -> list[str]:
 
 
 async def async_open_repair(hass: HomeAssistant, client: ClientSessionGenerator) -> dict[str, Any]:
-    """Tap on the first repair that is offered, and return what it shows."""
+    """Open the first repair and return its flow step."""
     issue_id = next(issue_id for domain, issue_id in ir.async_get(hass).issues if domain == DOMAIN)
     return await repairs.async_open(client, issue_id)
 
 
 def issues(hass: HomeAssistant) -> list[str]:
-    """Return the repairs that are offered."""
+    """Return the translation keys of the repairs."""
     return [
         str(issue.translation_key)
         for issue in ir.async_get(hass).issues.values()
@@ -84,19 +84,19 @@ def issues(hass: HomeAssistant) -> list[str]:
     ]
 
 
-async def test_the_select_tells_that_a_preference_shows(
+async def test_the_select_shows_that_a_preference_is_in_effect(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
 ) -> None:
-    assert found(hass).attributes["in_effect"] is None
+    assert entity_state(hass).attributes["in_effect"] is None
     await async_prefer(hass, "busy", duration="02:00:00")
 
-    assert found(hass).state == "busy"
-    assert found(hass).attributes["in_effect"] is True
-    assert found(hass).attributes["expires_at"] == dt_util.utcnow() + timedelta(hours=2)
+    assert entity_state(hass).state == "busy"
+    assert entity_state(hass).attributes["in_effect"] is True
+    assert entity_state(hass).attributes["expires_at"] == dt_util.utcnow() + timedelta(hours=2)
     assert not issues(hass)
 
 
-async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_click(
+async def test_a_preference_without_effect_creates_a_repair_that_fixes_it(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     account: Account,
@@ -107,8 +107,8 @@ async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_clic
     entry = await account.async_sign_in()
     robin.close_teams()
     await async_prefer(hass, "do_not_disturb")
-    assert found(hass).attributes["in_effect"] is False
-    assert found(hass, AVAILABILITY).state == "offline"
+    assert entity_state(hass).attributes["in_effect"] is False
+    assert entity_state(hass, AVAILABILITY).state == "offline"
     assert issues(hass) == ["preference_not_shown"]
     assert not session_calls(simulator)
 
@@ -122,12 +122,12 @@ async def test_a_preference_that_does_not_show_is_explained_and_mended_by_a_clic
     assert entry.runtime_data is runtime
     assert session_calls(simulator) == ["Away PT4H"]
     assert robin.availability == "DoNotDisturb"
-    assert found(hass, AVAILABILITY).state == "do_not_disturb"
-    assert found(hass).attributes["in_effect"] is True
+    assert entity_state(hass, AVAILABILITY).state == "do_not_disturb"
+    assert entity_state(hass).attributes["in_effect"] is True
     assert not issues(hass)
 
 
-async def test_a_repair_that_was_overtaken_just_ends(
+async def test_a_repair_that_no_longer_applies_ends(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     account: Account,
@@ -144,7 +144,7 @@ async def test_a_repair_that_was_overtaken_just_ends(
     assert (await repairs.async_submit(hass_client, shown))["type"] == "create_entry"
 
 
-async def test_a_session_is_held_though_all_entities_are_disabled(
+async def test_a_session_is_held_with_all_entities_disabled(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -155,7 +155,7 @@ async def test_a_session_is_held_though_all_entities_are_disabled(
     registry = er.async_get(hass)
     for entity in er.async_entries_for_config_entry(registry, entry.entry_id):
         registry.async_update_entity(entity.entity_id, disabled_by=er.RegistryEntryDisabler.USER)
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await hass.services.async_call(
         DOMAIN,
@@ -171,10 +171,10 @@ async def test_a_session_is_held_though_all_entities_are_disabled(
     assert robin.state.availability == "Busy"
 
 
-async def test_switching_the_option_off_lets_go_of_the_session(
+async def test_turning_the_option_off_clears_the_session(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     runtime = entry.runtime_data
@@ -183,11 +183,11 @@ async def test_switching_the_option_off_lets_go_of_the_session(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert session_calls(simulator) == ["Away PT4H", "clear"]
-    assert found(hass).state == "busy"
+    assert entity_state(hass).state == "busy"
     assert entry.runtime_data is runtime
 
 
-async def test_be_right_back_shown_as_a_way_to_be_away_is_in_effect(
+async def test_be_right_back_is_in_effect_as_an_activity_of_away(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -202,11 +202,11 @@ async def test_be_right_back_shown_as_a_way_to_be_away_is_in_effect(
     for _ in range(8):
         await clock.async_advance(MINUTE)
 
-    assert found(hass).state == "be_right_back"
-    assert found(hass).attributes["in_effect"] is True
+    assert entity_state(hass).state == "be_right_back"
+    assert entity_state(hass).attributes["in_effect"] is True
 
 
-async def test_a_new_preference_does_not_inherit_what_contradicted_the_old(
+async def test_a_new_preference_resets_the_time_of_being_overridden(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_prefer(hass, "busy")
@@ -217,10 +217,10 @@ async def test_a_new_preference_does_not_inherit_what_contradicted_the_old(
     robin.prefer("Away")
     await clock.async_advance(MINUTE)
 
-    assert found(hass).state == "do_not_disturb"
+    assert entity_state(hass).state == "do_not_disturb"
 
 
-async def test_a_write_under_way_at_a_reload_is_not_forgotten(
+async def test_a_write_during_a_reload_is_stored(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
 ) -> None:
     simulator.faults.add("POST *setUserPreferredPresence", times=1, latency=0.3)
@@ -231,10 +231,10 @@ async def test_a_write_under_way_at_a_reload_is_not_forgotten(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert robin.availability == "Busy"
-    assert found(hass).state == "busy"
+    assert entity_state(hass).state == "busy"
 
 
-async def test_the_repair_goes_when_teams_opens(
+async def test_the_repair_is_deleted_when_teams_opens(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.close_teams()
@@ -253,7 +253,7 @@ async def test_a_session_is_held_renewed_and_cleared_with_the_preference(
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy", duration="06:00:00")
     assert session_calls(simulator) == ["Away PT4H"]
@@ -266,23 +266,23 @@ async def test_a_session_is_held_renewed_and_cleared_with_the_preference(
     await clock.async_advance(2 * MINUTE)
     assert session_calls(simulator)[2:] == ["clear"]
     assert robin.availability == "Offline"
-    assert found(hass).state == "automatic"
+    assert entity_state(hass).state == "automatic"
 
 
-async def test_nothing_is_held_while_teams_is_open_or_offline_is_preferred(
+async def test_no_session_is_held_while_teams_is_open_or_offline_is_preferred(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     await async_prefer(hass, "busy")
     robin.close_teams()
     await async_prefer(hass, "offline")
     await clock.async_advance(2 * MINUTE)
 
-    assert found(hass).attributes["in_effect"] is True
+    assert entity_state(hass).attributes["in_effect"] is True
     assert not session_calls(simulator)
 
 
@@ -293,7 +293,7 @@ async def test_nothing_is_held_while_teams_is_open_or_offline_is_preferred(
         ("set_preferred_presence", {"availability": "offline"}),
     ],
 )
-async def test_a_held_session_ends_with_what_it_was_for(
+async def test_a_held_session_is_cleared_with_its_preference(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     robin: Person,
@@ -301,7 +301,7 @@ async def test_a_held_session_ends_with_what_it_was_for(
     action: str,
     data: dict[str, str],
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     await async_act(hass, action, **data)
@@ -311,20 +311,20 @@ async def test_a_held_session_ends_with_what_it_was_for(
 
 
 @pytest.mark.parametrize("status", [400, 403])
-async def test_a_preference_is_cleared_even_where_its_session_cannot_be(
+async def test_a_preference_is_cleared_if_its_session_cannot_be_cleared(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
     status: int,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     simulator.faults.add("POST *clearPresence", status=status)
     await async_act(hass, "clear_preferred_presence")
 
-    assert found(hass).state == "automatic"
+    assert entity_state(hass).state == "automatic"
     assert robin.preference is None
 
 
@@ -335,7 +335,7 @@ async def test_another_preference_keeps_the_session(
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy", duration="00:30:00")
     await async_prefer(hass, "away", duration="01:00:00")
@@ -348,14 +348,14 @@ async def test_another_preference_keeps_the_session(
     assert session_calls(simulator)[-1] == "clear"
 
 
-async def test_reload_keeps_the_session_and_goes_on_with_it(
+async def test_a_reload_keeps_and_renews_the_session(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy", duration="05:00:00")
     await hass.config_entries.async_unload(entry.entry_id)
@@ -367,10 +367,10 @@ async def test_reload_keeps_the_session_and_goes_on_with_it(
     assert robin.availability == "Busy"
 
 
-async def test_removal_ends_the_session(
+async def test_removal_clears_the_session(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     await hass.config_entries.async_remove(entry.entry_id)
@@ -379,10 +379,10 @@ async def test_removal_ends_the_session(
     assert not robin.sessions
 
 
-async def test_removal_renews_a_token_that_graph_refuses(
+async def test_removal_refreshes_a_token_that_graph_rejects(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     simulator.expire_access_tokens()
@@ -392,14 +392,14 @@ async def test_removal_renews_a_token_that_graph_refuses(
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"status": 404}, {"loss": "close"}])
-async def test_removal_goes_on_when_the_session_cannot_be_ended(
+async def test_removal_succeeds_if_the_session_cannot_be_cleared(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
     fault: dict[str, Any],
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     simulator.faults.add("POST *clearPresence", **fault)
@@ -408,10 +408,10 @@ async def test_removal_goes_on_when_the_session_cannot_be_ended(
     assert not hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_disabling_ends_the_session_and_enabling_makes_it_again(
+async def test_disabling_clears_the_session_and_enabling_sets_it_again(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person, simulator: Simulator
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
@@ -422,51 +422,51 @@ async def test_disabling_ends_the_session_and_enabling_makes_it_again(
     assert robin.availability == "Busy"
 
 
-async def test_a_session_that_cannot_be_made_is_tried_again_in_a_minute(
+async def test_a_session_that_cannot_be_set_is_retried_after_a_minute(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
-    refused = simulator.faults.add("POST *setPresence", status=403)
+    rejection = simulator.faults.add("POST *setPresence", status=403)
     await async_prefer(hass, "busy")
     for _ in range(5):
         await clock.async_advance(10)
-    assert refused.hits == 1
+    assert rejection.hits == 1
 
-    refused.remove()
+    rejection.remove()
     await clock.async_advance(30)
     assert robin.availability == "Busy"
 
 
-async def test_a_renewal_that_fails_is_tried_again_before_the_session_ends(
+async def test_a_failed_renewal_is_retried_before_the_session_expires(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy", duration="06:00:00")
     for _ in range(3 * 60 + 49):
         await clock.async_advance(MINUTE)
-    refused = simulator.faults.add("POST *setPresence", status=403)
+    rejection = simulator.faults.add("POST *setPresence", status=403)
     await clock.async_advance(2 * MINUTE)
-    assert refused.hits == 1
-    refused.remove()
+    assert rejection.hits == 1
+    rejection.remove()
     for _ in range(15):
         await clock.async_advance(MINUTE)
         assert robin.availability == "Busy"
 
 
-async def test_a_session_that_somebody_else_ended_is_made_again(
+async def test_a_session_that_was_cleared_elsewhere_is_set_again(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     robin.clear_session(PUBLIC_CLIENT_ID)
@@ -476,14 +476,14 @@ async def test_a_session_that_somebody_else_ended_is_made_again(
     assert robin.availability == "Busy"
 
 
-async def test_an_explicit_session_replaces_the_held_one_until_it_ends(
+async def test_an_explicit_session_replaces_the_held_one_until_it_expires(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy", duration="10:00:00")
     await async_act(hass, "set_presence", activity="presenting", duration="01:00:00")
@@ -495,7 +495,7 @@ async def test_an_explicit_session_replaces_the_held_one_until_it_ends(
     assert robin.availability == "Busy"
 
 
-async def test_available_is_said_again_before_it_fades_and_no_longer_than_asked_for(
+async def test_an_available_session_is_renewed_before_it_becomes_inactive(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -518,65 +518,65 @@ async def test_available_is_said_again_before_it_fades_and_no_longer_than_asked_
     assert robin.availability == "Offline"
 
 
-async def test_clear_presence_ends_the_session_and_needs_none(
+async def test_clear_presence_works_with_and_without_a_session(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.close_teams()
     await async_act(hass, "set_presence", activity="in_a_call")
-    assert found(hass, AVAILABILITY).state == "busy"
+    assert entity_state(hass, AVAILABILITY).state == "busy"
     await async_act(hass, "clear_presence")
     await async_act(hass, "clear_presence")
 
     assert not robin.sessions
-    assert found(hass, AVAILABILITY).state == "offline"
+    assert entity_state(hass, AVAILABILITY).state == "offline"
 
 
-async def test_a_change_made_in_teams_is_noticed_after_five_minutes(
+async def test_a_change_in_teams_overrides_a_preference_after_five_minutes(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     robin.prefer("Away")
     for _ in range(5):
         await clock.async_advance(55)
-    assert found(hass).state == "busy"
-    assert found(hass).attributes["in_effect"] is False
+    assert entity_state(hass).state == "busy"
+    assert entity_state(hass).attributes["in_effect"] is False
 
     await clock.async_advance(61)
     await clock.async_advance(61)
-    assert found(hass).state == "automatic"
+    assert entity_state(hass).state == "automatic"
     assert session_calls(simulator)[-1] == "clear"
     assert robin.preference is not None
 
 
-@pytest.mark.parametrize("trouble", [{"status": 503}, {"status": 429, "retry_after": 3000}])
-async def test_what_was_read_before_a_preference_was_set_does_not_contradict_it(
+@pytest.mark.parametrize("failure", [{"status": 503}, {"status": 429, "retry_after": 3000}])
+async def test_a_presence_read_before_a_preference_does_not_override_it(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     simulator: Simulator,
-    trouble: dict[str, Any],
+    failure: dict[str, Any],
 ) -> None:
     await async_act(hass, "set_presence", activity="available", duration={"hours": 1})
-    fault = simulator.faults.add("GET /v1.0/me/presence", **trouble)
+    fault = simulator.faults.add("GET /v1.0/me/presence", **failure)
     await async_prefer(hass, "busy")
-    # The session is renewed meanwhile, and whatever is set is looked after each time.
+    # Each renewal of the session also reconciles the preference.
     for _ in range(28):
         await clock.async_advance(30)
     fault.remove()
-    # Longer than Retry-After.
+    # More than Retry-After.
     for _ in range(78):
         await clock.async_advance(30)
 
-    assert found(hass).state == "busy"
+    assert entity_state(hass).state == "busy"
 
 
-async def test_a_contradiction_that_passes_is_no_change(
+async def test_a_temporary_difference_does_not_override_a_preference(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_prefer(hass, "busy")
@@ -586,10 +586,10 @@ async def test_a_contradiction_that_passes_is_no_change(
         robin.prefer("Busy")
         await clock.async_advance(61)
 
-    assert found(hass).state == "busy"
+    assert entity_state(hass).state == "busy"
 
 
-async def test_closing_teams_is_no_change_of_the_preference(
+async def test_closing_teams_does_not_override_a_preference(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_prefer(hass, "busy")
@@ -597,17 +597,17 @@ async def test_closing_teams_is_no_change_of_the_preference(
     for _ in range(15):
         await clock.async_advance(61)
 
-    assert found(hass).state == "busy"
+    assert entity_state(hass).state == "busy"
 
 
-async def test_after_unload_nothing_is_left_that_waits(
+async def test_unload_cancels_all_timers(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    await async_hold(hass, entry)
+    await async_enable_hold(hass, entry)
     robin.close_teams()
     await async_prefer(hass, "busy")
     await async_act(hass, "set_presence", activity="available")

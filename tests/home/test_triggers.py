@@ -1,4 +1,4 @@
-"""Each trigger fires for its own entity of the people that are targeted, and for nothing else."""
+"""Triggers."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,8 +19,8 @@ from tests.home.automations import (
     POLL,
     WAYS,
     Target,
-    async_ask_as_the_editor_does,
     async_automate,
+    async_get_for_automation_editor,
     async_lose,
     device_of,
     target_by,
@@ -42,10 +42,10 @@ FREE = ("became_available", AVAILABILITY)
 LEFT_FREE = ("no_longer_available", AVAILABILITY)
 
 
-async def async_watch(
+async def async_create(
     hass: HomeAssistant, target: Target, *names: str, **options: Any
 ) -> list[Event]:
-    """Make an automation with some of the triggers, or with all, and one target."""
+    """Create an automation with these or all triggers for a target."""
     triggers = [
         {"id": name, "trigger": f"{DOMAIN}.{name}", "target": target, "options": options}
         for name in names or TRIGGERS
@@ -55,20 +55,20 @@ async def async_watch(
 
 
 def fired(runs: list[Event]) -> list[tuple[str, str]]:
-    """Return what has fired since the last time, and for which entity."""
-    found = sorted((run.data["trigger"], run.data["entity_id"]) for run in runs)
+    """Return the triggers and entities since the last call."""
+    triggered = sorted((run.data["trigger"], run.data["entity_id"]) for run in runs)
     runs.clear()
-    return found
+    return triggered
 
 
-async def test_each_fires_at_its_own_moment_and_at_no_other(
+async def test_each_trigger_fires_only_on_its_change(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
+    runs = await async_create(hass, {"device_id": device_of(hass, IN_CALL)})
     day: list[tuple[Callable[[], None], list[tuple[str, str]]]] = [
         (robin.join_call, [LEFT_FREE, ("became_busy", AVAILABILITY), ("joined_call", IN_CALL)]),
         (robin.set_out_of_office, [("became_out_of_office", OUT_OF_OFFICE)]),
@@ -134,11 +134,11 @@ async def test_each_fires_at_its_own_moment_and_at_no_other(
     assert complaints(caplog) == []
 
 
-async def test_a_status_message_changes_with_its_text_alone(
+async def test_status_message_changed_fires_only_on_a_new_text(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
-    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
-    # A state has no room for the difference.
+    runs = await async_create(hass, {"device_id": device_of(hass, IN_CALL)})
+    # A state is too short for the difference.
     long = "x" * 270
     day: list[tuple[Callable[[], None], int]] = [
         (lambda: robin.set_status_message(long), 1),
@@ -154,7 +154,7 @@ async def test_a_status_message_changes_with_its_text_alone(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_every_target_reaches_the_right_entity_of_the_right_person(
+async def test_each_target_selects_the_entity_of_the_person(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -162,7 +162,7 @@ async def test_every_target_reaches_the_right_entity_of_the_right_person(
     alex: Person,
     way: str,
 ) -> None:
-    runs = await async_watch(hass, target_by(hass, way, IN_CALL), "joined_call")
+    runs = await async_create(hass, target_by(hass, way, IN_CALL), "joined_call")
     robin.set_out_of_office()
     alex.join_call()
     await clock.async_advance(POLL)
@@ -174,12 +174,12 @@ async def test_every_target_reaches_the_right_entity_of_the_right_person(
     assert fired(runs) == [("joined_call", IN_CALL)]
 
 
-async def test_other_entities_of_the_person_fire_nothing(
+async def test_other_entities_of_the_person_do_not_fire(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     others = set(hass.states.async_entity_ids(["binary_sensor", "sensor"])) - {IN_CALL}
     assert {AVAILABILITY, OUT_OF_OFFICE, PRESENTING} <= others
-    runs = await async_watch(hass, {"entity_id": sorted(others)}, "joined_call", "left_call")
+    runs = await async_create(hass, {"entity_id": sorted(others)}, "joined_call", "left_call")
     robin.set_out_of_office()
     robin.present()
     await clock.async_advance(POLL)
@@ -192,7 +192,7 @@ async def test_other_entities_of_the_person_fire_nothing(
     assert fired(runs) == []
 
 
-async def test_entities_of_others_fire_nothing(
+async def test_other_entities_do_not_fire(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     target: Target = {"device_id": device_of(hass, IN_CALL)}
@@ -204,12 +204,12 @@ async def test_entities_of_others_fire_nothing(
         original_name="In a call",
         translation_key="in_call",
     )
-    # One that another integration adds, and one that no registry knows, as a template may make it.
+    # An entity of another integration, and one without a registry entry, such as a template.
     strangers = [strange.entity_id, "binary_sensor.in_call"]
     for entity_id in strangers:
         hass.states.async_set(entity_id, "off")
     target["entity_id"] = [*strangers, IN_CALL]
-    runs = await async_watch(hass, target, "joined_call")
+    runs = await async_create(hass, target, "joined_call")
     for entity_id in strangers:
         hass.states.async_set(entity_id, "on")
     await hass.async_block_till_done()
@@ -228,7 +228,7 @@ async def test_entities_of_others_fire_nothing(
         ("all", [], [("joined_call", IN_CALL)]),
     ],
 )
-async def test_of_two_people_each_counts_or_the_first_or_both(
+async def test_behavior_any_first_or_all_with_two_people(
     hass: HomeAssistant,
     clock: HomeClock,
     both: PresenceConfigEntry,
@@ -238,10 +238,10 @@ async def test_of_two_people_each_counts_or_the_first_or_both(
     first: list[tuple[str, str]],
     second: list[tuple[str, str]],
 ) -> None:
-    # Everything else of both people is off, and must not count.
+    # All other entities of both people are off.
     people = [target_by(hass, "device", entity_id)["device_id"] for entity_id in (IN_CALL,)]
     people.append({"device_id": device_of(hass, ALEX_IN_CALL)}["device_id"])
-    runs = await async_watch(hass, {"device_id": people}, "joined_call", behavior=behavior)
+    runs = await async_create(hass, {"device_id": people}, "joined_call", behavior=behavior)
 
     alex.join_call()
     await clock.async_advance(POLL)
@@ -251,11 +251,11 @@ async def test_of_two_people_each_counts_or_the_first_or_both(
     assert fired(runs) == second
 
 
-async def test_a_call_has_to_last_as_long_as_is_asked(
+async def test_for_requires_the_duration(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     target = {"device_id": device_of(hass, IN_CALL)}
-    runs = await async_watch(hass, target, "joined_call", **{"for": {"minutes": 10}})
+    runs = await async_create(hass, target, "joined_call", **{"for": {"minutes": 10}})
     robin.join_call()
     await clock.async_advance(POLL)
     robin.leave_call()
@@ -271,14 +271,14 @@ async def test_a_call_has_to_last_as_long_as_is_asked(
     assert fired(runs) == [("joined_call", IN_CALL)]
 
 
-async def test_a_hole_in_the_network_is_neither_a_beginning_nor_an_end(
+async def test_unavailable_does_not_fire(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    runs = await async_watch(
+    runs = await async_create(
         hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call", "left_call"
     )
     robin.join_call()
@@ -286,10 +286,10 @@ async def test_a_hole_in_the_network_is_neither_a_beginning_nor_an_end(
     assert fired(runs) == [("joined_call", IN_CALL)]
 
     for gesture, after in ((robin.open_teams, "on"), (robin.leave_call, "off")):
-        trouble = simulator.faults.add("GET /v1.0/me/presence", status=503)
+        failure = simulator.faults.add("GET /v1.0/me/presence", status=503)
         await async_lose(hass, clock, IN_CALL)
         gesture()
-        trouble.remove()
+        failure.remove()
         await clock.async_advance(POLL)
         assert state(hass, IN_CALL) == after
     assert fired(runs) == []
@@ -299,30 +299,30 @@ async def test_a_hole_in_the_network_is_neither_a_beginning_nor_an_end(
     assert fired(runs) == [("joined_call", IN_CALL)]
 
 
-async def test_what_was_unknown_before_did_not_become_anything(
+async def test_a_change_from_unknown_does_not_fire(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
     robin: Person,
     simulator: Simulator,
 ) -> None:
-    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)})
-    odd = {"id": robin.id, "availability": "Levitating", "activity": "Levitating"}
-    trouble = simulator.faults.add("GET /v1.0/me/presence", json=odd)
+    runs = await async_create(hass, {"device_id": device_of(hass, IN_CALL)})
+    unknown = {"id": robin.id, "availability": "Levitating", "activity": "Levitating"}
+    failure = simulator.faults.add("GET /v1.0/me/presence", json=unknown)
     await clock.async_advance(POLL)
     assert state(hass, AVAILABILITY) == STATE_UNKNOWN
     robin.present()
-    trouble.remove()
+    failure.remove()
     await clock.async_advance(POLL)
     assert state(hass, AVAILABILITY) == "do_not_disturb"
 
     assert fired(runs) == []
 
 
-async def test_a_reload_during_a_call_is_no_new_call(
+async def test_a_reload_during_a_call_does_not_fire(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
-    runs = await async_watch(
+    runs = await async_create(
         hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call", "left_call"
     )
     robin.join_call()
@@ -338,11 +338,11 @@ async def test_a_reload_during_a_call_is_no_new_call(
     assert fired(runs) == [("left_call", IN_CALL)]
 
 
-async def test_an_automation_may_be_there_before_the_account(
+async def test_an_automation_created_before_the_account_fires(
     hass: HomeAssistant, clock: HomeClock, account: Account, robin: Person
 ) -> None:
     robin.join_call()
-    runs = await async_watch(hass, {"entity_id": IN_CALL}, "joined_call", "left_call")
+    runs = await async_create(hass, {"entity_id": IN_CALL}, "joined_call", "left_call")
     await account.async_sign_in()
     await clock.async_advance(POLL)
     assert state(hass, IN_CALL) == "on"
@@ -353,10 +353,10 @@ async def test_an_automation_may_be_there_before_the_account(
     assert fired(runs) == [("left_call", IN_CALL)]
 
 
-async def test_a_renamed_entity_is_still_the_persons(
+async def test_a_renamed_entity_fires(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
-    runs = await async_watch(hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call")
+    runs = await async_create(hass, {"device_id": device_of(hass, IN_CALL)}, "joined_call")
     registry = er.async_get(hass)
     registry.async_update_entity(
         IN_CALL, new_entity_id="binary_sensor.do_not_enter", name="Do not enter"
@@ -373,10 +373,10 @@ async def test_a_renamed_entity_is_still_the_persons(
     assert fired(runs) == [("joined_call", "binary_sensor.do_not_enter")]
 
 
-async def test_an_entity_counts_from_when_it_is_enabled(
+async def test_an_entity_fires_once_enabled(
     hass: HomeAssistant, clock: HomeClock, both: PresenceConfigEntry, alex: Person
 ) -> None:
-    runs = await async_watch(
+    runs = await async_create(
         hass, {"device_id": device_of(hass, ALEX_IN_CALL)}, "joined_call", "started_presenting"
     )
     alex.present()
@@ -388,7 +388,7 @@ async def test_an_entity_counts_from_when_it_is_enabled(
     registry = er.async_get(hass)
     await clock.async_advance(POLL)
     registry.async_update_entity(ALEX_PRESENTING, disabled_by=None)
-    # Home Assistant reloads the account in half a minute; not in the middle of a poll.
+    # Home Assistant reloads the account in half a minute, but not during a poll.
     await clock.async_advance(29)
     await clock.async_advance(2)
     assert state(hass, ALEX_PRESENTING) == "off"
@@ -405,14 +405,14 @@ async def test_an_entity_counts_from_when_it_is_enabled(
     assert fired(runs) == []
 
 
-async def test_the_automation_editor_offers_them(
+async def test_the_automation_editor_lists_triggers(
     account: Account, hass_ws_client: WebSocketGenerator
 ) -> None:
-    ours, of_a_person = await async_ask_as_the_editor_does(account, hass_ws_client, "trigger")
+    triggers, for_person = await async_get_for_automation_editor(account, hass_ws_client, "trigger")
 
-    assert ours.keys() == TRIGGERS.keys()
-    for name, about in ours.items():
+    assert triggers.keys() == TRIGGERS.keys()
+    for name, description in triggers.items():
         fields = set() if name == "status_message_changed" else {"behavior", "for"}
-        assert about["fields"].keys() == fields, name
-        assert [only["integration"] for only in about["target"]["entity"]] == [DOMAIN], name
-    assert {f"{DOMAIN}.{name}" for name in TRIGGERS} <= of_a_person
+        assert description["fields"].keys() == fields, name
+        assert [only["integration"] for only in description["target"]["entity"]] == [DOMAIN], name
+    assert {f"{DOMAIN}.{name}" for name in TRIGGERS} <= for_person
