@@ -180,6 +180,16 @@ class Frontend:
         await self.submit()
         await self.finish()
 
+    async def choose_entity(self, field: str, name: str, *, search: bool = False) -> None:
+        """Select an entity in a field of a blueprint."""
+        # Find the row by name, because fields appear in no particular order.
+        row = self.page.locator("ha-settings-row", has=self.page.get_by_text(field, exact=True))
+        await row.locator("ha-entity-picker").click()
+        # A long list has only some of its items in the page.
+        if search:
+            await self.page.get_by_placeholder("Search", exact=True).fill(name)
+        await self.page.locator("ha-picker-combo-box ha-combo-box-item", has_text=name).click()
+
     async def open_dashboard(self, path: str, config: Json) -> None:
         """Save a dashboard and open its first view."""
         paths = [

@@ -78,14 +78,6 @@ def my_link(redirect: str, part: str = "") -> str:
     return urlsplit(link).query
 
 
-async def choose_entity(page: Page, field: str, name: str) -> None:
-    """Select an entity in a field of the blueprint."""
-    # Find the row by name, because fields appear in no particular order.
-    row = page.locator("ha-settings-row", has=page.get_by_text(field, exact=True))
-    await row.get_by_text("Select an entity").click()
-    await page.locator("ha-combo-box-item", has_text=name).first.click()
-
-
 async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
     home = demo.home
     automations = load_yaml(TEMPLATES / "automations.yaml")
@@ -138,8 +130,8 @@ async def test_first_minutes(demo: Demo, window: BrowserContext) -> None:
 
     tally.start_step("Make the automation")
     await page.get_by_text("Busy light for Microsoft Teams", exact=True).first.click()
-    await choose_entity(page, "People", "Activity")
-    await choose_entity(page, "Lamps", "Desk lamp")
+    await frontend.choose_entity("People", "Activity")
+    await frontend.choose_entity("Lamps", "Desk lamp")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("Traces")).to_be_visible()
     await tally.wait_for_clicks(page)

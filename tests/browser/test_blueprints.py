@@ -1,0 +1,99 @@
+"""Automations created by clicking from the blueprints."""
+
+import re
+from typing import Any, Final
+
+from homeassistant.util.yaml import load_yaml, load_yaml_dict
+from playwright.async_api import Locator, expect
+import pytest
+import pytest_asyncio
+
+from scripts.live.demo import BLUEPRINTS, ROBIN, TEMPLATES, Demo, sign_in
+from scripts.live.home import Json
+from scripts.live.processes import until
+
+from .frontend import Frontend
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+# The names to click for a blueprint's inputs. The demo home's automations have their entities.
+NAMES: Final = {
+    "any_call": {"activity_sensor": "Activity", "calls": "Phone call"},
+    "back_at": {"activity_sensor": "Activity", "memory": "Message memory", "buttons": "Out"},
+    "meeting_soon": {"activity_sensor": "Activity", "calendars": "Work", "lights": "Desk lamp"},
+    "quiet_knock": {"activity_sensor": "Activity", "buttons": "Knock", "sign": "Sign at the door"},
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _prepared(demo: Demo) -> None:
+    """Sign Robin in and add a calendar, which the demo home lacks."""
+    await sign_in(demo, ROBIN)
+    # An empty group, because Home Assistant's other calendars need packages.
+    step = await demo.home.start_flow("group")
+    step = await demo.home.continue_flow(step, next_step_id="calendar")
+    step = await demo.home.continue_flow(step, name="Work", entities=[], hide_members=False)
+    assert step["type"] == "create_entry"
+
+
+async def open_form(frontend: Frontend, name: str) -> Json:
+    """Open the form of a blueprint and return the blueprint's inputs."""
+    described = load_yaml_dict(BLUEPRINTS / f"automation/ms_teams_presence/{name}.yaml")[
+        "blueprint"
+    ]
+    await frontend.open("/config/blueprint/dashboard")
+    await frontend.page.get_by_text(described["name"], exact=True).first.click()
+    inputs: Json = described["input"]
+    return inputs
+
+
+async def save(frontend: Frontend) -> None:
+    """Save the automation."""
+    await frontend.page.get_by_role("button", name="Save").click()
+
+
+def errors(frontend: Frontend) -> Locator:
+    """Return the errors above the form and below it."""
+    return frontend.page.locator("ha-alert, ha-toast")
+
+
+def entities(selected: Any) -> list[str]:
+    """Return the entities of an input, one or several."""
+    return selected if isinstance(selected, list) else [selected]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_automation_is_created_by_clicking(
+    demo: Demo, frontend: Frontend, name: str
+) -> None:
+    home = demo.home
+    inputs = await open_form(frontend, name)
+    for key, label in NAMES[name].items():
+        await frontend.choose_entity(inputs[key]["name"], label, search=True)
+    await save(frontend)
+    await frontend.page.wait_for_url(re.compile(r"/edit/\d+$"))
+    await expect(frontend.page.get_by_text("Traces")).to_be_visible()
+    assert await errors(frontend).count() == 0
+
+    automation_id = frontend.page.url.rsplit("/", 1)[-1]
+    saved = await home.rest("GET", f"/api/config/automation/config/{automation_id}")
+    automations = load_yaml(TEMPLATES / "automations.yaml")
+    assert isinstance(automations, list)
+    (given,) = (item["use_blueprint"]["input"] for item in automations if item["id"] == name)
+    assert {key: entities(value) for key, value in saved["use_blueprint"]["input"].items()} == {
+        key: entities(given[key]) for key in NAMES[name]
+    }
+
+    async def is_on() -> bool:
+        states = await home.rest("GET", "/api/states")
+        return any(
+            at["state"] == "on" and at["attributes"].get("id") == automation_id for at in states
+        )
+
+    await until("The automation was not turned on", is_on, seconds=20)
+
+
+async def test_a_form_without_a_required_input_shows_an_error(frontend: Frontend) -> None:
+    await open_form(frontend, "any_call")
+    await save(frontend)
+    await expect(errors(frontend).first).to_contain_text("Missing input")
