@@ -37,6 +37,8 @@ LAMP: Final = "light.desk_lamp"
 AVAILABILITY: Final = "sensor.robin_example_availability"
 QUIET_KNOCK: Final = "automation.quiet_knock_at_robin_example_s_door"
 SIGN: Final = "input_text.door_sign"
+QUESTION: Final = "input_text.door_question"
+TYPED: Final = "input_text.door_answer"
 STATUS_MESSAGE: Final = "sensor.robin_example_status_message"
 SIGN_IN_SECONDS: Final = 60
 
@@ -255,16 +257,29 @@ async def check_features(demo: Demo) -> None:
     await home.wait_for(STATUS_MESSAGE, "show it", lambda at: at["state"] == message)
     report(f'The status message "{message}" reached Microsoft')
 
+    await check_knock(demo)
+
+
+async def check_knock(demo: Demo) -> None:
+    """Respond to two knocks during a call, and end the call."""
+    home = demo.home
     await home.act("automation.turn_on", entity_id=QUIET_KNOCK)
-    await home.act("input_button.press", entity_id="input_button.door")
-    await home.wait_for(SIGN, "show the call", lambda at: at["state"].startswith("In a call"))
-    # The automation waits for responses only after its notification.
-    await asyncio.sleep(3)
-    await home.act("script.answer_five_minutes")
-    await home.wait_for(SIGN, "show the response", lambda at: at["state"] == "Five minutes")
-    await microsoft.gesture(ROBIN, "leave_call")
+    await knock(home, "five_minutes", "Five minutes")
+    typed = "The key is under the mat"
+    await home.act("input_text.set_value", entity_id=TYPED, value=typed)
+    await knock(home, "reply", typed)
+    await demo.microsoft.gesture(ROBIN, "leave_call")
     await home.wait_for(SIGN, "show come in", lambda at: at["state"] == "Come in")
-    report("The sign showed the response to a knock during the call, then come in")
+    report("The sign showed the responses to two knocks during the call, then come in")
+
+
+async def knock(home: Home, answer: str, shown: str) -> None:
+    """Knock and respond; wait until the sign shows the response."""
+    before = await home.wait_for(QUESTION, "exist", lambda _: True)
+    await home.act("input_button.press", entity_id="input_button.door")
+    await home.wait_for(QUESTION, "change", lambda at: at["state"] != before["state"])
+    await home.act("script.answer", answer=answer)
+    await home.wait_for(SIGN, f'show "{shown}"', lambda at: at["state"] == shown)
 
 
 def run_check() -> int:

@@ -94,9 +94,9 @@ class House:
         created = self.hass.data.get("persistent_notification", {})
         return [notification["message"] for notification in created.values()]
 
-    async def stop(self) -> None:
+    async def stop(self, *, after: float = 1) -> None:
         """Let Home Assistant run what it runs first when it stops."""
-        await self.later(1)
+        await self.later(after)
         jobs = self.hass._shutdown_jobs  # noqa: SLF001
         runs = [self.hass.async_run_hass_job(job.job, *job.args) for job in jobs]
         await asyncio.gather(*filter(None, runs))
@@ -104,12 +104,18 @@ class House:
 
     async def reload(self, monkeypatch: pytest.MonkeyPatch, **inputs: object) -> None:
         """Save the automation with these inputs, a second later."""
+        await self.later(1)
+        await self.save(monkeypatch, **inputs)
+
+    async def save(self, monkeypatch: pytest.MonkeyPatch, **inputs: object) -> None:
+        """Save the automation with these inputs."""
 
         async def changed(_: HomeAssistant) -> dict[str, Any]:
             return {"automation": [self.config(inputs)]}
 
         monkeypatch.setattr("homeassistant.config.async_hass_config_yaml", changed)
-        await self.act("automation.reload")
+        await self.hass.services.async_call("automation", "reload", blocking=True)
+        await self.settle()
 
     async def shows(self, entity_id: str, state: str, **attributes: object) -> None:
         """Let an entity show a state, a second later."""

@@ -1,5 +1,6 @@
 """The quiet-knock blueprint, with a button, a sign, lamps and a phone."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, override
@@ -8,7 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.light import ATTR_RGB_COLOR, ColorMode
 from homeassistant.core import HomeAssistant, ServiceCall
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -23,7 +24,18 @@ MARA = "sensor.mara_activity"
 BUTTON = "input_button.door"
 SIGN = "input_text.sign"
 LAMP = "light.desk"
+PORCH = "light.porch"
+OTHER_SIGN = "input_text.other_sign"
+GARDEN = "input_button.garden"
+KIM = "sensor.kim_activity"
 DOOR = "quiet_knock_quiet_knock"
+
+
+SPEAK = {
+    "action": "input_text.set_value",
+    "target": {"entity_id": OTHER_SIGN},
+    "data": {"value": "{{ answer }}"},
+}
 
 
 @dataclass
@@ -34,6 +46,8 @@ class Hall(House):
     lamp: Lamp = field(default_factory=lambda: Lamp("Desk", ColorMode.RGB, colour=(1, 2, 3)))
     sent: list[dict[str, Any]] = field(default_factory=list)
     is_offline: bool = False
+    taps: str = ""
+    """The answer that is tapped as soon as it is offered."""
     phone: str = ""
 
     async def prepare(self) -> None:
@@ -44,25 +58,35 @@ class Hall(House):
             ("homeassistant", {}),
             ("scene", {}),
             ("light", {"platform": "test"}),
-            ("input_button", {"door": {}}),
+            ("input_button", {"door": {}, "garden": {}}),
             ("input_text", {"sign": {}, "other_sign": {}}),
         ):
             assert await async_setup_component(self.hass, domain, {domain: config})
         await self.hass.async_block_till_done()
+        self.phone = self.add_phone("Mara's Phone")
+        self.hass.services.async_register("notify", "mobile_app_mara_s_phone", self.notify)
+        await self.shows(MARA, "available")
+
+    def add_phone(self, name: str) -> str:
+        """Add a phone with the companion app, and return its device."""
         entry = MockConfigEntry(domain="mobile_app")
         entry.add_to_hass(self.hass)
         device = dr.async_get(self.hass).async_get_or_create(
-            config_entry_id=entry.entry_id, identifiers={("mobile_app", "1")}, name="Mara's Phone"
+            config_entry_id=entry.entry_id, identifiers={("mobile_app", name)}, name=name
         )
-        self.phone = device.id
-        self.hass.services.async_register("notify", "mobile_app_mara_s_phone", self.notify)
-        await self.shows(MARA, "available")
+        return device.id
 
     async def notify(self, call: ServiceCall) -> None:
         """Receive a notification."""
         if self.is_offline:
             raise HomeAssistantError("offline")
         self.sent.append(dict(call.data))
+        if self.taps and self.sent[-1] in self.questions:
+            self.tap(self.action(self.taps))
+
+    async def fail(self, _: ServiceCall) -> None:
+        """Fail like an action whose device is out of reach."""
+        raise HomeAssistantError("out of reach")
 
     @override
     def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
@@ -74,18 +98,43 @@ class Hall(House):
             "lamps": LAMP,
             "phones": [self.phone],
         }
-        return super().config({**usual, **inputs})
+        # Home Assistant's editor gives each automation an id.
+        return {"id": "knock", **super().config({**usual, **inputs})}
 
-    async def knock(self) -> None:
-        """Press the button."""
-        await self.act("input_button.press", entity_id=BUTTON)
+    async def add_garden(self, sensor: str) -> None:
+        """Set up Mara's door, and another with the same lamp and phone."""
+        inputs = {"activity_sensor": sensor, "buttons": GARDEN, "sign": OTHER_SIGN}
+        garden = {**self.config(inputs), "id": "garden", "alias": "Garden"}
+        config = {"automation": [self.config({}), garden]}
+        assert await async_setup_component(self.hass, "automation", config)
+        await self.settle()
 
-    async def answer(self, action: str, **data: object) -> None:
-        """Tap an answer on the phone."""
-        await self.later(2)
-        self.hass.bus.async_fire(
-            "mobile_app_notification_action", {"action": f"{DOOR}_{action}", **data}
+    async def knock(self, button: str = BUTTON) -> None:
+        """Press a button."""
+        await self.act("input_button.press", entity_id=button)
+
+    async def press(self, button: str = BUTTON) -> None:
+        """Press a button in the same instant."""
+        await self.hass.services.async_call(
+            "input_button", "press", {"entity_id": button}, blocking=True
         )
+        await self.settle()
+
+    def action(self, title: str, question: int = -1) -> str:
+        """Return an answer's action, as a question offers it."""
+        actions = self.questions[question]["data"]["actions"]
+        return {action["title"]: str(action["action"]) for action in actions}[title]
+
+    def tap(self, action: str, **data: object) -> None:
+        """Report an answer as the companion app does."""
+        self.hass.bus.async_fire("mobile_app_notification_action", {"action": action, **data})
+
+    async def answer(
+        self, title: str, data: Mapping[str, object] | None = None, *, question: int = -1
+    ) -> None:
+        """Tap an answer to a question, the last by default."""
+        await self.later(2)
+        self.tap(self.action(title, question), **(data or {}))
         await self.settle()
 
     @property
@@ -105,7 +154,8 @@ async def hall(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGene
     hall = Hall(hass, freezer)
     await hall.prepare()
     yield hall
-    await hall.shows(MARA, "available")
+    for sensor in (MARA, KIM):
+        await hall.shows(sensor, "available")
     await hall.leave()
 
 
@@ -129,10 +179,9 @@ async def test_lamp_pulses_once_and_the_phone_offers_answers(hall: Hall, activit
     await hall.shows(MARA, activity)
     await hall.automate()
     await hall.knock()
-    assert hall.sign == "In a call"
+    assert hall.sign == "In a call, one moment"
     assert hall.state(LAMP).attributes[ATTR_RGB_COLOR] == (255, 255, 255)
     await hall.later(2)
-    assert hall.sign == "In a call, one moment"
     assert not hall.is_on(LAMP)
     (question,) = hall.questions
     assert [answer["title"] for answer in question["data"]["actions"]] == [
@@ -145,26 +194,26 @@ async def test_lamp_pulses_once_and_the_phone_offers_answers(hall: Hall, activit
 
 
 @pytest.mark.parametrize(
-    ("action", "data", "shown"),
+    ("title", "data", "shown"),
     [
-        ("come_in", {}, "Come in"),
-        ("five_minutes", {}, "Five minutes"),
-        ("after_call", {}, "After the call"),
-        ("reply", {"reply_text": "Key is under the mat"}, "Key is under the mat"),
-        ("reply", {"reply_text": "42"}, "42"),
-        ("reply", {"reply_text": " "}, "In a call"),
-        ("reply", {}, "In a call"),
-        ("reply", {"reply_text": "x" * 300}, "x" * 100),
+        ("Come in", {}, "Come in"),
+        ("Five minutes", {}, "Five minutes"),
+        ("After the call", {}, "After the call"),
+        ("Answer", {"reply_text": "Key is under the mat"}, "Key is under the mat"),
+        ("Answer", {"reply_text": "42"}, "42"),
+        ("Answer", {"reply_text": " "}, "In a call"),
+        ("Answer", {}, "In a call"),
+        ("Answer", {"reply_text": "x" * 300}, "x" * 100),
     ],
 )
 async def test_answer_appears_on_the_sign(
-    hall: Hall, action: str, data: dict[str, object], shown: str
+    hall: Hall, title: str, data: dict[str, object], shown: str
 ) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
     await hall.knock()
     await hall.later(2)
-    await hall.answer(action, **data)
+    await hall.answer(title, data)
     assert hall.sign == shown
     assert hall.sent[-1] == {"message": "clear_notification", "data": {"tag": DOOR}}
     await hall.shows(MARA, "available")
@@ -178,11 +227,11 @@ async def test_second_answer_changes_nothing(hall: Hall) -> None:
     await hall.automate()
     await hall.knock()
     await hall.later(2)
-    await hall.answer("five_minutes")
-    await hall.answer("come_in")
+    await hall.answer("Five minutes")
+    await hall.answer("Come in")
     assert hall.sign == "Five minutes"
     await hall.shows(MARA, "available")
-    await hall.answer("after_call")
+    await hall.answer("After the call")
     assert hall.sign == "Come in"
 
 
@@ -232,20 +281,160 @@ async def test_without_a_phone_the_sign_shows_the_call(hall: Hall, phones: list[
     assert hall.sent == []
 
 
-async def test_two_knocks_ask_twice_and_restore_the_lamp(hall: Hall) -> None:
+async def test_two_knocks_at_once_ask_once_and_restore_the_lamp(hall: Hall) -> None:
     hall.lamp.show(on=True)
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
-    await hall.act("input_button.press", entity_id=BUTTON)
+    await hall.knock()
     hall.freezer.tick(0.5)
-    await hall.hass.services.async_call(
-        "input_button", "press", {"entity_id": BUTTON}, blocking=True
-    )
-    await hall.settle()
+    await hall.press()
     await hall.later(2)
+    assert len(hall.questions) == 1
     assert hall.state(LAMP).attributes[ATTR_RGB_COLOR] == (1, 2, 3)
-    await hall.answer("after_call")
+    await hall.answer("After the call")
     assert hall.sign == "After the call"
+
+
+async def test_another_knock_replaces_the_question(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    for _ in range(2):
+        await hall.knock()
+        await hall.later(2)
+    # Phones show one notification with a tag.
+    assert [question["data"]["tag"] for question in hall.questions] == [DOOR, DOOR]
+    await hall.answer("Come in", question=0)
+    assert hall.sign == "In a call, one moment"
+    await hall.answer("Five minutes")
+    assert hall.sign == "Five minutes"
+
+
+async def test_late_answer_is_not_for_the_next_visitor(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    await hall.later(2)
+    await hall.later(61)
+    assert hall.sign == "In a call"
+    await hall.knock()
+    await hall.later(2)
+    await hall.answer("Come in", question=0)
+    assert hall.sign == "In a call, one moment"
+    await hall.later(61)
+    assert hall.sign == "In a call"
+
+
+async def test_answer_after_the_call_changes_nothing(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    await hall.later(2)
+    await hall.shows(MARA, "available")
+    await hall.answer("After the call")
+    assert hall.sign == "Come in"
+    await hall.later(301)
+    await hall.answer("After the call")
+    assert hall.sign == ""
+
+
+@pytest.mark.parametrize("lamps", [[], [LAMP]])
+async def test_answer_in_the_instant_of_asking_counts(hall: Hall, lamps: list[str]) -> None:
+    hall.taps = "Five minutes"
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate(lamps=lamps)
+    await hall.knock()
+    await hall.later(2)
+    assert hall.sign == "Five minutes"
+    assert hall.sent[-1] == {"message": "clear_notification", "data": {"tag": DOOR}}
+    await hall.shows(MARA, "available")
+    assert hall.sign == "Come in"
+
+
+async def test_answer_while_another_phone_is_asked_takes_the_question_off_both(hall: Hall) -> None:
+    tablet = hall.add_phone("Tablet")
+    is_reached = asyncio.Event()
+    received: list[str] = []
+
+    async def notify(call: ServiceCall) -> None:
+        await is_reached.wait()
+        received.append(call.data["message"])
+
+    hall.hass.services.async_register("notify", "mobile_app_tablet", notify)
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate(phones=[hall.phone, tablet])
+    await hall.knock()
+    await hall.later(2)
+    await hall.answer("Five minutes")
+    assert hall.sign == "Five minutes"
+    is_reached.set()
+    await hall.settle()
+    assert received == ["In a call, one moment", "clear_notification"]
+
+
+async def test_call_that_ends_during_the_pulse_is_not_asked_about(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    hall.hass.states.async_set(MARA, "available")
+    await hall.later(2)
+    assert hall.sign == "Come in"
+    assert not hall.is_on(LAMP)
+    assert hall.sent == []
+
+
+@pytest.mark.parametrize("sensor", [MARA, KIM])
+async def test_answers_of_two_doors_are_not_mixed_up(hall: Hall, sensor: str) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.shows(KIM, "presenting")
+    await hall.add_garden(sensor)
+    await hall.knock()
+    await hall.knock(GARDEN)
+    await hall.later(2)
+    assert sorted(question["data"]["tag"] for question in hall.questions) == [
+        "quiet_knock_garden",
+        DOOR,
+    ]
+    await hall.answer("Five minutes", question=0)
+    await hall.answer("Come in", question=1)
+    signs = {
+        question["data"]["tag"]: sign
+        for question, sign in zip(hall.questions, ["Five minutes", "Come in"], strict=True)
+    }
+    assert hall.sign == signs[DOOR]
+    assert hall.state(OTHER_SIGN).state == signs["quiet_knock_garden"]
+    cleared = [sent["data"]["tag"] for sent in hall.sent if sent not in hall.questions]
+    assert cleared == list(signs)
+    for each in (MARA, KIM):
+        await hall.shows(each, "available")
+    assert hall.sign == hall.state(OTHER_SIGN).state == "Come in"
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_two_doors_share_a_lamp_that_pulses_once(hall: Hall, *, is_on: bool) -> None:
+    hall.lamp.show(on=is_on)
+    await hall.shows(MARA, "in_a_call")
+    await hall.add_garden(MARA)
+    await hall.knock()
+    hall.freezer.tick(0.5)
+    await hall.press(GARDEN)
+    assert hall.lamp.orders == 1
+    await hall.later(2)
+    assert hall.is_on(LAMP) is is_on
+    assert hall.state(LAMP).attributes.get(ATTR_RGB_COLOR) == ((1, 2, 3) if is_on else None)
+    assert hall.hass.states.async_entity_ids("scene") == []
+    assert len(hall.questions) == 2
+
+
+async def test_end_of_one_call_is_not_the_end_of_another_persons(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.shows(KIM, "in_a_call")
+    await hall.add_garden(KIM)
+    await hall.knock()
+    await hall.knock(GARDEN)
+    await hall.later(2)
+    await hall.shows(KIM, "available")
+    assert hall.sign == "In a call, one moment"
+    assert hall.state(OTHER_SIGN).state == "Come in"
 
 
 async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Hall) -> None:
@@ -254,8 +443,169 @@ async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Ha
     await hall.automate()
     await hall.knock()
     await hall.later(2)
-    assert hall.sign == "In a call"
     assert not hall.is_on(LAMP)
+    await hall.later(61)
+    assert hall.sign == "In a call"
+    await hall.shows(MARA, "available")
+    assert hall.sign == "Come in"
+    await hall.later(301)
+    assert hall.sign == ""
+
+
+async def test_removed_sensor_keeps_the_question_open(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    await hall.later(2)
+    hall.hass.states.async_remove(MARA)
+    await hall.answer("Five minutes")
+    assert hall.sign == "Five minutes"
+    await hall.shows(MARA, "available")
+    assert hall.sign == "Come in"
+
+
+async def test_sensor_that_does_not_exist_asks(hall: Hall) -> None:
+    await hall.automate(activity_sensor="sensor.removed_activity")
+    await hall.knock()
+    await hall.later(2)
+    assert len(hall.questions) == 1
+    await hall.later(61)
+    assert hall.sign == "In a call"
+    await hall.shows("sensor.removed_activity", "away")
+    assert hall.sign == "Come in"
+
+
+async def test_flapping_sensor_and_button_do_not_ask_again(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    await hall.later(2)
+    pressed = hall.state(BUTTON).state
+    for state in ("unavailable", "unknown", "unavailable"):
+        await hall.shows(MARA, state)
+        await hall.shows(MARA, "in_a_call")
+        await hall.shows(BUTTON, state)
+        await hall.shows(BUTTON, "unavailable")
+        await hall.shows(BUTTON, pressed)
+    assert len(hall.sent) == 1
+    await hall.answer("Five minutes")
+    assert hall.sign == "Five minutes"
+
+
+async def test_removed_sign_does_not_end_the_run(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate(speaking=[SPEAK])
+    await hall.knock()
+    await hall.later(2)
+    er.async_get(hall.hass).async_remove(SIGN)
+    await hall.settle()
+    assert hall.hass.states.get(SIGN) is None
+    await hall.answer("Five minutes")
+    assert hall.state(OTHER_SIGN).state == "Five minutes"
+    assert hall.sent[-1]["message"] == "clear_notification"
+    await hall.shows(MARA, "available")
+    assert hall.state(hall.automation).attributes["current"] == 1
+    await hall.later(301)
+    assert hall.state(hall.automation).attributes["current"] == 0
+
+
+async def test_lamp_lost_while_it_pulses_is_restored_when_the_sign_is_emptied(hall: Hall) -> None:
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate()
+    await hall.knock()
+    hall.lamp.show(available=False)
+    await hall.later(2)
+    assert len(hall.questions) == 1
+    hall.lamp.show(on=True)
+    await hall.answer("Five minutes")
+    await hall.shows(MARA, "available")
+    assert hall.sign == "Come in"
+    await hall.later(301)
+    assert not hall.is_on(LAMP)
+    assert hall.hass.states.async_entity_ids("scene") == []
+
+
+async def test_lamps_that_fail_do_not_end_the_run(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Lamp, **__: object) -> None:
+        raise HomeAssistantError("out of reach")
+
+    monkeypatch.setattr(Lamp, "async_turn_on", fail)
+    monkeypatch.setattr(Lamp, "async_turn_off", fail)
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate(sign_lamps=[PORCH])
+    await hall.knock()
+    await hall.later(2)
+    await hall.answer("Five minutes")
+    assert hall.sign == "Five minutes"
+    await hall.shows(MARA, "available")
+    assert hall.sign == "Come in"
+    await hall.later(301)
+    assert hall.sign == ""
+
+
+async def test_actions_that_fail_do_not_end_the_run(hall: Hall) -> None:
+    hall.hass.services.async_register("test", "fail", hall.fail)
+    fail = [{"action": "test.fail"}]
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate(asking=fail, speaking=fail)
+    await hall.knock()
+    await hall.later(2)
+    await hall.answer("Five minutes")
+    assert hall.sign == "Five minutes"
+    await hall.shows(MARA, "available")
+    assert hall.sign == "Come in"
+    await hall.later(301)
+    assert hall.sign == ""
+
+
+@pytest.fixture
+async def pulsing(hall: Hall) -> Hall:
+    """Return the hall while the lamp is white and the sign lamp is red."""
+    await hall.shows(MARA, "in_a_call")
+    await hall.automate(sign_lamps=[PORCH])
+    await hall.knock()
+    assert hall.state(LAMP).attributes[ATTR_RGB_COLOR] == (255, 255, 255)
+    assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (255, 0, 0)
+    return hall
+
+
+def is_as_before(hall: Hall) -> bool:
+    """Return whether both lamps and the sign are as before the knock."""
+    return (
+        not hall.is_on(LAMP)
+        and hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (9, 8, 7)
+        and hall.hass.states.async_entity_ids("scene") == []
+        and hall.sign == ""
+    )
+
+
+async def test_stop_during_the_pulse_restores_the_lamps(pulsing: Hall) -> None:
+    await pulsing.stop(after=0)
+    assert is_as_before(pulsing)
+    assert pulsing.sent == []
+
+
+async def test_automation_turned_off_during_the_pulse_restores_the_lamps_when_turned_on(
+    pulsing: Hall,
+) -> None:
+    await pulsing.hass.services.async_call(
+        "automation", "turn_off", {"entity_id": pulsing.automation}, blocking=True
+    )
+    await pulsing.later(2)
+    assert pulsing.is_on(LAMP)
+    await pulsing.act("automation.turn_on", entity_id=pulsing.automation)
+    assert is_as_before(pulsing)
+    assert pulsing.sent == []
+
+
+async def test_automation_saved_during_the_pulse_restores_the_lamps(
+    pulsing: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await pulsing.save(monkeypatch, sign_lamps=[PORCH], answer_seconds=30)
+    assert is_as_before(pulsing)
+    assert pulsing.sent == []
 
 
 async def test_knock_after_the_call_restores_a_lamp_that_was_pulsing(hall: Hall) -> None:
@@ -264,48 +614,33 @@ async def test_knock_after_the_call_restores_a_lamp_that_was_pulsing(hall: Hall)
     await hall.knock()
     hall.hass.states.async_set(MARA, "available")
     hall.freezer.tick(0.3)
-    await hall.hass.services.async_call(
-        "input_button", "press", {"entity_id": BUTTON}, blocking=True
-    )
-    await hall.settle()
+    await hall.press()
     assert hall.sign == "Come in"
     assert not hall.is_on(LAMP)
     assert hall.hass.states.async_entity_ids("scene") == []
 
 
-async def test_answer_for_another_door_is_not_for_this_one(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
-    hall.hass.bus.async_fire(
-        "mobile_app_notification_action", {"action": "quiet_knock_garden_come_in"}
-    )
-    await hall.settle()
-    assert hall.sign == "In a call, one moment"
-
-
 async def test_sign_lamp_shows_the_answer_and_is_restored(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
-    await hall.automate(sign_lamps=["light.porch"])
+    await hall.automate(sign_lamps=[PORCH])
     await hall.knock()
-    assert hall.state("light.porch").attributes[ATTR_RGB_COLOR] == (255, 0, 0)
+    assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (255, 0, 0)
     await hall.later(2)
-    await hall.answer("come_in")
-    assert hall.state("light.porch").attributes[ATTR_RGB_COLOR] == (0, 255, 0)
+    await hall.answer("Come in")
+    assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (0, 255, 0)
     await hall.later(301)
-    assert hall.state("light.porch").attributes[ATTR_RGB_COLOR] == (9, 8, 7)
+    assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (9, 8, 7)
     assert hall.hass.states.async_entity_ids("scene") == []
 
 
 async def test_group_is_restored_lamp_by_lamp(hall: Hall) -> None:
-    await hall.add_group("light.all", LAMP, "light.porch")
+    await hall.add_group("light.all", LAMP, PORCH)
     await hall.shows(MARA, "in_a_call")
     await hall.automate(lamps="light.all")
     await hall.knock()
     await hall.later(2)
     assert not hall.is_on(LAMP)
-    assert hall.state("light.porch").attributes[ATTR_RGB_COLOR] == (9, 8, 7)
+    assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (9, 8, 7)
 
 
 async def test_lamp_without_power_is_left_out(hall: Hall) -> None:
@@ -323,27 +658,22 @@ async def test_other_ways_to_knock_ask_and_speak(hall: Hall) -> None:
     await hall.automate(
         phones=[],
         knocking=[{"trigger": "event", "event_type": "tag_scanned", "event_data": {"tag_id": "1"}}],
-        asking=[{"event": "asked", "event_data": {"first": "{{ answers[0].action }}"}}],
-        speaking=[
-            {
-                "action": "input_text.set_value",
-                "target": {"entity_id": "input_text.other_sign"},
-                "data": {"value": "{{ answer }}"},
-            }
-        ],
+        asking=[{"event": "asked", "event_data": {"action": "{{ answers[1].action }}"}}],
+        speaking=[SPEAK],
     )
     asked: list[str] = []
-    hall.hass.bus.async_listen("asked", lambda event: asked.append(event.data["first"]))
+    hall.hass.bus.async_listen("asked", lambda event: asked.append(event.data["action"]))
     hall.hass.bus.async_fire("tag_scanned", {"tag_id": "1"})
     await hall.settle()
     await hall.later(2)
-    assert asked == [f"{DOOR}_come_in"]
-    await hall.answer("five_minutes")
-    assert hall.state("input_text.other_sign").state == "Five minutes"
+    (action,) = asked
+    hall.tap(action)
+    await hall.settle()
+    assert hall.state(OTHER_SIGN).state == "Five minutes"
 
 
 async def test_restart_empties_the_sign(hall: Hall) -> None:
-    await hall.act("input_text.set_value", entity_id=SIGN, value="After the call")
+    await hall.act("input_text.set_value", entity_id=SIGN, value="Key is under the mat")
     await hall.restart()
     assert hall.sign == ""
 
