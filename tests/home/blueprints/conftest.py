@@ -7,5 +7,5 @@ from tests.home.blueprints import install
 
 @pytest.fixture
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
-    """Give Home Assistant a folder of its own that has the blueprints in it."""
+    """Create a configuration directory with the blueprints."""
     return install(hass_tmp_config_dir)

@@ -1,4 +1,4 @@
-"""The blueprint that tells once when a colleague is available, with a real account."""
+"""The announce-colleague blueprint with a real account."""
 
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ ANNOUNCEMENT = {"action": "notify.hallway", "data": {"message": "{{ message }}"}
 
 @dataclass
 class Home(ConnectedHouse):
-    """The home of Robin, who wants to talk to Kim."""
+    """Robin's home; Robin wants to talk to Kim."""
 
     kim: Person
     calls: list[ServiceCall]
 
-    async def furnish(self) -> None:
-        """Bring what to ask with."""
+    async def prepare(self) -> None:
+        """Set up the helpers."""
         assert await async_setup_component(self.hass, "homeassistant", {})
         helpers: dict[str, object] = {"input_boolean": {"kim": {}}, "input_button": {"kim": {}}}
         assert await async_setup_component(self.hass, "input_boolean", helpers)
         assert await async_setup_component(self.hass, "input_button", helpers)
 
     def inputs(self, ask: str, **inputs: object) -> dict[str, object]:
-        """Return what the automation is made of."""
+        """Return the inputs."""
         return {
             "activity_sensor": SENSOR,
             "ask": ask,
@@ -46,23 +46,23 @@ class Home(ConnectedHouse):
             **inputs,
         }
 
-    async def watch(self, ask: str = HELPER, **inputs: object) -> None:
-        """Set the automation up."""
+    async def create(self, ask: str = HELPER, **inputs: object) -> None:
+        """Set up the automation."""
         await self.automate(**self.inputs(ask, **inputs))
 
-    async def question(self, ask: str = HELPER) -> None:
-        """Ask for Kim."""
+    async def ask_for_kim(self, ask: str = HELPER) -> None:
+        """Request an announcement about Kim."""
         action = "input_boolean.turn_on" if ask == HELPER else "input_button.press"
         await self.act(action, entity_id=ask)
 
     async def in_teams(self, gesture: Callable[[], None]) -> None:
-        """Do something in Teams, and let it be read."""
+        """Perform a gesture in Teams, and poll."""
         gesture()
         await self.later(61)
 
     @property
-    def told(self) -> list[str]:
-        """Return what was announced."""
+    def announcements(self) -> list[str]:
+        """Return the announcements."""
         return [call.data["message"] for call in self.calls]
 
 
@@ -74,7 +74,7 @@ async def home(
     robin: Person,
     simulator: Simulator,
 ) -> AsyncGenerator[Home]:
-    """Return Robin's home while Kim is in a call, without an automation yet."""
+    """Return Robin's home while Kim is in a call."""
     freezer.move_to(at(9))
     kim = simulator.tenant.people["kim"]
     kim.join_call()
@@ -87,172 +87,170 @@ async def home(
 
 
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_it_is_said_once_each_time_it_is_asked(home: Home, ask: str) -> None:
-    await home.furnish()
-    await home.watch(ask)
+async def test_each_request_is_announced_once(home: Home, ask: str) -> None:
+    await home.prepare()
+    await home.create(ask)
     await home.in_teams(home.kim.leave_call)
-    assert home.told == []
+    assert home.announcements == []
     await home.in_teams(home.kim.join_call)
-    await home.question(ask)
-    assert home.told == []
+    await home.ask_for_kim(ask)
+    assert home.announcements == []
     await home.in_teams(home.kim.leave_call)
-    assert home.told == ["Kim Example: Available"]
+    assert home.announcements == ["Kim Example: Available"]
     assert not home.is_on(HELPER)
     await home.in_teams(home.kim.join_call)
     await home.in_teams(home.kim.leave_call)
-    assert len(home.told) == 1
-    await home.question(ask)
-    assert len(home.told) == 2
+    assert len(home.announcements) == 1
+    await home.ask_for_kim(ask)
+    assert len(home.announcements) == 2
 
 
-async def test_question_is_taken_back(home: Home) -> None:
-    await home.furnish()
-    await home.watch()
-    await home.question()
+async def test_canceled_request_is_not_announced(home: Home) -> None:
+    await home.prepare()
+    await home.create()
+    await home.ask_for_kim()
     await home.act("input_boolean.turn_off", entity_id=HELPER)
     await home.in_teams(home.kim.leave_call)
-    assert home.told == []
+    assert home.announcements == []
 
 
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_question_is_dropped_after_a_while(home: Home, ask: str) -> None:
-    await home.furnish()
-    await home.watch(ask, hours=0.5)
-    await home.question(ask)
+async def test_request_expires(home: Home, ask: str) -> None:
+    await home.prepare()
+    await home.create(ask, hours=0.5)
+    await home.ask_for_kim(ask)
     await home.until(at(9, 40))
     assert not home.is_on(HELPER)
     await home.in_teams(home.kim.leave_call)
-    assert home.told == []
+    assert home.announcements == []
 
 
-async def test_what_counts_as_available_is_chosen(home: Home) -> None:
-    await home.furnish()
-    await home.watch(activities=["away", "available"])
-    await home.question()
+async def test_activities_are_chosen(home: Home) -> None:
+    await home.prepare()
+    await home.create(activities=["away", "available"])
+    await home.ask_for_kim()
     await home.in_teams(home.kim.leave_call)
-    await home.question()
+    await home.ask_for_kim()
     await home.in_teams(home.kim.go_away)
-    assert home.told == ["Kim Example: Available", "Kim Example: Available"]
-    await home.question()
-    assert home.told[2:] == ["Kim Example: Away"]
+    assert home.announcements == ["Kim Example: Available", "Kim Example: Available"]
+    await home.ask_for_kim()
+    assert home.announcements[2:] == ["Kim Example: Away"]
 
 
-async def test_it_is_held_back_in_a_call_of_ones_own(home: Home) -> None:
-    await home.furnish()
-    await home.watch(quiet=QUIET)
+async def test_announcement_waits_for_the_end_of_an_own_call(home: Home) -> None:
+    await home.prepare()
+    await home.create(quiet=QUIET)
     await home.in_teams(home.robin.join_call)
-    await home.question()
+    await home.ask_for_kim()
     await home.in_teams(home.kim.leave_call)
-    assert home.told == []
+    assert home.announcements == []
     await home.in_teams(home.robin.leave_call)
-    assert home.told == ["Kim Example: Available"]
+    assert home.announcements == ["Kim Example: Available"]
 
 
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_lost_account_says_nothing(home: Home, ask: str) -> None:
-    await home.furnish()
-    await home.watch(ask)
-    await home.question(ask)
-    await home.lose()
+async def test_announcement_waits_for_an_unavailable_account(home: Home, ask: str) -> None:
+    await home.prepare()
+    await home.create(ask)
+    await home.ask_for_kim(ask)
+    await home.unload_account()
     home.kim.leave_call()
     await home.later(61)
-    assert home.told == []
-    await home.find()
-    assert home.told == ["Kim Example: Available"]
+    assert home.announcements == []
+    await home.load_account()
+    assert home.announcements == ["Kim Example: Available"]
 
 
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_restart_forgets_no_question(home: Home, ask: str) -> None:
-    await home.furnish()
-    await home.question(ask)
-    await home.lose()
+async def test_restart_keeps_the_request(home: Home, ask: str) -> None:
+    await home.prepare()
+    await home.ask_for_kim(ask)
+    await home.unload_account()
     await home.restart(**home.inputs(ask))
     home.kim.leave_call()
-    await home.find()
-    assert len(home.told) == 1
+    await home.load_account()
+    assert len(home.announcements) == 1
 
 
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_answered_question_is_not_answered_again(
+async def test_announced_request_is_not_repeated_after_saving(
     home: Home, monkeypatch: pytest.MonkeyPatch, ask: str
 ) -> None:
-    await home.furnish()
-    await home.watch(ask)
+    await home.prepare()
+    await home.create(ask)
     await home.in_teams(home.kim.leave_call)
-    await home.question(ask)
-    assert len(home.told) == 1
-    # The automation is made anew, with what is remembered of it over restarts.
+    await home.ask_for_kim(ask)
+    assert len(home.announcements) == 1
+    # The automation is created again and restores its state, as after a restart.
     await home.reload(monkeypatch, **home.inputs(ask, hours=8))
     await home.until(at(9, 20))
-    assert len(home.told) == 1
-    await home.question(ask)
-    assert len(home.told) == 2
+    assert len(home.announcements) == 1
+    await home.ask_for_kim(ask)
+    assert len(home.announcements) == 2
 
 
-async def test_restart_finds_the_colleague_available(home: Home) -> None:
-    await home.furnish()
-    await home.question()
+async def test_colleague_who_is_available_after_a_restart_is_announced(home: Home) -> None:
+    await home.prepare()
+    await home.ask_for_kim()
     await home.in_teams(home.kim.leave_call)
     await home.restart(**home.inputs(HELPER))
-    assert len(home.told) == 1
+    assert len(home.announcements) == 1
 
 
-async def test_saved_automation_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    await home.furnish()
-    await home.watch()
-    await home.question()
+async def test_saving_keeps_the_request(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    await home.prepare()
+    await home.create()
+    await home.ask_for_kim()
     await home.reload(monkeypatch, **home.inputs(HELPER, hours=8))
     await home.in_teams(home.kim.leave_call)
-    assert len(home.told) == 1
+    assert len(home.announcements) == 1
 
 
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_run_by_hand_it_says_what_it_knows(home: Home, ask: str) -> None:
-    await home.furnish()
-    await home.watch(ask)
+async def test_manual_run_announces_the_current_activity(home: Home, ask: str) -> None:
+    await home.prepare()
+    await home.create(ask)
     await home.act("automation.trigger", entity_id=AUTOMATION)
-    assert home.told == ["Kim Example: In a call"]
+    assert home.announcements == ["Kim Example: In a call"]
 
 
 @pytest.mark.parametrize("runs", [1, 2])
 @pytest.mark.parametrize("ask", [HELPER, BUTTON])
-async def test_run_by_hand_leaves_the_question_open(home: Home, ask: str, runs: int) -> None:
+async def test_manual_run_keeps_the_request(home: Home, ask: str, runs: int) -> None:
     assert await async_setup_component(home.hass, "scene", {})
-    await home.furnish()
-    await home.watch(ask)
-    await home.question(ask)
+    await home.prepare()
+    await home.create(ask)
+    await home.ask_for_kim(ask)
     for _ in range(runs):
         await home.act("automation.trigger", entity_id=AUTOMATION)
-    assert home.told == ["Kim Example: In a call"] * runs
+    assert home.announcements == ["Kim Example: In a call"] * runs
     await home.until(at(9, 20))
     await home.in_teams(home.kim.leave_call)
-    assert home.told[runs:] == ["Kim Example: Available"]
+    assert home.announcements[runs:] == ["Kim Example: Available"]
     await home.act("automation.trigger", entity_id=AUTOMATION)
     await home.in_teams(home.kim.join_call)
     await home.in_teams(home.kim.leave_call)
-    assert len(home.told) == runs + 2
+    assert len(home.announcements) == runs + 2
     assert home.hass.states.async_entity_ids("scene") == []
 
 
 @pytest.mark.parametrize(("wrong", "works"), [("work_location", False), ("availability", True)])
-async def test_sensor_that_never_is_available_is_reported(
-    home: Home, wrong: str, *, works: bool
-) -> None:
-    await home.furnish()
+async def test_wrong_sensor_is_reported(home: Home, wrong: str, *, works: bool) -> None:
+    await home.prepare()
     if not works:
         await home.shows("sensor.kim_example_work_location", "office", options=["office"])
     await home.automate(**home.inputs(HELPER) | {"activity_sensor": f"sensor.kim_example_{wrong}"})
-    await home.question()
+    await home.ask_for_kim()
     assert [wrong in message for message in home.notifications] == ([] if works else [True])
     assert home.is_on(HELPER)
     await home.in_teams(home.kim.leave_call)
-    assert bool(home.told) is works
+    assert bool(home.announcements) is works
 
 
-async def test_without_a_choice_it_is_a_notification(home: Home) -> None:
-    await home.furnish()
+async def test_default_announcement_is_a_notification(home: Home) -> None:
+    await home.prepare()
     await home.automate(activity_sensor=SENSOR, ask=HELPER)
     created = async_mock_service(home.hass, "persistent_notification", "create")
-    await home.question()
+    await home.ask_for_kim()
     await home.in_teams(home.kim.leave_call)
     assert [call.data["message"] for call in created] == ["Kim Example: Available"]

@@ -1,4 +1,4 @@
-"""The any-call blueprint, with a real account and sensors of calls."""
+"""The any-call blueprint with a real account."""
 
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, override
@@ -35,7 +35,7 @@ class Home(ConnectedHouse):
         await self.later(11)
 
     async def hang_up(self, sensor: str = PHONE, state: str = "idle") -> None:
-        """End a call and wait until it no longer counts."""
+        """End a call and wait for the delay."""
         await self.call(sensor, state)
 
     async def wait(self, seconds: float) -> None:
@@ -45,7 +45,7 @@ class Home(ConnectedHouse):
 
     @property
     def sessions(self) -> list[str]:
-        """Return the activities of presence sessions, other than those of Teams."""
+        """Return the activities of apps' presence sessions."""
         return [state.activity for _, state in self.robin.sessions]
 
     @property
@@ -64,7 +64,7 @@ class Home(ConnectedHouse):
 async def home(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, account: Account, robin: Person
 ) -> AsyncGenerator[Home]:
-    """Return Robin's home on a Monday morning, without an automation."""
+    """Return Robin's home on a Monday morning."""
     freezer.move_to(at(9))
     for component in ("homeassistant", "scene"):
         assert await async_setup_component(hass, component, {})
@@ -87,7 +87,7 @@ def test_only_person_and_sensors_are_required() -> None:
 @pytest.mark.parametrize(
     ("sensor", "on", "off"), [(PHONE, "offhook", "idle"), (MICROPHONE, "on", "off")]
 )
-async def test_call_shows_in_teams_and_ends_there(
+async def test_call_is_shown_in_teams_and_cleared(
     home: Home, sensor: str, on: str, off: str
 ) -> None:
     await home.automate()
@@ -107,7 +107,7 @@ async def test_single_sensor_works(home: Home) -> None:
     assert home.sessions == []
 
 
-async def test_states_are_a_choice(home: Home) -> None:
+async def test_states_are_chosen(home: Home) -> None:
     await home.automate(call_states=["ringing"])
     await home.call()
     assert home.sessions == []
@@ -125,7 +125,7 @@ async def test_call_lasts_until_both_sources_end(home: Home) -> None:
     assert home.sessions == []
 
 
-async def test_sensor_that_flaps_sets_nothing(home: Home) -> None:
+async def test_flapping_sensor_sets_nothing(home: Home) -> None:
     await home.automate()
     for _ in range(6):
         await home.shows(MICROPHONE, "on")
@@ -136,7 +136,7 @@ async def test_sensor_that_flaps_sets_nothing(home: Home) -> None:
     assert home.state(home.automation).attributes["last_triggered"] is None
 
 
-async def test_gap_in_a_call_ends_nothing(home: Home) -> None:
+async def test_short_gap_does_not_end_the_call(home: Home) -> None:
     await home.automate()
     await home.call()
     for _ in range(6):
@@ -147,37 +147,37 @@ async def test_gap_in_a_call_ends_nothing(home: Home) -> None:
         await home.later(20)
 
 
-async def test_call_in_teams_is_left_to_teams(home: Home) -> None:
+async def test_call_in_teams_creates_no_session(home: Home) -> None:
     await home.automate()
     await home.shows(MICROPHONE, "on")
     home.robin.join_call()
-    await home.read()
+    await home.poll()
     await home.wait(20 * MINUTE)
     assert home.sessions == []
     home.robin.leave_call()
-    await home.read()
+    await home.poll()
     await home.hang_up(MICROPHONE, "off")
     assert home.sessions == []
     assert home.state(home.automation).attributes["last_triggered"] is None
 
 
-async def test_call_that_outlasts_the_one_in_teams_shows(home: Home) -> None:
+async def test_call_is_shown_after_a_call_in_teams_ends(home: Home) -> None:
     await home.automate()
     home.robin.join_call()
-    await home.read()
+    await home.poll()
     await home.call()
     assert home.sessions == []
     home.robin.leave_call()
-    await home.read()
+    await home.poll()
     await home.later(11)
     assert home.sessions == ["InACall"]
 
 
-async def test_call_in_teams_meanwhile_stays(home: Home) -> None:
+async def test_call_in_teams_during_the_session_stays(home: Home) -> None:
     await home.automate()
     await home.call()
     home.robin.join_call()
-    await home.read()
+    await home.poll()
     await home.hang_up()
     assert home.sessions == []
     assert home.activity == "InACall"
@@ -198,7 +198,9 @@ async def test_session_is_renewed_up_to_the_longest_call(home: Home) -> None:
 
 
 @pytest.mark.parametrize("state", ["unavailable", "unknown", None])
-async def test_call_ends_if_the_sensor_is_lost(home: Home, state: str | None) -> None:
+async def test_session_is_cleared_if_the_sensor_becomes_unavailable(
+    home: Home, state: str | None
+) -> None:
     await home.automate()
     await home.call()
     if state:
@@ -211,7 +213,7 @@ async def test_call_ends_if_the_sensor_is_lost(home: Home, state: str | None) ->
     assert home.sessions == []
 
 
-async def test_sensors_that_come_after_the_start_work(home: Home) -> None:
+async def test_sensors_added_after_the_start_work(home: Home) -> None:
     await home.shows(PHONE, "unavailable")
     home.hass.states.async_remove(MICROPHONE)
     await home.restart()
@@ -221,7 +223,7 @@ async def test_sensors_that_come_after_the_start_work(home: Home) -> None:
     assert home.sessions == ["InACall"]
 
 
-async def test_session_ends_when_home_assistant_stops(home: Home) -> None:
+async def test_session_is_cleared_when_home_assistant_stops(home: Home) -> None:
     await home.automate()
     await home.call()
     await home.stop()
@@ -229,7 +231,7 @@ async def test_session_ends_when_home_assistant_stops(home: Home) -> None:
 
 
 @pytest.mark.parametrize(("minutes", "remaining"), [(0, []), (20, ["InACall"])])
-async def test_session_from_before_a_crash_ends_and_no_other(
+async def test_only_the_session_from_before_a_crash_is_cleared(
     home: Home, monkeypatch: pytest.MonkeyPatch, minutes: int, remaining: list[str]
 ) -> None:
     await home.automate()
@@ -239,7 +241,7 @@ async def test_session_from_before_a_crash_ends_and_no_other(
     await home.wait(minutes * MINUTE)
     await home.act("ms_teams_presence.set_presence", entity_id=SENSOR, activity="in_a_call")
     home.hass.set_state(CoreState.starting)
-    # The new automation has the last run of the old one, as after a start.
+    # The new automation restores its last run, as after a start.
     await home.reload(monkeypatch, end_delay=5)
     home.hass.set_state(CoreState.running)
     home.hass.bus.async_fire("homeassistant_started")
@@ -247,7 +249,7 @@ async def test_session_from_before_a_crash_ends_and_no_other(
     assert home.sessions == remaining
 
 
-async def test_automation_that_is_switched_off_leaves_the_session_to_its_end(home: Home) -> None:
+async def test_session_expires_if_the_automation_is_turned_off(home: Home) -> None:
     await home.automate()
     await home.call()
     await home.act("automation.turn_off", entity_id=home.automation)
@@ -257,9 +259,7 @@ async def test_automation_that_is_switched_off_leaves_the_session_to_its_end(hom
     assert home.sessions == []
 
 
-async def test_error_of_graph_is_in_the_trace_and_repeated(
-    home: Home, simulator: Simulator
-) -> None:
+async def test_error_of_graph_is_in_the_trace_and_retried(home: Home, simulator: Simulator) -> None:
     await home.automate()
     fault = simulator.faults.add("POST *setPresence", status=403)
     await home.call()
@@ -291,7 +291,7 @@ async def test_missing_write_access_is_in_the_trace(
     await home.leave()
 
 
-async def test_other_sensor_of_the_person_is_an_error(home: Home) -> None:
+async def test_wrong_sensor_is_an_error(home: Home) -> None:
     await home.automate(activity_sensor="sensor.robin_example_availability")
     await home.call()
     assert home.sessions == []
@@ -321,10 +321,10 @@ async def test_preference_stays(home: Home) -> None:
 
 async def test_account_that_is_not_loaded_is_awaited(home: Home) -> None:
     await home.automate()
-    await home.lose()
+    await home.unload_account()
     await home.call()
     assert home.state(home.automation).attributes["last_triggered"] is None
-    await home.find()
+    await home.load_account()
     await home.later(11)
     assert home.sessions == ["InACall"]
 
@@ -332,6 +332,6 @@ async def test_account_that_is_not_loaded_is_awaited(home: Home) -> None:
 async def test_idle_times_leave_no_trace(home: Home) -> None:
     await home.automate()
     await home.wait(30 * MINUTE)
-    await home.run_by_hand()
+    await home.trigger()
     await home.settle()
     assert home.sessions == []

@@ -1,4 +1,4 @@
-"""The back-at blueprint, with a real account, a button, a zone and sentences."""
+"""The back-at blueprint with a real account."""
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime, timedelta
@@ -24,10 +24,10 @@ ALWAYS: dict[str, object] = {"person": PERSON, "zone_conditions": []}
 
 
 class Home(ConnectedHouse):
-    """The home of Robin, who goes out and comes back."""
+    """Robin's home; Robin leaves and returns."""
 
-    async def furnish(self) -> None:
-        """Bring everything but the automation."""
+    async def prepare(self) -> None:
+        """Set up the helpers and the person."""
         for domain, config in (
             ("homeassistant", {}),
             ("zone", {}),
@@ -40,33 +40,33 @@ class Home(ConnectedHouse):
 
     @override
     def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
-        """Return the automation for Robin, a button and the memory, unless told otherwise."""
+        """Return the automation's configuration, with default inputs."""
         usual = {"activity_sensor": SENSOR, "memory": MEMORY, "buttons": [BUTTON]}
         return super().config({**usual, **inputs})
 
     async def press(self) -> None:
-        """Press the button, long after the last time."""
+        """Press the button, 30 seconds later."""
         await self.later(30)
         await self.act("input_button.press", entity_id=BUTTON)
 
     async def write(self, text: str, end: datetime | None = None, *, pinned: bool = False) -> None:
         """Set a message in Teams."""
         self.robin.set_status_message(text, end, pinned=pinned)
-        await self.read()
+        await self.poll()
 
     def message(self) -> tuple[str, datetime | None]:
-        """Return what Teams shows, and until when."""
+        """Return the message in Teams and its expiry."""
         message = self.robin.status_message
         return (message.content, message.expires) if message else ("", None)
 
     async def go(self, place: str, **attributes: object) -> None:
-        """Let the person be somewhere, and wait until a message is written."""
+        """Set the person's location and wait for the delay."""
         await self.shows(PERSON, place, **attributes)
         await self.later(6)
 
     @property
     def memory(self) -> str:
-        """Return what is stored."""
+        """Return the stored text."""
         return self.state(MEMORY).state
 
 
@@ -74,23 +74,23 @@ class Home(ConnectedHouse):
 async def home(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, account: Account, robin: Person
 ) -> AsyncGenerator[Home]:
-    """Return Robin's home at two on a Monday afternoon, without an automation yet."""
+    """Return Robin's home at two on a Monday afternoon."""
     freezer.move_to(at(13, 58))
     await account.async_sign_in()
     home = Home(hass, freezer, "back_at", robin)
-    await home.furnish()
+    await home.prepare()
     yield home
     await home.leave()
 
 
 @pytest.fixture
 async def conversation(hass: HomeAssistant) -> None:
-    """Set up what hears sentences, before the first request."""
+    """Set up the conversation integration before the first request."""
     for domain in ("homeassistant", "conversation"):
         assert await async_setup_component(hass, domain, {})
 
 
-def test_only_person_and_memory_are_asked_for() -> None:
+def test_only_person_and_memory_are_required() -> None:
     inputs = read("back_at").inputs
     assert {name for name, value in inputs.items() if "default" not in value} == {
         "activity_sensor",
@@ -136,7 +136,7 @@ async def test_without_a_message_before_there_is_none_afterwards(home: Home) -> 
     assert home.message() == ("", None)
 
 
-async def test_message_that_expired_meanwhile_is_not_restored(home: Home) -> None:
+async def test_expired_message_is_not_restored(home: Home) -> None:
     await home.automate()
     await home.write("In the workshop", at(14, 10))
     await home.press()
@@ -146,8 +146,8 @@ async def test_message_that_expired_meanwhile_is_not_restored(home: Home) -> Non
     assert home.memory == ""
 
 
-@pytest.mark.parametrize("text", ["My own words", ""])
-async def test_what_was_done_in_teams_meanwhile_stays(home: Home, text: str) -> None:
+@pytest.mark.parametrize("text", ["My own text", ""])
+async def test_change_in_teams_is_not_overwritten(home: Home, text: str) -> None:
     await home.automate()
     await home.write("In the workshop")
     await home.press()
@@ -167,7 +167,7 @@ async def test_return_after_the_time_restores_the_message(home: Home) -> None:
     assert home.message() == ("In the workshop", at(17))
 
 
-async def test_return_that_is_forgotten_happens_by_itself(home: Home) -> None:
+async def test_forgotten_return_happens_after_half_an_hour(home: Home) -> None:
     await home.automate()
     await home.write("In the workshop", at(17))
     await home.press()
@@ -193,14 +193,14 @@ async def test_two_presses_at_once_are_one(home: Home) -> None:
 async def test_running_it_manually_is_a_press(home: Home) -> None:
     await home.automate(buttons=[])
     await home.write("In the workshop")
-    await home.run_by_hand()
+    await home.trigger()
     assert home.message()[0] == "Back at 14:30"
     await home.later(30)
-    await home.run_by_hand()
+    await home.trigger()
     assert home.message()[0] == "In the workshop"
 
 
-async def test_time_over_midnight(home: Home) -> None:
+async def test_time_after_midnight(home: Home) -> None:
     await home.until(at(23, 50))
     await home.automate(minutes=45)
     await home.write("In the workshop")
@@ -220,7 +220,7 @@ async def test_time_over_midnight(home: Home) -> None:
         ("%H.%M", "Zurück um 14.30"),
     ],
 )
-async def test_clock_and_words_are_chosen(home: Home, clock: str, written: str) -> None:
+async def test_clock_and_text_are_chosen(home: Home, clock: str, written: str) -> None:
     await home.automate(message="Zurück um {time}", clock=clock, pinned=True)
     await home.press()
     assert home.message()[0].startswith(written)
@@ -245,7 +245,7 @@ async def test_leaving_and_entering_the_zone(home: Home) -> None:
     assert home.message() == ("In the workshop", at(17))
 
 
-async def test_zone_with_a_name_of_its_own(home: Home) -> None:
+async def test_zone_with_another_name(home: Home) -> None:
     await home.shows("zone.hut", "0", friendly_name="The hut")
     await home.automate(**ALWAYS, zone="zone.hut")
     await home.go("The hut")
@@ -256,7 +256,7 @@ async def test_zone_with_a_name_of_its_own(home: Home) -> None:
     assert home.message() == ("", None)
 
 
-async def test_zone_does_not_write_over_a_press_but_ends_it(home: Home) -> None:
+async def test_zone_does_not_overwrite_a_press_but_ends_it(home: Home) -> None:
     await home.automate(**ALWAYS, minutes=60)
     await home.write("In the workshop")
     await home.press()
@@ -268,7 +268,7 @@ async def test_zone_does_not_write_over_a_press_but_ends_it(home: Home) -> None:
 
 
 @pytest.mark.parametrize("lost", ["unknown", "unavailable"])
-async def test_person_who_is_lost_neither_left_nor_returned(home: Home, lost: str) -> None:
+async def test_unavailable_person_neither_leaves_nor_returns(home: Home, lost: str) -> None:
     await home.automate(**ALWAYS)
     await home.go(lost)
     await home.go("not_home")
@@ -278,7 +278,7 @@ async def test_person_who_is_lost_neither_left_nor_returned(home: Home, lost: st
     await home.go(lost)
     assert home.message()[0] == "Back at 14:30"
     await home.go("home")
-    # Seen at the next look.
+    # At the next check.
     await home.until(at(14, 6))
     assert home.message() == ("", None)
 
@@ -295,15 +295,15 @@ async def test_zone_counts_in_working_hours_only(
     assert home.message()[0] == message
 
 
-async def test_restart_meanwhile(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_restart_during_an_absence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     await home.write("In the workshop", at(17))
     await home.automate()
     await home.press()
-    await home.lose()
-    # The helper's text is what Home Assistant restores; the automation is a new one.
+    await home.unload_account()
+    # Home Assistant restores the helper's text; the automation is new.
     await home.reload(monkeypatch, minutes=60)
     await home.until(at(14, 20))
-    await home.find()
+    await home.load_account()
     await home.press()
     assert home.message() == ("In the workshop", at(17))
 
@@ -320,20 +320,20 @@ async def test_return_while_home_assistant_was_stopped(home: Home) -> None:
     assert home.message() == ("In the workshop", at(17))
 
 
-async def test_return_while_the_account_is_unavailable_follows(home: Home) -> None:
+async def test_return_waits_for_an_unavailable_account(home: Home) -> None:
     await home.automate()
     await home.write("In the workshop", at(17))
     await home.press()
-    await home.lose()
+    await home.unload_account()
     await home.press()
     assert home.message()[0] == "Back at 14:30"
-    await home.find()
+    await home.load_account()
     await home.until(at(14, 10))
     assert home.message() == ("In the workshop", at(17))
     assert home.memory == ""
 
 
-async def test_return_that_failed_is_tried_again(home: Home, simulator: Simulator) -> None:
+async def test_failed_return_is_retried(home: Home, simulator: Simulator) -> None:
     await home.automate()
     await home.write("In the workshop", at(17))
     await home.press()
@@ -344,7 +344,7 @@ async def test_return_that_failed_is_tried_again(home: Home, simulator: Simulato
     assert home.message() == ("In the workshop", at(17))
 
 
-async def test_leaving_that_failed_keeps_the_message(home: Home, simulator: Simulator) -> None:
+async def test_failed_leave_keeps_the_message(home: Home, simulator: Simulator) -> None:
     await home.automate()
     await home.write("In the workshop", at(17))
     simulator.faults.add("POST *setStatusMessage", times=1, status=403)
@@ -361,7 +361,7 @@ async def test_missing_write_access_is_reported(
     freezer.move_to(at(13, 58))
     await account.async_sign_in(access="read")
     home = Home(hass, freezer, "back_at", robin)
-    await home.furnish()
+    await home.prepare()
     await home.automate()
     await home.press()
     (notification,) = home.notifications
@@ -377,7 +377,7 @@ async def test_missing_memory_is_reported(home: Home) -> None:
     assert home.message() == ("", None)
 
 
-async def test_message_that_does_not_fit_is_not_restored(home: Home) -> None:
+async def test_message_longer_than_the_memory_is_not_restored(home: Home) -> None:
     await home.automate()
     await home.write("x" * 280)
     await home.press()
@@ -387,7 +387,7 @@ async def test_message_that_does_not_fit_is_not_restored(home: Home) -> None:
 
 
 @pytest.mark.parametrize("text", ["42", "a|b|1|0|", "{{ 1 / 0 }}", 'C\'est "ça"', "[1, 2]", "R&D"])
-async def test_any_message_is_restored_as_it_was(home: Home, text: str) -> None:
+async def test_any_message_is_restored_unchanged(home: Home, text: str) -> None:
     await home.automate()
     await home.write(text)
     await home.press()
@@ -396,7 +396,7 @@ async def test_any_message_is_restored_as_it_was(home: Home, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", "b|x|0|0|", "b|1"])
-async def test_memory_with_something_else_counts_as_empty(home: Home, text: str) -> None:
+async def test_memory_with_other_text_counts_as_empty(home: Home, text: str) -> None:
     await home.act("input_text.set_value", entity_id=MEMORY, value=text)
     await home.automate()
     await home.press()
@@ -405,7 +405,7 @@ async def test_memory_with_something_else_counts_as_empty(home: Home, text: str)
     assert home.message() == ("", None)
 
 
-async def test_any_triggers_may_leave_and_return(home: Home) -> None:
+async def test_any_triggers_can_leave_and_return(home: Home) -> None:
     await home.automate(
         leaving=[{"trigger": "event", "event_type": name} for name in ("tag", "door")],
         returning=[{"trigger": "event", "event_type": "back"}],
@@ -433,7 +433,7 @@ async def test_other_persons_message_ends_at_midnight(
     er.async_get(hass).async_update_entity(text, disabled_by=None)
     assert await hass.config_entries.async_reload(entry.entry_id)
     home = Home(hass, freezer, "back_at", kim)
-    await home.furnish()
+    await home.prepare()
     await home.automate(activity_sensor="sensor.kim_example_activity")
     kim.set_status_message("In the workshop", timedelta(hours=2))
     await home.later(60)
@@ -444,8 +444,8 @@ async def test_other_persons_message_ends_at_midnight(
     await home.leave()
 
 
-async def furnish_both(home: Home) -> None:
-    """Set up the status message of the zone beside it."""
+async def prepare_both(home: Home) -> None:
+    """Also set up a status-message automation for the zone."""
     status = Home(home.hass, home.freezer, "status_message", home.robin)
     status_inputs = {
         "activity_sensor": SENSOR,
@@ -465,8 +465,8 @@ async def furnish_both(home: Home) -> None:
     assert home.message()[0] == "Working from home"
 
 
-async def test_status_message_of_the_same_zone_goes_on(home: Home) -> None:
-    await furnish_both(home)
+async def test_status_message_of_the_same_zone_is_restored(home: Home) -> None:
+    await prepare_both(home)
     await home.until(at(14, 20))
     await home.go("not_home")
     assert home.message() == ("Back at 14:50", at(14, 50))
@@ -477,8 +477,8 @@ async def test_status_message_of_the_same_zone_goes_on(home: Home) -> None:
     await home.act("automation.turn_off", entity_id="automation.status_message")
 
 
-async def test_status_message_that_is_restored_is_renewed_and_cleared_as_before(home: Home) -> None:
-    await furnish_both(home)
+async def test_restored_status_message_is_renewed_and_cleared(home: Home) -> None:
+    await prepare_both(home)
     await home.press()
     assert home.message()[0] == "Back at 14:40"
     await home.until(at(14, 20))
@@ -491,9 +491,9 @@ async def test_status_message_that_is_restored_is_renewed_and_cleared_as_before(
     await home.act("automation.turn_off", entity_id="automation.status_message")
 
 
-async def test_status_message_of_the_zone_is_set_if_it_expired_meanwhile(home: Home) -> None:
-    await furnish_both(home)
-    await home.write("My own words", at(14, 30))
+async def test_status_message_of_the_zone_is_set_again_if_it_expired(home: Home) -> None:
+    await prepare_both(home)
+    await home.write("My own text", at(14, 30))
     await home.go("not_home")
     assert home.message()[0] == "Back at 14:40"
     await home.until(at(14, 35))
@@ -534,11 +534,11 @@ async def test_sentence_names_the_time(
     await home.write("In the workshop")
 
     async def say(text: str) -> str:
-        answer: Any = await home.hass.services.async_call(
+        response: Any = await home.hass.services.async_call(
             "conversation", "process", {"text": text}, blocking=True, return_response=True
         )
         await home.settle()
-        return str(answer["response"]["speech"]["plain"]["speech"])
+        return str(response["response"]["speech"]["plain"]["speech"])
 
     assert await say(sentence) == f"Back at {end:%H:%M}"
     assert home.message() == (f"Back at {end:%H:%M}", end)

@@ -1,4 +1,4 @@
-"""The do-not-disturb blueprint, as an automation of Home Assistant with players and a memory."""
+"""The do-not-disturb blueprint with media players."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ PAUSED = MediaPlayerState.PAUSED
 
 
 class Player(MediaPlayerEntity):
-    """A player that does what it is told and writes down what that was."""
+    """A media player that records its actions."""
 
     _attr_should_poll = False
     _attr_supported_features = (
@@ -46,7 +46,7 @@ class Player(MediaPlayerEntity):
     )
 
     def __init__(self, name: str) -> None:
-        """Make a player that plays at half its volume."""
+        """Initialize; plays at half the volume."""
         self._attr_name = name
         self._attr_state = PLAYING
         self._attr_is_volume_muted = False
@@ -55,30 +55,30 @@ class Player(MediaPlayerEntity):
 
     @override
     async def async_media_pause(self) -> None:
-        """Stop for a while."""
+        """Pause."""
         self.orders.append("pause")
         self.show(state=PAUSED)
 
     @override
     async def async_media_play(self) -> None:
-        """Go on."""
+        """Play."""
         self.orders.append("play")
         self.show(state=PLAYING)
 
     @override
     async def async_mute_volume(self, mute: bool) -> None:
-        """Be silent, or no longer."""
+        """Mute or unmute."""
         self.orders.append("mute" if mute else "unmute")
         self.show(is_volume_muted=mute)
 
     @override
     async def async_set_volume_level(self, volume: float) -> None:
-        """Be louder or quieter."""
+        """Set the volume."""
         self.orders.append(f"{volume:.0%}")
         self.show(volume_level=volume)
 
     def show(self, **changes: Any) -> None:
-        """Change, by an order or by a hand."""
+        """Change attributes, also without an action."""
         for name, value in changes.items():
             setattr(self, f"_attr_{name}", value)
         if self.hass:
@@ -87,14 +87,14 @@ class Player(MediaPlayerEntity):
 
 @dataclass
 class Flat(House):
-    """A flat with a radio, a speaker in the hall, and two people."""
+    """A flat with two media players and two people."""
 
     blueprint: str = "do_not_disturb"
     radio: Player = field(default_factory=lambda: Player("Radio"))
     hall: Player = field(default_factory=lambda: Player("Hall"))
 
     async def prepare(self, memory: dict[str, Any] | None = None) -> None:
-        """Bring the players, the helpers and the people, but no automation yet."""
+        """Set up the players, the helpers and the activities."""
         setup_test_component_platform(self.hass, "media_player", [self.radio, self.hall])
         for person in (MARA, KIM):
             await self.shows(person, "available")
@@ -109,24 +109,24 @@ class Flat(House):
 
     @override
     def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
-        """Return the automation for Mara, with what the inputs choose."""
+        """Return the automation's configuration for Mara."""
         return super().config({"activity_sensor": MARA, "memory": MEMORY, **inputs})
 
     async def call(self) -> None:
-        """Let Mara join a call."""
+        """Start Mara's call."""
         await self.shows(MARA, "in_a_call")
 
     async def hang_up(self) -> None:
-        """Let Mara leave the call, and the wait pass."""
+        """End Mara's call and wait for the delay."""
         await self.shows(MARA, "available")
         await self.later(11)
 
     async def come_back(self, activity: str, **attributes: object) -> None:
-        """Live through a start of Home Assistant after it was stopped in a call."""
+        """Start Home Assistant after a stop in a call."""
         self.radio.show(state=PAUSED, volume_level=0.1)
         self.hall.show(is_volume_muted=True)
         await self.prepare()
-        # Home Assistant keeps the helpers.
+        # Home Assistant restores the helpers.
         await self.act("input_text.set_value", entity_id=MEMORY, value=REMEMBERED)
         await self.act("input_boolean.turn_on", entity_id=HOLD)
         await self.shows(MARA, activity, **attributes)
@@ -141,13 +141,13 @@ ALL: dict[str, object] = {
 }
 
 
-def remembered(*notes: tuple[str, str, str]) -> str:
-    """Return what the memory says in a call: a letter, an entity and a volume for each note."""
-    words = [
+def remembered(*actions: tuple[str, str, str]) -> str:
+    """Return the memory's text in a call."""
+    entries = [
         letter + md5(entity.encode(), usedforsecurity=False).hexdigest()[:4] + volume
-        for letter, entity, volume in notes
+        for letter, entity, volume in actions
     ]
-    return " ".join(["call", *words])
+    return " ".join(["call", *entries])
 
 
 REMEMBERED = remembered(("p", RADIO, ""), ("m", HALL, ""), ("v", RADIO, "=50"), ("h", HOLD, ""))
@@ -155,7 +155,7 @@ REMEMBERED = remembered(("p", RADIO, ""), ("m", HALL, ""), ("v", RADIO, "=50"), 
 
 @pytest.fixture
 async def empty(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[Flat]:
-    """Return a flat that is not prepared, and see to it that nothing in it keeps running."""
+    """Return an empty flat; check for runs afterwards."""
     flat = Flat(hass, freezer)
     yield flat
     await flat.leave()
@@ -163,12 +163,12 @@ async def empty(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGen
 
 @pytest.fixture
 async def flat(empty: Flat) -> Flat:
-    """Return a flat that is ready for its automation."""
+    """Return a flat with players."""
     await empty.prepare()
     return empty
 
 
-def test_only_people_and_a_memory_are_asked_for() -> None:
+def test_only_people_and_memory_are_required() -> None:
     inputs = read("do_not_disturb").inputs
     assert {name for name, value in inputs.items() if "default" not in value} == {
         "activity_sensor",
@@ -176,7 +176,7 @@ def test_only_people_and_a_memory_are_asked_for() -> None:
     }
 
 
-async def test_call_makes_the_flat_quiet_and_its_end_undoes_it(flat: Flat) -> None:
+async def test_call_mutes_the_flat_and_its_end_restores_it(flat: Flat) -> None:
     await flat.automate(**ALL)
     await flat.call()
     assert flat.radio.orders == ["pause", "10%"]
@@ -200,7 +200,7 @@ async def test_call_makes_the_flat_quiet_and_its_end_undoes_it(flat: Flat) -> No
         ("volume", [], [STATE_OFF]),
     ],
 )
-async def test_each_part_works_alone(
+async def test_each_input_works_alone(
     flat: Flat, choice: str, radio: list[str], hold: list[str]
 ) -> None:
     await flat.automate(**{choice: {"hold": [HOLD], "volume": 10}.get(choice, [RADIO])})
@@ -221,7 +221,9 @@ async def test_activities_are_chosen(flat: Flat) -> None:
 
 
 @pytest.mark.parametrize("state", [PAUSED, MediaPlayerState.IDLE, MediaPlayerState.OFF])
-async def test_what_does_not_play_is_not_started(flat: Flat, state: MediaPlayerState) -> None:
+async def test_player_that_was_not_playing_is_not_started(
+    flat: Flat, state: MediaPlayerState
+) -> None:
     flat.radio.show(state=state)
     await flat.automate(paused_players=[RADIO])
     await flat.call()
@@ -229,7 +231,7 @@ async def test_what_does_not_play_is_not_started(flat: Flat, state: MediaPlayerS
     assert flat.radio.orders == []
 
 
-async def test_what_was_muted_or_quiet_or_held_before_stays_so(flat: Flat) -> None:
+async def test_muted_quiet_and_held_entities_stay_so(flat: Flat) -> None:
     flat.hall.show(is_volume_muted=True)
     flat.radio.show(volume_level=0.05)
     await flat.act("input_boolean.turn_on", entity_id=HOLD)
@@ -240,7 +242,7 @@ async def test_what_was_muted_or_quiet_or_held_before_stays_so(flat: Flat) -> No
     assert flat.is_on(HOLD)
 
 
-async def test_what_is_changed_by_hand_in_the_call_stays_so(flat: Flat) -> None:
+async def test_manual_change_in_a_call_is_kept(flat: Flat) -> None:
     await flat.automate(**ALL)
     await flat.call()
     flat.radio.show(state=PLAYING, volume_level=0.3)
@@ -257,14 +259,14 @@ async def test_music_that_was_stopped_in_the_call_is_not_started(flat: Flat) -> 
     assert flat.radio.orders == ["pause"]
 
 
-async def test_silence_is_a_volume_too(flat: Flat) -> None:
+async def test_volume_zero_is_restored(flat: Flat) -> None:
     await flat.automate(lowered_players=[RADIO], volume=0)
     await flat.call()
     await flat.hang_up()
     assert flat.radio.orders == ["0%", "50%"]
 
 
-async def test_call_that_turns_into_another_makes_no_noise_between(flat: Flat) -> None:
+async def test_call_that_becomes_another_keeps_quiet(flat: Flat) -> None:
     await flat.automate(**ALL)
     await flat.call()
     await flat.shows(MARA, "available")
@@ -279,7 +281,7 @@ async def test_call_that_turns_into_another_makes_no_noise_between(flat: Flat) -
     assert flat.hall.orders == ["mute", "unmute"]
 
 
-async def test_last_of_several_people_ends_the_quiet(flat: Flat) -> None:
+async def test_last_call_of_several_people_restores(flat: Flat) -> None:
     await flat.automate(**ALL | {"activity_sensor": [MARA, KIM]})
     await flat.call()
     await flat.shows(KIM, "in_a_call")
@@ -291,7 +293,7 @@ async def test_last_of_several_people_ends_the_quiet(flat: Flat) -> None:
 
 
 @pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
-async def test_lost_sensor_changes_nothing(flat: Flat, gone: str) -> None:
+async def test_unavailable_sensor_changes_nothing(flat: Flat, gone: str) -> None:
     await flat.automate(**ALL)
     await flat.call()
     await flat.shows(MARA, gone)
@@ -319,7 +321,7 @@ async def test_person_who_becomes_unknown_does_not_count(flat: Flat, gone: str) 
 
 
 @pytest.mark.parametrize("free_delay", [0, 10])
-async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
+async def test_outage_of_one_person_after_the_other_changes_nothing(
     flat: Flat, free_delay: int
 ) -> None:
     await flat.automate(activity_sensor=[MARA, KIM], free_delay=free_delay, **ALL)
@@ -334,7 +336,7 @@ async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
 
 
 @pytest.mark.parametrize("group", ["media_player.nested", "group.all"])
-async def test_players_of_a_group_are_restored_one_by_one(flat: Flat, group: str) -> None:
+async def test_players_of_a_group_are_restored_individually(flat: Flat, group: str) -> None:
     await flat.add_group("media_player.both", RADIO, HALL)
     await flat.add_group("media_player.nested", "media_player.both")
     await flat.act("group.set", object_id="all", entities=[RADIO, "media_player.nested"])
@@ -347,7 +349,7 @@ async def test_players_of_a_group_are_restored_one_by_one(flat: Flat, group: str
     assert flat.hall.orders == []
 
 
-async def test_player_of_a_group_that_is_back_is_undone(flat: Flat) -> None:
+async def test_player_of_a_group_is_restored_once_available(flat: Flat) -> None:
     await flat.add_group("media_player.both", RADIO, HALL)
     await flat.automate(muted_players=["media_player.both"])
     await flat.call()
@@ -361,7 +363,7 @@ async def test_player_of_a_group_that_is_back_is_undone(flat: Flat) -> None:
     assert flat.state(MEMORY).state == ""
 
 
-async def test_player_of_a_group_that_can_not_be_paused_is_left_out(flat: Flat) -> None:
+async def test_player_of_a_group_that_cannot_be_paused_is_ignored(flat: Flat) -> None:
     flat.hall._attr_supported_features = MediaPlayerEntityFeature.VOLUME_SET  # noqa: SLF001
     flat.hall.show()
     await flat.add_group("media_player.both", RADIO, HALL)
@@ -371,7 +373,7 @@ async def test_player_of_a_group_that_can_not_be_paused_is_left_out(flat: Flat) 
     assert flat.hall.orders == []
 
 
-async def test_sensor_that_is_no_activity_is_reported_and_left_out(
+async def test_wrong_sensor_is_reported_and_ignored(
     flat: Flat, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await flat.automate(activity_sensor=["sensor.robin_example_availability"], **ALL)
@@ -383,7 +385,7 @@ async def test_sensor_that_is_no_activity_is_reported_and_left_out(
     assert flat.radio.orders == []
 
 
-async def test_run_by_hand_changes_nothing_that_is_right(flat: Flat) -> None:
+async def test_manual_run_changes_nothing(flat: Flat) -> None:
     await flat.automate(**ALL)
     await flat.act("automation.trigger", entity_id=flat.automation)
     assert flat.hall.orders == []
@@ -393,7 +395,7 @@ async def test_run_by_hand_changes_nothing_that_is_right(flat: Flat) -> None:
 
 
 @pytest.mark.parametrize("away", [{"available": False}, {"state": MediaPlayerState.OFF}])
-async def test_speaker_that_is_away_at_the_end_is_undone_when_it_is_back(
+async def test_speaker_unavailable_at_the_end_is_restored_later(
     flat: Flat, away: dict[str, Any]
 ) -> None:
     back = {"available": True, "state": MediaPlayerState.IDLE}
@@ -403,7 +405,7 @@ async def test_speaker_that_is_away_at_the_end_is_undone_when_it_is_back(
         player.show(**away)
     await flat.hang_up()
     assert not flat.is_on(HOLD)
-    # It may also be back, and gone again, in a call that follows.
+    # It can also be available and unavailable in the next call.
     await flat.call()
     flat.hall.show(**back)
     flat.hall.show(**away)
@@ -416,7 +418,7 @@ async def test_speaker_that_is_away_at_the_end_is_undone_when_it_is_back(
     assert flat.state(MEMORY).state == ""
 
 
-async def test_speaker_that_was_away_at_the_beginning_is_left_alone(flat: Flat) -> None:
+async def test_speaker_unavailable_at_the_start_is_not_changed(flat: Flat) -> None:
     flat.hall.show(available=False)
     await flat.automate(**ALL)
     await flat.call()
@@ -425,7 +427,7 @@ async def test_speaker_that_was_away_at_the_beginning_is_left_alone(flat: Flat) 
     assert flat.hall.orders == []
 
 
-async def test_automation_saved_in_the_call_or_the_wait_undoes_it(
+async def test_automation_saved_in_a_call_or_the_delay_restores(
     flat: Flat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await flat.automate(**ALL)
@@ -440,7 +442,7 @@ async def test_automation_saved_in_the_call_or_the_wait_undoes_it(
     assert flat.hall.orders == ["mute", "unmute"]
 
 
-async def test_restart_in_the_call_leaves_nothing_quiet(empty: Flat) -> None:
+async def test_restart_in_a_call_restores_afterwards(empty: Flat) -> None:
     await empty.come_back("in_a_call")
     assert empty.hall.orders == empty.radio.orders == []
     await empty.hang_up()
@@ -449,7 +451,7 @@ async def test_restart_in_the_call_leaves_nothing_quiet(empty: Flat) -> None:
     assert not empty.is_on(HOLD)
 
 
-async def test_call_that_ended_during_the_restart_leaves_nothing_quiet(empty: Flat) -> None:
+async def test_call_that_ended_during_a_restart_is_restored(empty: Flat) -> None:
     await empty.come_back("available")
     await empty.later(11)
     assert empty.hall.orders == ["unmute"]
@@ -457,7 +459,7 @@ async def test_call_that_ended_during_the_restart_leaves_nothing_quiet(empty: Fl
     assert not empty.is_on(HOLD)
 
 
-async def test_restart_finds_the_sensor_and_the_speaker_later(empty: Flat) -> None:
+async def test_sensor_and_speaker_become_available_after_a_restart(empty: Flat) -> None:
     empty.hall.show(available=False)
     await empty.come_back(STATE_UNAVAILABLE, restored=True)
     await empty.later(60)
@@ -470,7 +472,7 @@ async def test_restart_finds_the_sensor_and_the_speaker_later(empty: Flat) -> No
     assert empty.state(MEMORY).state == ""
 
 
-async def test_start_without_a_call_before_changes_nothing(flat: Flat) -> None:
+async def test_start_without_a_previous_call_changes_nothing(flat: Flat) -> None:
     flat.hall.show(is_volume_muted=True)
     await flat.restart(**ALL)
     await flat.later(60)
@@ -478,7 +480,7 @@ async def test_start_without_a_call_before_changes_nothing(flat: Flat) -> None:
 
 
 @pytest.mark.parametrize("memory", [{"max": 20}, {"max": 20, "initial": "something else"}])
-async def test_memory_that_is_too_small_leaves_everything_as_it_is(
+async def test_memory_that_is_too_small_changes_nothing(
     empty: Flat, memory: dict[str, Any]
 ) -> None:
     await empty.prepare(memory)
@@ -489,11 +491,11 @@ async def test_memory_that_is_too_small_leaves_everything_as_it_is(
     assert not empty.is_on(HOLD)
 
 
-async def test_player_that_fails_does_not_keep_the_others_as_they_are(
+async def test_failing_player_does_not_affect_others(
     flat: Flat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(**_: object) -> None:
-        raise HomeAssistantError("no answer")
+        raise HomeAssistantError("no response")
 
     for name in ("async_media_pause", "async_set_volume_level", "async_media_play"):
         monkeypatch.setattr(flat.radio, name, fail)
@@ -504,7 +506,7 @@ async def test_player_that_fails_does_not_keep_the_others_as_they_are(
     assert flat.state(MEMORY).state == ""
 
 
-async def test_call_in_teams_makes_the_flat_quiet(
+async def test_call_in_teams_mutes_the_flat(
     flat: Flat, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await flat.automate(**ALL | {"activity_sensor": ROBIN})

@@ -1,4 +1,4 @@
-"""What is true of every blueprint."""
+"""Checks of every blueprint."""
 
 from urllib.parse import quote
 
@@ -21,7 +21,7 @@ def test_home_assistant_accepts_the_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_input_says_what_it_is(name: str) -> None:
+def test_every_input_has_a_description(name: str) -> None:
     inputs = read(name).inputs.values()
     assert {"name", "description", "selector"} <= set.intersection(*map(set, inputs))
 

@@ -1,4 +1,4 @@
-"""The meeting-soon blueprint, with calendars, lamps and a real account."""
+"""The meeting-soon blueprint with calendars and lamps."""
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import date, datetime, timedelta
@@ -29,12 +29,12 @@ AMBER = (255, 140, 0)
 
 
 class Agenda(CalendarEntity):
-    """A calendar with events that a test adds, moves and deletes."""
+    """A calendar with events that tests change."""
 
     _attr_should_poll = False
 
     def __init__(self, name: str) -> None:
-        """Make an empty calendar."""
+        """Initialize without events."""
         self._attr_name = name
         self.events: list[CalendarEvent] = []
         self.broken = False
@@ -50,9 +50,9 @@ class Agenda(CalendarEntity):
     async def async_get_events(
         self, hass: HomeAssistant, start_date: datetime, end_date: datetime
     ) -> list[CalendarEvent]:
-        """Return the events of a time."""
+        """Return the events of a period."""
         if self.broken:
-            raise HomeAssistantError("The calendar does not answer")
+            raise HomeAssistantError("The calendar does not respond")
         return [
             event
             for event in self.events
@@ -60,30 +60,30 @@ class Agenda(CalendarEntity):
         ]
 
     def add(self, title: str, start: date, end: date | None = None) -> CalendarEvent:
-        """Add an event of half an hour, unless its end is given."""
+        """Add an event, by default of half an hour."""
         event = CalendarEvent(summary=title, start=start, end=end or start + timedelta(minutes=30))
         self.events.append(event)
         return event
 
     def show(self, *, available: bool = True) -> None:
-        """Let Home Assistant see the calendar as it is now."""
+        """Update the entity's state."""
         self._attr_available = available
         self.async_write_ha_state()
 
 
 class Study(House):
-    """A study with two calendars, two lamps and a person."""
+    """A study with two calendars and two lamps."""
 
     def __init__(self, hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> None:
-        """Choose what is in it."""
+        """Initialize."""
         super().__init__(hass, freezer, "meeting_soon")
         self.work = Agenda("Work")
         self.family = Agenda("Family")
         self.desk = Lamp("Desk", ColorMode.RGB, on=True, colour=(1, 2, 3))
         self.hall = Lamp("Hall", ColorMode.BRIGHTNESS)
 
-    async def furnish(self) -> None:
-        """Bring everything but the automation."""
+    async def prepare(self) -> None:
+        """Set up calendars, lamps and the activity."""
         self.freezer.move_to(at(9))
         setup_test_component_platform(self.hass, "light", [self.desk, self.hall])
         setup_test_component_platform(self.hass, "calendar", [self.work, self.family])
@@ -97,7 +97,7 @@ class Study(House):
 
     @override
     def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
-        """Return the automation for both calendars and the desk, unless told otherwise."""
+        """Return the automation's configuration, with default inputs."""
         usual = {
             "activity_sensor": ACTIVITY,
             "calendars": [WORK, "calendar.family"],
@@ -106,29 +106,29 @@ class Study(House):
         return super().config({**usual, **inputs})
 
     async def until(self, moment: datetime) -> None:
-        """Let time pass in steps of at most five minutes."""
+        """Advance the clock in steps of five minutes."""
         while (left := (moment - dt_util.utcnow()).total_seconds()) > 0:
             await self.later(min(300, left))
 
-    def look(self, lamp: str = DESK) -> tuple[str, object, object]:
-        """Return what a lamp shows."""
+    def light_state(self, lamp: str = DESK) -> tuple[str, object, object]:
+        """Return a lamp's state, brightness and color."""
         state = self.state(lamp)
         return state.state, state.attributes["brightness"], state.attributes.get("rgb_color")
 
     async def finish(self) -> None:
-        """Let all runs come to their end."""
+        """Wait for the end of all runs."""
         while self.state(self.automation).attributes["current"]:
             await self.later(2)
 
     @override
     async def leave(self) -> None:
-        """End what runs."""
+        """Finish all runs."""
         await self.finish()
         await super().leave()
 
     @property
     def scenes(self) -> list[str]:
-        """Return what is stored."""
+        """Return the entity IDs of scenes."""
         return self.hass.states.async_entity_ids("scene")
 
 
@@ -139,14 +139,14 @@ DIM = ("on", 26, AMBER)
 
 @pytest.fixture
 async def study(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[Study]:
-    """Return the study at nine on a Monday, without an automation yet."""
+    """Return the study at nine on a Monday."""
     study = Study(hass, freezer)
-    await study.furnish()
+    await study.prepare()
     yield study
     await study.leave()
 
 
-def test_only_person_and_calendars_are_asked_for() -> None:
+def test_only_person_and_calendars_are_required() -> None:
     inputs = read("meeting_soon").inputs
     assert {name for name, value in inputs.items() if "default" not in value} == {
         "activity_sensor",
@@ -154,19 +154,19 @@ def test_only_person_and_calendars_are_asked_for() -> None:
     }
 
 
-async def test_lamp_breathes_before_a_meeting_and_is_as_it_was(study: Study) -> None:
+async def test_lamp_breathes_before_a_meeting_and_is_restored(study: Study) -> None:
     study.work.add("Sync", at(10))
     await study.automate()
     await study.until(at(9, 54))
-    assert (study.look(), study.notifications) == (BEFORE, [])
+    assert (study.light_state(), study.notifications) == (BEFORE, [])
     await study.until(at(9, 55))
-    assert (study.look(), study.notifications) == (BRIGHT, ["10:00 Sync"])
+    assert (study.light_state(), study.notifications) == (BRIGHT, ["10:00 Sync"])
     await study.later(2)
-    assert study.look() == DIM
+    assert study.light_state() == DIM
     await study.later(2)
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     await study.finish()
-    assert (study.look(), study.scenes) == (BEFORE, [])
+    assert (study.light_state(), study.scenes) == (BEFORE, [])
     orders = study.desk.orders
     await study.until(at(10, 30))
     assert study.desk.orders == orders
@@ -175,33 +175,33 @@ async def test_lamp_breathes_before_a_meeting_and_is_as_it_was(study: Study) -> 
 
 async def test_minutes_color_duration_and_notification_are_chosen(study: Study) -> None:
     study.work.add("Sync", at(10))
-    told = {
+    notification = {
         "action": "persistent_notification.create",
         "data": {"message": "{{ message }} in {{ minutes }} ({{ meetings[0].title }})"},
     }
-    await study.automate(minutes=15, colour=[9, 9, 9], seconds=4, announcement=[told])
+    await study.automate(minutes=15, colour=[9, 9, 9], seconds=4, announcement=[notification])
     await study.until(at(9, 45))
-    assert study.look() == ("on", 255, (9, 9, 9))
+    assert study.light_state() == ("on", 255, (9, 9, 9))
     assert study.notifications == ["10:00 Sync in 15 (Sync)"]
     await study.later(2)
     await study.later(2)
-    assert study.look() == BEFORE
+    assert study.light_state() == BEFORE
 
 
-async def test_lamps_of_a_group_are_restored_one_by_one(study: Study) -> None:
+async def test_lamps_of_a_group_are_restored_individually(study: Study) -> None:
     await study.add_group("light.both", DESK, HALL)
     study.work.add("Sync", at(10))
     await study.automate(lights=["light.both"])
     await study.until(at(9, 55))
-    assert study.look(HALL)[:2] == ("on", 255)
-    assert study.look() == BRIGHT
+    assert study.light_state(HALL)[:2] == ("on", 255)
+    assert study.light_state() == BRIGHT
     await study.finish()
-    assert study.look() == BEFORE
+    assert study.light_state() == BEFORE
     assert not study.is_on(HALL)
     assert study.hall._attr_brightness == 26  # noqa: SLF001
 
 
-async def test_lamp_that_can_not_be_dimmed_blinks(study: Study) -> None:
+async def test_lamp_that_cannot_be_dimmed_blinks(study: Study) -> None:
     study.desk._attr_supported_color_modes = {ColorMode.ONOFF}  # noqa: SLF001
     study.desk._attr_color_mode = ColorMode.ONOFF  # noqa: SLF001
     study.desk.show(on=False)
@@ -227,12 +227,12 @@ async def test_person_in_a_call_is_not_reminded(study: Study, activity: str) -> 
 
 
 @pytest.mark.parametrize("activity", ["unknown", "unavailable", "in_a_meeting", "offline"])
-async def test_everyone_else_is_reminded(study: Study, activity: str) -> None:
+async def test_person_in_any_other_activity_is_reminded(study: Study, activity: str) -> None:
     study.work.add("Sync", at(10))
     await study.automate()
     await study.shows(ACTIVITY, activity)
     await study.until(at(9, 55))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
 
 
 async def test_joining_the_call_ends_the_breathing(study: Study) -> None:
@@ -240,7 +240,7 @@ async def test_joining_the_call_ends_the_breathing(study: Study) -> None:
     await study.automate()
     await study.until(at(9, 55))
     await study.shows(ACTIVITY, "in_a_call")
-    assert (study.look(), study.scenes) == (BEFORE, [])
+    assert (study.light_state(), study.scenes) == (BEFORE, [])
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ async def test_nothing_is_skipped_without_words(study: Study) -> None:
     assert study.notifications == ["10:00 Declined: Sync"]
 
 
-async def test_days_are_no_meetings(study: Study) -> None:
+async def test_whole_day_events_are_ignored(study: Study) -> None:
     study.work.add("Fair", date(2031, 3, 4), date(2031, 3, 6))
     await study.automate()
     await study.until(at(0, 30, day=4))
@@ -277,7 +277,7 @@ async def test_days_are_no_meetings(study: Study) -> None:
     assert study.state(study.automation).attributes["last_triggered"] is None
 
 
-async def test_meeting_during_an_event_of_the_whole_day(study: Study) -> None:
+async def test_meeting_during_a_whole_day_event(study: Study) -> None:
     study.work.add("Fair", date(2031, 3, 3), date(2031, 3, 4))
     study.work.add("Sync", at(10))
     await study.automate()
@@ -299,18 +299,18 @@ async def test_any_title(study: Study, title: str, message: str) -> None:
     study.work.add(title, at(10))
     await study.automate()
     await study.until(at(9, 55))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     assert study.notifications == [message]
 
 
-async def test_meeting_without_a_length(study: Study) -> None:
+async def test_meeting_without_a_duration(study: Study) -> None:
     study.work.add("Call the office", at(10), at(10))
     await study.automate()
     await study.until(at(9, 55))
     assert study.notifications == ["10:00 Call the office"]
 
 
-async def test_two_meetings_at_once_are_one_reminder(study: Study) -> None:
+async def test_simultaneous_meetings_are_one_reminder(study: Study) -> None:
     study.work.add("Sync", at(10))
     study.work.add("Review", at(10))
     study.family.add("Sync", at(10))
@@ -330,7 +330,7 @@ async def test_meetings_shortly_after_each_other(study: Study) -> None:
     await study.until(at(9, 55))
     await study.finish()
     await study.until(at(9, 57))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     assert study.notifications == ["10:02 School"]
 
 
@@ -341,12 +341,12 @@ async def test_reminder_during_another_follows_it(study: Study) -> None:
     await study.until(at(9, 55))
     assert study.notifications == ["10:00 Sync"]
     for _ in range(60):
-        assert study.look() in (BRIGHT, DIM)
+        assert study.light_state() in (BRIGHT, DIM)
         await study.later(2)
     assert study.notifications == ["10:01 School"]
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     await study.finish()
-    assert (study.look(), study.scenes) == (BEFORE, [])
+    assert (study.light_state(), study.scenes) == (BEFORE, [])
 
 
 async def test_back_to_back_meetings(study: Study) -> None:
@@ -392,7 +392,9 @@ async def test_meeting_that_was_added_at_the_last_minute(study: Study) -> None:
 
 
 @pytest.mark.parametrize("how", ["unavailable", "broken", "removed"])
-async def test_calendar_that_is_lost_still_reminds_of_what_it_had(study: Study, how: str) -> None:
+async def test_unavailable_calendar_still_reminds_of_its_last_meeting(
+    study: Study, how: str
+) -> None:
     study.work.add("Sync", at(10))
     await study.automate()
     await study.until(at(9, 50))
@@ -402,11 +404,11 @@ async def test_calendar_that_is_lost_still_reminds_of_what_it_had(study: Study, 
         study.work.broken = how == "broken"
         study.work.show(available=how == "broken")
     await study.until(at(9, 55))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     assert study.notifications == ["10:00 Sync"]
 
 
-async def test_calendar_that_comes_back_reminds_of_its_next_meeting(study: Study) -> None:
+async def test_calendar_that_is_available_again_reminds_of_its_next_meeting(study: Study) -> None:
     study.work.add("Sync", at(10))
     study.work.broken = True
     study.work.show(available=False)
@@ -428,12 +430,12 @@ async def test_restart_in_the_last_minutes(study: Study) -> None:
     assert study.notifications == ["10:00 Sync"]
 
 
-async def test_lamp_without_power_is_left_out(study: Study) -> None:
+async def test_unavailable_lamp_is_ignored(study: Study) -> None:
     study.hall.show(available=False)
     study.work.add("Sync", at(10))
     await study.automate(lights=[DESK, HALL])
     await study.until(at(9, 55))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     assert study.state(HALL).state == STATE_UNAVAILABLE
     await study.finish()
     study.hall.show()
@@ -441,7 +443,7 @@ async def test_lamp_without_power_is_left_out(study: Study) -> None:
     assert study.hall.orders == 0
 
 
-async def test_lamp_that_loses_power_is_restored_when_it_is_back(study: Study) -> None:
+async def test_lamp_that_becomes_unavailable_is_restored_later(study: Study) -> None:
     study.work.add("Sync", at(10))
     await study.automate()
     await study.until(at(9, 55))
@@ -451,10 +453,10 @@ async def test_lamp_that_loses_power_is_restored_when_it_is_back(study: Study) -
     await study.later(600)
     study.desk.show()
     await study.settle()
-    assert (study.look(), study.scenes) == (BEFORE, [])
+    assert (study.light_state(), study.scenes) == (BEFORE, [])
 
 
-async def test_lamp_that_is_switched_off_stays_off(study: Study) -> None:
+async def test_lamp_turned_off_manually_stays_off(study: Study) -> None:
     study.work.add("Sync", at(10))
     await study.automate()
     await study.until(at(9, 55))
@@ -465,12 +467,12 @@ async def test_lamp_that_is_switched_off_stays_off(study: Study) -> None:
     assert study.scenes == []
 
 
-async def test_lamp_that_is_changed_meanwhile_keeps_the_change(study: Study) -> None:
+async def test_lamp_changed_manually_keeps_the_change(study: Study) -> None:
     study.work.add("Sync", at(10))
     await study.automate()
     await study.until(at(9, 55))
     await study.act("homeassistant.turn_on", entity_id=DESK)
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     await study.hass.services.async_call(
         "light",
         "turn_on",
@@ -479,7 +481,7 @@ async def test_lamp_that_is_changed_meanwhile_keeps_the_change(study: Study) -> 
         context=Context(parent_id="another automation"),
     )
     await study.finish()
-    assert study.look() == ("on", 99, (255, 0, 0))
+    assert study.light_state() == ("on", 99, (255, 0, 0))
     assert study.scenes == []
 
 
@@ -487,9 +489,9 @@ async def test_lamp_is_restored_before_home_assistant_stops(study: Study) -> Non
     study.work.add("Sync", at(10))
     await study.automate()
     await study.until(at(9, 55))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     await study.stop()
-    assert study.look() == BEFORE
+    assert study.light_state() == BEFORE
 
 
 async def test_saving_the_automation_restores_the_lamp(
@@ -499,25 +501,25 @@ async def test_saving_the_automation_restores_the_lamp(
     await study.automate()
     await study.until(at(9, 55))
     await study.reload(monkeypatch, seconds=8)
-    assert (study.look(), study.scenes) == (BEFORE, [])
+    assert (study.light_state(), study.scenes) == (BEFORE, [])
 
 
-async def test_failed_notification_leaves_no_lamp_behind(study: Study) -> None:
+async def test_lamp_is_restored_if_the_notification_fails(study: Study) -> None:
     study.work.add("Sync", at(10))
     failing = {"action": "light.turn_on", "data": {"entity_id": DESK, "brightness": "x"}}
     await study.automate(announcement=[failing])
     await study.until(at(9, 55))
-    assert study.look() == BRIGHT
+    assert study.light_state() == BRIGHT
     await study.finish()
-    assert (study.look(), study.scenes) == (BEFORE, [])
+    assert (study.light_state(), study.scenes) == (BEFORE, [])
 
 
-async def test_run_by_hand_shows_how_it_looks(study: Study) -> None:
+async def test_manual_run_shows_the_reminder(study: Study) -> None:
     await study.automate()
-    await study.run_by_hand()
-    assert (study.look(), study.notifications) == (BRIGHT, ["Meeting soon"])
+    await study.trigger()
+    assert (study.light_state(), study.notifications) == (BRIGHT, ["Meeting soon"])
     await study.finish()
-    assert study.look() == BEFORE
+    assert study.light_state() == BEFORE
 
 
 async def test_wrong_sensor_is_reported(study: Study) -> None:
@@ -531,7 +533,7 @@ async def test_wrong_sensor_is_reported(study: Study) -> None:
     assert reminder == "10:00 Sync"
 
 
-async def test_real_call_holds_the_reminder_back(
+async def test_real_call_prevents_the_reminder(
     study: Study, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     study.work.add("Sync", at(10))

@@ -1,4 +1,4 @@
-"""The on-air blueprint, as an automation of Home Assistant with a sign at the door."""
+"""The on-air blueprint with a sign at the door."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ HELPER = "input_boolean.helper"
 
 
 class Plug(SwitchEntity):
-    """A plug that does what it is told and counts how often."""
+    """A plug that counts its actions."""
 
     _attr_should_poll = False
     _attr_name = "Sign"
@@ -33,18 +33,18 @@ class Plug(SwitchEntity):
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Go on."""
+        """Turn on."""
         self.orders += 1
         self.show(on=True)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
-        """Go off."""
+        """Turn off."""
         self.orders += 1
         self.show(on=False)
 
     def show(self, *, on: bool | None = None, available: bool = True) -> None:
-        """Change without an order of Home Assistant."""
+        """Change without an action."""
         self._attr_is_on = self._attr_is_on if on is None else on
         self._attr_available = available
         self.async_write_ha_state()
@@ -52,12 +52,12 @@ class Plug(SwitchEntity):
 
 @dataclass
 class Studio(House):
-    """A house with a sign at the door, a helper, and two people."""
+    """A house with two signs and two people."""
 
     blueprint: str = "on_air"
 
     async def prepare(self) -> Plug:
-        """Bring the signs and the people, but no automation yet."""
+        """Set up the signs and the activities."""
         plug = Plug()
         setup_test_component_platform(self.hass, "switch", [plug])
         for person in (MARA, KIM):
@@ -74,17 +74,17 @@ class Studio(House):
 
     @override
     def config(self, inputs: Mapping[str, object]) -> dict[str, Any]:
-        """Return the automation for Mara and both signs, unless the inputs say otherwise."""
+        """Return the automation's configuration, with default inputs."""
         return super().config({"activity_sensor": MARA, "switches": [SIGN, HELPER], **inputs})
 
     def lit(self) -> list[str]:
-        """Return which signs are on."""
+        """Return the signs that are on."""
         return [sign for sign in (SIGN, HELPER) if self.is_on(sign)]
 
 
 @pytest.fixture
 async def studio(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGenerator[Studio]:
-    """Return the house, and see to it that nothing in it keeps running."""
+    """Return the house; check for runs afterwards."""
     studio = Studio(hass, freezer)
     yield studio
     await studio.leave()
@@ -92,11 +92,11 @@ async def studio(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> AsyncGe
 
 @pytest.fixture
 async def plug(studio: Studio) -> Plug:
-    """Return the sign's plug, in the house that is ready for its automation."""
+    """Prepare the house and return the sign's plug."""
     return await studio.prepare()
 
 
-def test_only_people_and_signs_are_asked_for() -> None:
+def test_only_people_and_signs_are_required() -> None:
     inputs = read("on_air").inputs
     assert {name for name, value in inputs.items() if "default" not in value} == {
         "activity_sensor",
@@ -128,7 +128,7 @@ async def test_signs_are_on_while_on_air(
     assert studio.hass.states.async_entity_ids("scene") == []
 
 
-async def test_what_is_on_air_is_chosen(studio: Studio, plug: Plug) -> None:
+async def test_activities_are_chosen(studio: Studio, plug: Plug) -> None:
     await studio.automate(shown_activities=["in_a_meeting"])
     await studio.shows(MARA, "in_a_call")
     assert studio.lit() == []
@@ -136,9 +136,7 @@ async def test_what_is_on_air_is_chosen(studio: Studio, plug: Plug) -> None:
     assert studio.lit() == [SIGN, HELPER]
 
 
-async def test_call_that_is_presented_in_and_joined_again_does_not_blink(
-    studio: Studio, plug: Plug
-) -> None:
+async def test_presenting_and_joining_again_does_not_flicker(studio: Studio, plug: Plug) -> None:
     await studio.automate()
     for activity in ("in_a_call", "presenting", "in_a_call", "available"):
         await studio.shows(MARA, activity)
@@ -149,7 +147,7 @@ async def test_call_that_is_presented_in_and_joined_again_does_not_blink(
     assert plug.orders == 1
 
 
-async def test_other_free_activity_does_not_prolong_the_wait(studio: Studio, plug: Plug) -> None:
+async def test_other_free_activity_does_not_extend_the_delay(studio: Studio, plug: Plug) -> None:
     await studio.automate()
     for activity in ("in_a_call", "available"):
         await studio.shows(MARA, activity)
@@ -159,14 +157,14 @@ async def test_other_free_activity_does_not_prolong_the_wait(studio: Studio, plu
     assert studio.lit() == []
 
 
-async def test_wait_is_chosen(studio: Studio, plug: Plug) -> None:
+async def test_delay_is_chosen(studio: Studio, plug: Plug) -> None:
     await studio.automate(free_delay=0)
     for activity in ("in_a_call", "available"):
         await studio.shows(MARA, activity)
     assert studio.lit() == []
 
 
-async def test_what_was_on_before_stays_on(studio: Studio, plug: Plug) -> None:
+async def test_sign_that_was_on_before_stays_on(studio: Studio, plug: Plug) -> None:
     plug.show(on=True)
     await studio.automate()
     await studio.shows(MARA, "in_a_call")
@@ -177,7 +175,7 @@ async def test_what_was_on_before_stays_on(studio: Studio, plug: Plug) -> None:
     assert plug.orders == 0
 
 
-async def test_what_was_all_on_before_is_left_alone(studio: Studio, plug: Plug) -> None:
+async def test_signs_that_were_all_on_before_are_not_changed(studio: Studio, plug: Plug) -> None:
     plug.show(on=True)
     await studio.automate(switches=SIGN)
     for activity in ("in_a_call", "presenting", "available"):
@@ -186,7 +184,7 @@ async def test_what_was_all_on_before_is_left_alone(studio: Studio, plug: Plug) 
     assert studio.lit() == [SIGN]
 
 
-async def test_what_is_switched_off_by_hand_stays_off_until_the_next_call(
+async def test_sign_turned_off_manually_stays_off_until_the_next_call(
     studio: Studio, plug: Plug
 ) -> None:
     await studio.automate()
@@ -202,7 +200,7 @@ async def test_what_is_switched_off_by_hand_stays_off_until_the_next_call(
     assert studio.lit() == [SIGN, HELPER]
 
 
-async def test_last_of_several_people_switches_off(studio: Studio, plug: Plug) -> None:
+async def test_last_of_several_people_turns_off(studio: Studio, plug: Plug) -> None:
     await studio.automate(activity_sensor=[MARA, KIM])
     await studio.shows(MARA, "in_a_call")
     await studio.shows(KIM, "presenting")
@@ -226,7 +224,7 @@ async def test_person_who_is_unknown_does_not_count(studio: Studio, plug: Plug) 
 
 
 @pytest.mark.parametrize("gone", [STATE_UNAVAILABLE, STATE_UNKNOWN])
-async def test_lost_sensor_changes_nothing(studio: Studio, plug: Plug, gone: str) -> None:
+async def test_unavailable_sensor_changes_nothing(studio: Studio, plug: Plug, gone: str) -> None:
     await studio.automate()
     await studio.shows(MARA, "in_a_call")
     await studio.shows(MARA, gone)
@@ -238,7 +236,7 @@ async def test_lost_sensor_changes_nothing(studio: Studio, plug: Plug, gone: str
     assert studio.lit() == []
 
 
-async def test_sign_gets_its_power_back_in_the_call(studio: Studio, plug: Plug) -> None:
+async def test_sign_available_again_in_a_call_is_turned_on(studio: Studio, plug: Plug) -> None:
     plug.show(available=False)
     await studio.automate()
     await studio.shows(MARA, "in_a_call")
@@ -250,9 +248,7 @@ async def test_sign_gets_its_power_back_in_the_call(studio: Studio, plug: Plug) 
     assert studio.lit() == []
 
 
-async def test_sign_without_power_at_the_end_goes_off_when_it_is_back(
-    studio: Studio, plug: Plug
-) -> None:
+async def test_sign_unavailable_at_the_end_is_turned_off_later(studio: Studio, plug: Plug) -> None:
     await studio.automate()
     await studio.shows(MARA, "in_a_call")
     plug.show(available=False)
@@ -265,7 +261,7 @@ async def test_sign_without_power_at_the_end_goes_off_when_it_is_back(
     assert studio.hass.states.async_entity_ids("scene") == []
 
 
-async def test_power_that_comes_and_goes_without_a_call_changes_nothing(
+async def test_sign_available_again_without_a_call_is_not_changed(
     studio: Studio, plug: Plug
 ) -> None:
     await studio.automate()
@@ -275,7 +271,7 @@ async def test_power_that_comes_and_goes_without_a_call_changes_nothing(
     assert plug.orders == 0
 
 
-async def test_automation_saved_in_a_call_keeps_its_memory(
+async def test_automation_saved_in_a_call_restores_afterwards(
     studio: Studio, plug: Plug, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plug.show(on=True)
@@ -290,7 +286,7 @@ async def test_automation_saved_in_a_call_keeps_its_memory(
     assert studio.lit() == [SIGN]
 
 
-async def test_sign_is_as_it_was_before_also_after_a_restart(studio: Studio, plug: Plug) -> None:
+async def test_sign_is_restored_after_a_restart(studio: Studio, plug: Plug) -> None:
     plug.show(on=True)
     await studio.automate()
     await studio.shows(MARA, "in_a_call")
@@ -299,7 +295,7 @@ async def test_sign_is_as_it_was_before_also_after_a_restart(studio: Studio, plu
     assert studio.lit() == [SIGN]
 
 
-async def test_restart_in_a_call_switches_on_what_is_off(studio: Studio, plug: Plug) -> None:
+async def test_restart_in_a_call_turns_signs_on(studio: Studio, plug: Plug) -> None:
     plug.show(on=True)
     await studio.shows(MARA, "in_a_call")
     await studio.restart()
@@ -310,7 +306,7 @@ async def test_restart_in_a_call_switches_on_what_is_off(studio: Studio, plug: P
 
 
 @pytest.mark.parametrize("inputs", [{}, {"leave_on": False}, {"leave_on": True}])
-async def test_sign_switched_on_by_hand_is_left_alone(
+async def test_sign_turned_on_manually_is_not_changed(
     studio: Studio, plug: Plug, monkeypatch: pytest.MonkeyPatch, inputs: dict[str, object]
 ) -> None:
     plug.show(on=True)
@@ -320,7 +316,7 @@ async def test_sign_switched_on_by_hand_is_left_alone(
     await studio.later(60)
     plug.show()
     await studio.later(60)
-    await studio.run_by_hand()
+    await studio.trigger()
     await studio.later(60)
     await studio.shows(MARA, "in_a_call")
     await studio.shows(MARA, "available")
@@ -332,7 +328,7 @@ async def test_sign_switched_on_by_hand_is_left_alone(
 @pytest.mark.parametrize(
     ("activity", "lit"), [("in_a_call", [SIGN, HELPER]), ("available", [SIGN])]
 )
-async def test_restart_finds_the_sensor_later(
+async def test_sensor_becomes_available_after_a_restart(
     studio: Studio, plug: Plug, activity: str, lit: list[str]
 ) -> None:
     plug.show(on=True)
@@ -346,7 +342,7 @@ async def test_restart_finds_the_sensor_later(
 
 
 @pytest.mark.parametrize("group", ["switch.signs", "group.signs"])
-async def test_members_of_a_group_are_restored_one_by_one(
+async def test_members_of_a_group_are_restored_individually(
     studio: Studio, plug: Plug, group: str
 ) -> None:
     await studio.add_group("switch.nested", SIGN)
@@ -376,7 +372,7 @@ async def test_person_who_becomes_unknown_does_not_count(
 
 
 @pytest.mark.parametrize("free_delay", [0, 10])
-async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
+async def test_outage_of_one_person_after_the_other_changes_nothing(
     studio: Studio, plug: Plug, free_delay: int
 ) -> None:
     await studio.automate(activity_sensor=[MARA, KIM], free_delay=free_delay)
@@ -391,7 +387,7 @@ async def test_outage_that_takes_one_person_after_the_other_changes_nothing(
     assert plug.orders == 1
 
 
-async def test_sensor_that_is_no_activity_is_reported_and_left_out(
+async def test_wrong_sensor_is_reported_and_ignored(
     studio: Studio, plug: Plug, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await studio.automate(activity_sensor="sensor.robin_example_availability")
@@ -403,7 +399,7 @@ async def test_sensor_that_is_no_activity_is_reported_and_left_out(
     assert studio.lit() == []
 
 
-async def test_account_loaded_anew_while_free_changes_nothing(studio: Studio, plug: Plug) -> None:
+async def test_account_reloaded_while_free_changes_nothing(studio: Studio, plug: Plug) -> None:
     plug.show(on=True)
     await studio.automate()
     await studio.shows(MARA, STATE_UNAVAILABLE, restored=True)
@@ -412,7 +408,7 @@ async def test_account_loaded_anew_while_free_changes_nothing(studio: Studio, pl
     assert plug.orders == 0
 
 
-async def test_call_in_teams_switches_the_sign_on(
+async def test_call_in_teams_turns_the_sign_on(
     studio: Studio, plug: Plug, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await studio.automate(activity_sensor=ROBIN)
@@ -450,7 +446,7 @@ async def test_device_turns_signs_on_only_during_calls(
     assert plug.orders == 2
 
 
-async def test_flapping_device_does_not_blink(studio: Studio, plug: Plug) -> None:
+async def test_flapping_device_does_not_flicker(studio: Studio, plug: Plug) -> None:
     await studio.shows(MICROPHONE, "on")
     await studio.automate(**DEVICES)
     await studio.shows(MARA, "in_a_call")

@@ -1,4 +1,4 @@
-"""The preferred-presence blueprint, with a real account, a button, a desk and people who leave."""
+"""The preferred-presence blueprint with a real account."""
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
@@ -33,10 +33,10 @@ EVERYTHING = LUNCH_INPUTS | DESK_INPUTS | WORK_INPUTS | PEOPLE_INPUTS | {"focus"
 
 
 class Home(ConnectedHouse):
-    """The home of Robin, who is signed in."""
+    """Robin's home."""
 
-    async def furnish(self) -> None:
-        """Bring what the preferences come from; everybody is where they are on a morning."""
+    async def prepare(self) -> None:
+        """Set up helpers and people, as on a morning."""
         assert await async_setup_component(self.hass, "homeassistant", {})
         assert await async_setup_component(
             self.hass, "input_button", {"input_button": {"focus": {}}}
@@ -47,8 +47,8 @@ class Home(ConnectedHouse):
         await self.shows(ROBIN, "home")
         await self.shows(KIM, "home")
 
-    async def watch(self, **inputs: object) -> None:
-        """Set the automation up."""
+    async def create(self, **inputs: object) -> None:
+        """Set up the automation."""
         await self.automate(activity_sensor=SENSOR, **inputs)
 
     async def press(self) -> None:
@@ -60,30 +60,30 @@ class Home(ConnectedHouse):
         await self.act(f"input_boolean.turn_{to}", entity_id=entity_id)
 
     async def choose(self, option: str) -> None:
-        """Choose by hand how to be shown."""
+        """Select a preference manually."""
         await self.act("select.select_option", entity_id=SELECT, option=option)
 
     async def in_teams(self, gesture: Callable[[], None]) -> None:
-        """Do something in Teams, and let it be read."""
+        """Perform a gesture in Teams, and poll."""
         gesture()
-        await self.read()
+        await self.poll()
 
     async def desk_is_left(self) -> None:
-        """Leave the desk for long enough."""
+        """Leave the desk for five minutes."""
         await self.shows(DESK, STATE_OFF)
         await self.later(301)
 
     @property
     def option(self) -> str:
-        """Return what is preferred as Home Assistant knows it, which has to be what Teams has."""
+        """Return the preference; it must equal that in Teams."""
         option = self.state(SELECT).state
         preference = self.robin.preference
-        there = preference.state.availability if preference else "automatic"
-        assert option.replace("_", "") == there.lower()
+        in_graph = preference.state.availability if preference else "automatic"
+        assert option.replace("_", "") == in_graph.lower()
         return option
 
     def ends_at(self, moment: datetime) -> bool:
-        """Tell whether what is preferred ends then, but for the time that a write takes."""
+        """Return whether the preference expires at about this time."""
         assert self.robin.preference is not None
         return abs(self.robin.preference.ends - moment) < timedelta(seconds=20)
 
@@ -92,17 +92,17 @@ class Home(ConnectedHouse):
 async def home(
     hass: HomeAssistant, freezer: FrozenDateTimeFactory, account: Account, robin: Person
 ) -> AsyncGenerator[Home]:
-    """Return Robin's home shortly before noon on a Monday, without an automation yet."""
+    """Return Robin's home shortly before noon on a Monday."""
     freezer.move_to(at(11, 50))
     await account.async_sign_in()
     home = Home(hass, freezer, "preferred_presence", robin)
-    await home.furnish()
+    await home.prepare()
     yield home
     await home.leave()
 
 
-async def test_a_press_is_focus_and_another_ends_it(home: Home) -> None:
-    await home.watch(focus=BUTTON, focus_minutes=45)
+async def test_press_starts_focus_and_another_ends_it(home: Home) -> None:
+    await home.create(focus=BUTTON, focus_minutes=45)
     await home.press()
     assert home.option == "do_not_disturb"
     assert home.ends_at(at(12, 35))
@@ -110,8 +110,8 @@ async def test_a_press_is_focus_and_another_ends_it(home: Home) -> None:
     assert home.option == "automatic"
 
 
-async def test_focus_ends_by_itself(home: Home) -> None:
-    await home.watch(focus=BUTTON, focus_minutes=30)
+async def test_focus_expires(home: Home) -> None:
+    await home.create(focus=BUTTON, focus_minutes=30)
     await home.press()
     await home.until(at(12, 21))
     assert home.option == "automatic"
@@ -119,8 +119,8 @@ async def test_focus_ends_by_itself(home: Home) -> None:
     assert home.option == "do_not_disturb"
 
 
-async def test_focus_is_a_hand_of_its_own(home: Home) -> None:
-    await home.watch(focus=BUTTON)
+async def test_focus_overrides_a_manual_preference(home: Home) -> None:
+    await home.create(focus=BUTTON)
     await home.choose("do_not_disturb")
     await home.press()
     assert home.ends_at(at(12, 50))
@@ -131,16 +131,16 @@ async def test_focus_is_a_hand_of_its_own(home: Home) -> None:
     assert home.option == "do_not_disturb"
 
 
-async def test_switch_is_focus_while_it_is_on(home: Home) -> None:
-    await home.watch(focus=SWITCH)
+async def test_switch_starts_and_ends_focus(home: Home) -> None:
+    await home.create(focus=SWITCH)
     await home.turn(SWITCH, "on")
     assert home.option == "do_not_disturb"
     await home.turn(SWITCH, "off")
     assert home.option == "automatic"
 
 
-async def test_switch_goes_off_with_the_focus(home: Home) -> None:
-    await home.watch(focus=SWITCH, focus_minutes=10)
+async def test_switch_turns_off_with_the_focus(home: Home) -> None:
+    await home.create(focus=SWITCH, focus_minutes=10)
     await home.turn(SWITCH, "on")
     await home.until(at(12, 5))
     await home.later(20)
@@ -148,8 +148,8 @@ async def test_switch_goes_off_with_the_focus(home: Home) -> None:
     assert not home.is_on(SWITCH)
 
 
-async def test_switch_off_ends_only_a_focus_of_its_own(home: Home) -> None:
-    await home.watch(focus=SWITCH)
+async def test_turning_the_switch_off_ends_only_its_own_focus(home: Home) -> None:
+    await home.create(focus=SWITCH)
     await home.turn(SWITCH, "on")
     await home.choose("busy")
     await home.turn(SWITCH, "off")
@@ -160,8 +160,8 @@ async def test_switch_off_ends_only_a_focus_of_its_own(home: Home) -> None:
     assert home.option == "do_not_disturb"
 
 
-async def test_button_that_is_found_again_was_not_pressed(home: Home) -> None:
-    await home.watch(focus="button.desk")
+async def test_button_that_is_available_again_was_not_pressed(home: Home) -> None:
+    await home.create(focus="button.desk")
     await home.shows("button.desk", "2031-03-03T08:00:00+00:00")
     await home.shows("button.desk", STATE_UNAVAILABLE)
     await home.shows("button.desk", "2031-03-03T08:00:00+00:00")
@@ -170,8 +170,8 @@ async def test_button_that_is_found_again_was_not_pressed(home: Home) -> None:
     assert home.option == "do_not_disturb"
 
 
-async def test_lunch_by_the_clock(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS, lunch_end="12:30:00")
+async def test_lunch_by_time(home: Home) -> None:
+    await home.create(**LUNCH_INPUTS, lunch_end="12:30:00")
     await home.until(at(12))
     assert home.option == "be_right_back"
     assert home.ends_at(at(12, 30))
@@ -180,11 +180,9 @@ async def test_lunch_by_the_clock(home: Home) -> None:
 
 
 @pytest.mark.parametrize("day", [7, 8])
-async def test_lunch_over_midnight_belongs_to_the_day_on_which_it_begins(
-    home: Home, day: int
-) -> None:
+async def test_lunch_over_midnight_belongs_to_its_first_day(home: Home, day: int) -> None:
     home.freezer.move_to(at(23, 25, day=day))
-    await home.watch(**LUNCH_INPUTS, lunch_start="23:30:00", lunch_end="00:30:00")
+    await home.create(**LUNCH_INPUTS, lunch_start="23:30:00", lunch_end="00:30:00")
     await home.until(at(23, 35, day=day))
     assert home.option == ("be_right_back" if day == 7 else "automatic")
     if day == 7:
@@ -197,7 +195,7 @@ async def test_lunch_over_midnight_belongs_to_the_day_on_which_it_begins(
 
 async def test_lunch_over_midnight_waits_for_the_end_of_a_call(home: Home) -> None:
     home.freezer.move_to(at(23, 20))
-    await home.watch(**LUNCH_INPUTS, lunch_start="23:30:00", lunch_end="00:30:00")
+    await home.create(**LUNCH_INPUTS, lunch_start="23:30:00", lunch_end="00:30:00")
     await home.in_teams(home.robin.join_call)
     await home.until(at(0, 10, day=4))
     assert home.option == "automatic"
@@ -206,7 +204,7 @@ async def test_lunch_over_midnight_waits_for_the_end_of_a_call(home: Home) -> No
     assert home.ends_at(at(0, 30, day=4))
 
 
-# On 2031-03-30 the clock changes in Berlin.
+# On 2031-03-30 daylight saving time starts in Berlin.
 @pytest.mark.parametrize("date", [8, 30])
 async def test_end_of_a_night_shift(home: Home, date: int) -> None:
     await home.hass.config.async_set_time_zone("Europe/Berlin")
@@ -215,17 +213,17 @@ async def test_end_of_a_night_shift(home: Home, date: int) -> None:
     home.freezer.move_to(day.replace(hour=5, minute=55))
     evening = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][day.weekday() - 1]
     hours = {"work_start": "22:00:00", "work_end": "06:00:00", "leave_from": "05:00:00"}
-    await home.watch(**WORK_INPUTS, **hours, work_days=[evening])
+    await home.create(**WORK_INPUTS, **hours, work_days=[evening])
     await home.until(day.replace(hour=6))
     assert home.option == "offline"
-    # Six days and a part of one later, or at most a week as Teams has it.
+    # After more than six days. Teams allows at most a week.
     assert home.robin.preference is not None
     assert home.robin.preference.ends > day.replace(hour=22)
 
 
-async def test_no_end_of_a_night_shift_that_did_not_begin(home: Home) -> None:
+async def test_night_shift_that_did_not_start_does_not_end(home: Home) -> None:
     home.freezer.move_to(at(5, 55))
-    await home.watch(**WORK_INPUTS, work_start="22:00:00", work_end="06:00:00")
+    await home.create(**WORK_INPUTS, work_start="22:00:00", work_end="06:00:00")
     await home.until(at(6, 5))
     assert home.option == "automatic"
 
@@ -242,14 +240,14 @@ async def test_sensor_without_activities_is_reported(
     assert [wrong in message for message in home.notifications] == ([] if works else [True])
 
 
-async def test_no_lunch_by_the_clock_on_a_free_day(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS, work_days=["tue"])
+async def test_no_lunch_by_time_on_a_free_day(home: Home) -> None:
+    await home.create(**LUNCH_INPUTS, work_days=["tue"])
     await home.until(at(12, 5))
     assert home.option == "automatic"
 
 
 async def test_lunch_by_a_helper(home: Home) -> None:
-    await home.watch(lunch_helper=LUNCH, lunch_availability="away", lunch_minutes=30)
+    await home.create(lunch_helper=LUNCH, lunch_availability="away", lunch_minutes=30)
     await home.turn(LUNCH, "on")
     assert home.option == "away"
     assert home.ends_at(at(12, 20))
@@ -258,7 +256,7 @@ async def test_lunch_by_a_helper(home: Home) -> None:
 
 
 async def test_lunch_waits_for_the_end_of_a_call(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS)
+    await home.create(**LUNCH_INPUTS)
     await home.in_teams(home.robin.join_call)
     await home.until(at(12, 10))
     await home.in_teams(home.robin.present)
@@ -270,15 +268,15 @@ async def test_lunch_waits_for_the_end_of_a_call(home: Home) -> None:
 
 
 async def test_call_that_outlasts_lunch(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS)
+    await home.create(**LUNCH_INPUTS)
     await home.in_teams(home.robin.join_call)
     await home.until(at(13))
     await home.in_teams(home.robin.leave_call)
     assert home.option == "automatic"
 
 
-async def test_lunch_that_was_ended_by_hand_does_not_come_back(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS)
+async def test_lunch_that_was_ended_manually_is_not_set_again(home: Home) -> None:
+    await home.create(**LUNCH_INPUTS)
     await home.until(at(12, 5))
     await home.choose("automatic")
     await home.in_teams(home.robin.join_call)
@@ -286,16 +284,16 @@ async def test_lunch_that_was_ended_by_hand_does_not_come_back(home: Home) -> No
     assert home.option == "automatic"
 
 
-async def test_nobody_has_lunch_with_teams_closed(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS, **DESK_INPUTS)
+async def test_no_lunch_while_teams_is_closed(home: Home) -> None:
+    await home.create(**LUNCH_INPUTS, **DESK_INPUTS)
     await home.in_teams(home.robin.close_teams)
     await home.until(at(12, 5))
     await home.desk_is_left()
     assert home.option == "automatic"
 
 
-async def test_empty_desk_is_away_until_somebody_is_back(home: Home) -> None:
-    await home.watch(**DESK_INPUTS)
+async def test_empty_desk_is_away_until_it_is_used_again(home: Home) -> None:
+    await home.create(**DESK_INPUTS)
     await home.shows(DESK, STATE_OFF)
     await home.later(290)
     assert home.option == "automatic"
@@ -306,17 +304,17 @@ async def test_empty_desk_is_away_until_somebody_is_back(home: Home) -> None:
     assert home.option == "automatic"
 
 
-async def test_desk_is_watched_as_chosen(home: Home) -> None:
+async def test_inputs_of_the_desk_are_chosen(home: Home) -> None:
     inputs = {"desk_minutes": 0, "desk_hours": 0.5, "desk_availability": "be_right_back"}
-    await home.watch(**DESK_INPUTS, **inputs)
+    await home.create(**DESK_INPUTS, **inputs)
     await home.shows(DESK, STATE_OFF)
     assert home.option == "be_right_back"
     assert home.ends_at(at(12, 20))
 
 
 @pytest.mark.parametrize("lost", [STATE_UNAVAILABLE, STATE_UNKNOWN])
-async def test_lost_desk_changes_nothing(home: Home, lost: str) -> None:
-    await home.watch(**DESK_INPUTS)
+async def test_unavailable_desk_changes_nothing(home: Home, lost: str) -> None:
+    await home.create(**DESK_INPUTS)
     await home.shows(DESK, lost)
     await home.later(600)
     assert home.option == "automatic"
@@ -328,7 +326,7 @@ async def test_lost_desk_changes_nothing(home: Home, lost: str) -> None:
 
 
 async def test_call_away_from_the_desk(home: Home) -> None:
-    await home.watch(**DESK_INPUTS)
+    await home.create(**DESK_INPUTS)
     await home.in_teams(home.robin.join_call)
     await home.desk_is_left()
     assert home.option == "automatic"
@@ -336,8 +334,8 @@ async def test_call_away_from_the_desk(home: Home) -> None:
     assert home.option == "away"
 
 
-async def test_motion_does_not_end_what_was_chosen_by_hand(home: Home) -> None:
-    await home.watch(**DESK_INPUTS)
+async def test_motion_does_not_end_a_manual_preference(home: Home) -> None:
+    await home.create(**DESK_INPUTS)
     await home.choose("away")
     await home.desk_is_left()
     await home.shows(DESK, STATE_ON)
@@ -355,8 +353,8 @@ async def test_motion_does_not_end_what_was_chosen_by_hand(home: Home) -> None:
 
 
 @pytest.mark.parametrize("option", ["available", "busy", "be_right_back", "offline"])
-async def test_choice_by_hand_is_not_overruled(home: Home, option: str) -> None:
-    await home.watch(**EVERYTHING)
+async def test_manual_preference_is_not_overridden(home: Home, option: str) -> None:
+    await home.create(**EVERYTHING)
     await home.choose(option)
     await home.until(at(12, 5))
     await home.desk_is_left()
@@ -366,8 +364,8 @@ async def test_choice_by_hand_is_not_overruled(home: Home, option: str) -> None:
     assert home.option == option
 
 
-async def test_choice_by_hand_in_between_stays(home: Home) -> None:
-    await home.watch(**DESK_INPUTS)
+async def test_manual_preference_in_between_stays(home: Home) -> None:
+    await home.create(**DESK_INPUTS)
     await home.desk_is_left()
     await home.choose("busy")
     await home.shows(DESK, STATE_ON)
@@ -375,7 +373,7 @@ async def test_choice_by_hand_in_between_stays(home: Home) -> None:
 
 
 async def test_do_not_disturb_chosen_in_teams_stays(home: Home) -> None:
-    await home.watch(**DESK_INPUTS)
+    await home.create(**DESK_INPUTS)
     await home.in_teams(lambda: home.robin.prefer("DoNotDisturb"))
     await home.desk_is_left()
     assert home.state(SELECT).state == "automatic"
@@ -384,25 +382,25 @@ async def test_do_not_disturb_chosen_in_teams_stays(home: Home) -> None:
 
 async def test_end_of_work_lasts_until_the_next_working_day(home: Home) -> None:
     home.freezer.move_to(at(17, 25, day=7))
-    await home.watch(**WORK_INPUTS)
+    await home.create(**WORK_INPUTS)
     await home.until(at(17, 30, day=7))
     assert home.option == "offline"
-    # The clocks go forward that weekend.
+    # Daylight saving time starts that weekend.
     assert home.ends_at(at(8, day=10))
 
 
-async def test_end_of_work_on_a_free_day_is_none(home: Home) -> None:
+async def test_no_end_of_work_on_a_free_day(home: Home) -> None:
     home.freezer.move_to(at(17, 25, day=8))
-    await home.watch(**WORK_INPUTS, **PEOPLE_INPUTS)
+    await home.create(**WORK_INPUTS, **PEOPLE_INPUTS)
     await home.until(at(17, 35, day=8))
     await home.shows(ROBIN, "not_home")
     await home.shows(KIM, "not_home")
     assert home.option == "automatic"
 
 
-async def test_last_who_leaves_ends_the_work(home: Home) -> None:
+async def test_last_person_who_leaves_ends_work(home: Home) -> None:
     home.freezer.move_to(at(16, 5))
-    await home.watch(**PEOPLE_INPUTS)
+    await home.create(**PEOPLE_INPUTS)
     await home.shows(ROBIN, "not_home")
     assert home.option == "automatic"
     await home.shows(KIM, STATE_UNAVAILABLE)
@@ -413,8 +411,8 @@ async def test_last_who_leaves_ends_the_work(home: Home) -> None:
     assert home.ends_at(at(8, day=4))
 
 
-async def test_who_leaves_early_is_expected_back(home: Home) -> None:
-    await home.watch(**PEOPLE_INPUTS)
+async def test_leaving_early_does_not_end_work(home: Home) -> None:
+    await home.create(**PEOPLE_INPUTS)
     await home.shows(ROBIN, "not_home")
     await home.shows(KIM, "not_home")
     assert home.option == "automatic"
@@ -424,9 +422,9 @@ async def test_who_leaves_early_is_expected_back(home: Home) -> None:
     assert home.option == "automatic"
 
 
-async def test_end_of_work_waits_for_a_call_and_goes_before_the_desk(home: Home) -> None:
+async def test_end_of_work_waits_for_a_call_and_overrides_the_desk(home: Home) -> None:
     home.freezer.move_to(at(17, 20))
-    await home.watch(**WORK_INPUTS, **DESK_INPUTS)
+    await home.create(**WORK_INPUTS, **DESK_INPUTS)
     await home.in_teams(home.robin.join_call)
     await home.until(at(17, 40))
     await home.desk_is_left()
@@ -435,9 +433,9 @@ async def test_end_of_work_waits_for_a_call_and_goes_before_the_desk(home: Home)
     assert home.option == "offline"
 
 
-async def test_end_of_work_takes_the_place_of_an_empty_desk(home: Home) -> None:
+async def test_end_of_work_replaces_an_empty_desk(home: Home) -> None:
     home.freezer.move_to(at(17, 20))
-    await home.watch(**WORK_INPUTS, **DESK_INPUTS)
+    await home.create(**WORK_INPUTS, **DESK_INPUTS)
     await home.desk_is_left()
     assert home.option == "away"
     await home.until(at(17, 30))
@@ -449,7 +447,7 @@ async def test_end_of_work_takes_the_place_of_an_empty_desk(home: Home) -> None:
 @pytest.mark.parametrize("focus", [BUTTON, SWITCH])
 async def test_end_of_work_waits_for_the_focus(home: Home, focus: str) -> None:
     home.freezer.move_to(at(17, 20))
-    await home.watch(**WORK_INPUTS, focus=focus, focus_minutes=20)
+    await home.create(**WORK_INPUTS, focus=focus, focus_minutes=20)
     if focus == BUTTON:
         await home.press()
     else:
@@ -462,40 +460,40 @@ async def test_end_of_work_waits_for_the_focus(home: Home, focus: str) -> None:
     assert not home.is_on(SWITCH)
 
 
-async def test_what_begins_while_the_account_is_away_comes_with_it(home: Home) -> None:
-    await home.watch(**LUNCH_INPUTS)
-    await home.lose()
+async def test_cause_that_starts_while_the_account_is_unavailable_applies_later(home: Home) -> None:
+    await home.create(**LUNCH_INPUTS)
+    await home.unload_account()
     await home.until(at(12, 5))
     assert home.robin.preference is None
-    await home.find()
+    await home.load_account()
     assert home.option == "be_right_back"
     await home.choose("automatic")
-    await home.lose()
-    await home.find()
+    await home.unload_account()
+    await home.load_account()
     assert home.option == "automatic"
 
 
-async def test_what_ends_while_the_account_is_away_ends_with_it(home: Home) -> None:
-    await home.watch(**DESK_INPUTS, focus=SWITCH, lunch_helper=LUNCH)
+async def test_cause_that_ends_while_the_account_is_unavailable_ends_later(home: Home) -> None:
+    await home.create(**DESK_INPUTS, focus=SWITCH, lunch_helper=LUNCH)
     await home.desk_is_left()
-    await home.lose()
+    await home.unload_account()
     await home.shows(DESK, STATE_ON)
-    await home.find()
+    await home.load_account()
     assert home.option == "automatic"
     await home.turn(LUNCH, "on")
-    await home.lose()
+    await home.unload_account()
     await home.turn(LUNCH, "off")
-    await home.find()
+    await home.load_account()
     assert home.option == "automatic"
     await home.turn(SWITCH, "on")
-    await home.lose()
+    await home.unload_account()
     await home.turn(SWITCH, "off")
-    await home.find()
+    await home.load_account()
     assert home.option == "automatic"
 
 
-async def test_write_that_failed_is_made_up_for(home: Home, simulator: Simulator) -> None:
-    await home.watch(**LUNCH_INPUTS)
+async def test_failed_write_is_retried(home: Home, simulator: Simulator) -> None:
+    await home.create(**LUNCH_INPUTS)
     simulator.faults.add("POST *setUserPreferredPresence", times=3, status=503)
     await home.until(at(12))
     assert home.option == "automatic"
@@ -504,7 +502,7 @@ async def test_write_that_failed_is_made_up_for(home: Home, simulator: Simulator
     assert home.option == "be_right_back"
 
 
-async def test_restart_ends_what_is_over(home: Home) -> None:
+async def test_restart_ends_a_cause_that_is_over(home: Home) -> None:
     await home.act(
         "ms_teams_presence.set_preferred_presence",
         entity_id=SENSOR,
@@ -515,7 +513,7 @@ async def test_restart_ends_what_is_over(home: Home) -> None:
     assert home.option == "automatic"
 
 
-async def test_restart_keeps_what_holds(home: Home) -> None:
+async def test_restart_keeps_a_cause_that_applies(home: Home) -> None:
     await home.shows(DESK, STATE_OFF)
     await home.act(
         "ms_teams_presence.set_preferred_presence",
@@ -523,27 +521,27 @@ async def test_restart_keeps_what_holds(home: Home) -> None:
         availability="away",
         duration="01:00:00",
     )
-    await home.lose()
+    await home.unload_account()
     await home.restart(activity_sensor=SENSOR, **DESK_INPUTS)
-    await home.find()
+    await home.load_account()
     assert home.option == "away"
     await home.shows(DESK, STATE_ON)
     await home.shows(DESK, STATE_OFF)
     assert home.option == "away"
 
 
-async def test_restart_begins_nothing_that_was_left_out(home: Home) -> None:
+async def test_restart_does_not_start_a_skipped_cause(home: Home) -> None:
     home.freezer.move_to(at(17, 40))
-    await home.lose()
+    await home.unload_account()
     await home.restart(activity_sensor=SENSOR, **WORK_INPUTS)
-    await home.find()
+    await home.load_account()
     await home.in_teams(home.robin.join_call)
     await home.in_teams(home.robin.leave_call)
     assert home.option == "automatic"
 
 
-async def test_without_any_cause_nothing_happens(home: Home) -> None:
-    await home.watch()
+async def test_without_inputs_nothing_happens(home: Home) -> None:
+    await home.create()
     await home.press()
     await home.turn(LUNCH, "on")
     await home.until(at(12, 5))

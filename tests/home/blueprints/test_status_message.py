@@ -1,4 +1,4 @@
-"""The status-message blueprint, with a real account, a helper, a calendar and a person."""
+"""The status-message blueprint with a real account."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ EVERYTHING = HELPER_INPUTS | CALENDAR_INPUTS | ZONE_INPUTS
 
 
 class Home(ConnectedHouse):
-    """The home of Robin, who is signed in."""
+    """Robin's home."""
 
     simulator: Simulator
 
@@ -39,8 +39,8 @@ class Home(ConnectedHouse):
         """Count the requests that set a message."""
         return sum("setStatusMessage" in request.path for request in self.simulator.requests)
 
-    async def furnish(self) -> None:
-        """Bring what the messages come from; nothing says anything yet."""
+    async def prepare(self) -> None:
+        """Set up the helper, the calendar and the person."""
         assert await async_setup_component(self.hass, "homeassistant", {})
         assert await async_setup_component(self.hass, "scene", {})
         assert await async_setup_component(self.hass, "zone", {})
@@ -49,8 +49,8 @@ class Home(ConnectedHouse):
         await self.shows(PERSON, "not_home")
         await self.shows(CALENDAR, "off")
 
-    async def watch(self, **inputs: object) -> None:
-        """Set the automation up."""
+    async def create(self, **inputs: object) -> None:
+        """Set up the automation."""
         await self.automate(activity_sensor=SENSOR, **inputs)
 
     async def type(self, text: str) -> None:
@@ -58,20 +58,20 @@ class Home(ConnectedHouse):
         await self.act("input_text.set_value", entity_id=HELPER, value=text)
 
     async def event(self, title: str, end: datetime, **attributes: object) -> None:
-        """Let the calendar have an event now."""
+        """Start an event of the calendar."""
         await self.shows(
             CALENDAR, "on", message=title, end_time=end.strftime("%Y-%m-%d %H:%M:%S"), **attributes
         )
 
     @property
     def message(self) -> str:
-        """Return what Teams shows."""
+        """Return the message in Teams."""
         message = self.robin.status_message
         return message.content if message else ""
 
     @property
     def ends(self) -> datetime | None:
-        """Return when Teams takes the message away."""
+        """Return the expiry of the message."""
         assert self.robin.status_message is not None
         return self.robin.status_message.expires
 
@@ -84,23 +84,23 @@ async def home(
     robin: Person,
     simulator: Simulator,
 ) -> AsyncGenerator[Home]:
-    """Return Robin's home at nine on a Monday, without an automation yet."""
+    """Return Robin's home at nine on a Monday."""
     freezer.move_to(at(9))
     await account.async_sign_in()
     home = Home(hass, freezer, "status_message", robin)
     home.simulator = simulator
-    await home.furnish()
+    await home.prepare()
     yield home
     await home.leave()
 
 
 def near(moment: datetime | None, expected: datetime) -> bool:
-    """Tell whether two moments are the same, but for the time that a write takes."""
+    """Return whether two times are about the same."""
     return moment is not None and abs(moment - expected) < timedelta(seconds=90)
 
 
-async def test_typed_text_is_the_message_until_it_is_emptied(home: Home) -> None:
-    await home.watch(**HELPER_INPUTS)
+async def test_text_of_the_helper_is_the_message_until_it_is_empty(home: Home) -> None:
+    await home.create(**HELPER_INPUTS)
     await home.type("42")
     assert home.message == "42"
     assert near(home.ends, at(13))
@@ -111,14 +111,14 @@ async def test_typed_text_is_the_message_until_it_is_emptied(home: Home) -> None
 
 
 @pytest.mark.parametrize("text", ["R&D day", "I <3 my team", "a < b & c", "Zoe\u0308  is here"])
-async def test_a_message_that_microsoft_changes_is_still_its_own(
+async def test_message_that_microsoft_changes_still_belongs_to_the_automation(
     home: Home, simulator: Simulator, text: str
 ) -> None:
     simulator.graph.reads.sanitizes = True
-    await home.watch(**HELPER_INPUTS)
+    await home.create(**HELPER_INPUTS)
     await home.type(text)
     assert home.message == text
-    # As a sanitizer may store it.
+    # As Microsoft may escape it.
     home.robin.set_status_message(" ".join(text.replace("<", "").split()), at(13))
     await home.until(at(9, 30))
     await home.type("")
@@ -126,8 +126,8 @@ async def test_a_message_that_microsoft_changes_is_still_its_own(
     assert home.message == ""
 
 
-async def test_typed_text_outlives_the_end_that_is_only_for_emergencies(home: Home) -> None:
-    await home.watch(**HELPER_INPUTS, safety_hours=1)
+async def test_text_of_the_helper_is_renewed_before_its_expiry(home: Home) -> None:
+    await home.create(**HELPER_INPUTS, safety_hours=1)
     await home.type("In the workshop")
     await home.until(at(11))
     assert home.message == "In the workshop"
@@ -136,8 +136,8 @@ async def test_typed_text_outlives_the_end_that_is_only_for_emergencies(home: Ho
     assert at(11) < ends <= at(12, 1)
 
 
-async def test_helper_empties_itself(home: Home) -> None:
-    await home.watch(**HELPER_INPUTS, helper_hours=0.5)
+async def test_helper_is_emptied_after_its_time(home: Home) -> None:
+    await home.create(**HELPER_INPUTS, helper_hours=0.5)
     await home.type("Walking the dog")
     assert near(home.ends, at(9, 30))
     await home.until(at(9, 36))
@@ -148,7 +148,7 @@ async def test_helper_empties_itself(home: Home) -> None:
 
 
 async def test_event_is_the_message_until_it_ends(home: Home) -> None:
-    await home.watch(**CALENDAR_INPUTS)
+    await home.create(**CALENDAR_INPUTS)
     await home.event("Dentist", at(10, 30))
     assert home.message == "Dentist"
     assert home.ends == at(10, 30)
@@ -157,15 +157,15 @@ async def test_event_is_the_message_until_it_ends(home: Home) -> None:
 
 
 async def test_event_of_days_keeps_its_end(home: Home) -> None:
-    await home.watch(**CALENDAR_INPUTS)
+    await home.create(**CALENDAR_INPUTS)
     await home.event("Holiday", at(0, day=8), all_day=True)
     await home.until(at(9, 20))
     assert home.message == "Holiday"
     assert home.ends == at(0, day=8)
 
 
-async def test_event_that_changes_takes_the_message_along(home: Home) -> None:
-    await home.watch(**CALENDAR_INPUTS)
+async def test_changed_event_changes_the_message(home: Home) -> None:
+    await home.create(**CALENDAR_INPUTS)
     await home.event("Dentist", at(10, 30))
     await home.event("Dentist", at(11))
     assert home.ends == at(11)
@@ -175,8 +175,8 @@ async def test_event_that_changes_takes_the_message_along(home: Home) -> None:
     assert home.message == ""
 
 
-async def test_event_may_be_said_in_other_words(home: Home) -> None:
-    await home.watch(**CALENDAR_INPUTS, calendar_message="Out and about", calendar_word="TRIP")
+async def test_event_can_have_another_message(home: Home) -> None:
+    await home.create(**CALENDAR_INPUTS, calendar_message="Out and about", calendar_word="TRIP")
     await home.event("Dentist", at(10))
     assert home.message == ""
     await home.event("School trip", at(11))
@@ -185,8 +185,8 @@ async def test_event_may_be_said_in_other_words(home: Home) -> None:
     assert home.message == ""
 
 
-async def test_being_in_the_zone_is_the_message_during_the_hours(home: Home) -> None:
-    await home.watch(**ZONE_INPUTS, zone_until="10:30:00", safety_hours=1)
+async def test_zone_is_the_message_during_the_hours(home: Home) -> None:
+    await home.create(**ZONE_INPUTS, zone_until="10:30:00", safety_hours=1)
     await home.shows(PERSON, "home")
     assert home.message == "Working from home"
     assert near(home.ends, at(10))
@@ -203,7 +203,7 @@ async def test_being_in_the_zone_is_the_message_during_the_hours(home: Home) -> 
 
 
 async def test_hours_begin_in_the_zone(home: Home) -> None:
-    await home.watch(**ZONE_INPUTS, zone_from="10:00:00")
+    await home.create(**ZONE_INPUTS, zone_from="10:00:00")
     await home.shows(PERSON, "home")
     await home.until(at(9, 55))
     assert home.message == ""
@@ -224,22 +224,22 @@ async def test_hours_begin_in_the_zone(home: Home) -> None:
 async def test_days_and_hours_are_chosen(
     home: Home, inputs: dict[str, object], message: str
 ) -> None:
-    await home.watch(**ZONE_INPUTS, zone_message="Hi", **inputs)
+    await home.create(**ZONE_INPUTS, zone_message="Hi", **inputs)
     await home.shows(PERSON, "home")
     assert home.message == message
 
 
-async def test_another_zone_is_known_by_its_name(home: Home) -> None:
+async def test_another_zone_with_its_message(home: Home) -> None:
     await home.shows("zone.hut", "0", friendly_name="The hut")
-    await home.watch(**ZONE_INPUTS, zone="zone.hut", zone_message="In the hut")
+    await home.create(**ZONE_INPUTS, zone="zone.hut", zone_message="In the hut")
     await home.shows(PERSON, "home")
     assert home.message == ""
     await home.shows(PERSON, "The hut")
     assert home.message == "In the hut"
 
 
-async def test_helper_goes_before_calendar_before_zone(home: Home) -> None:
-    await home.watch(**EVERYTHING)
+async def test_helper_overrides_calendar_overrides_zone(home: Home) -> None:
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(12))
     assert home.message == "Dentist"
@@ -254,8 +254,8 @@ async def test_helper_goes_before_calendar_before_zone(home: Home) -> None:
     assert home.message == "Working from home"
 
 
-async def test_event_that_ends_in_teams_first_leaves_the_next_cause(home: Home) -> None:
-    await home.watch(**EVERYTHING)
+async def test_next_cause_follows_an_event_that_expired_in_teams(home: Home) -> None:
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(9, 30))
     await home.until(at(9, 31))
@@ -265,8 +265,8 @@ async def test_event_that_ends_in_teams_first_leaves_the_next_cause(home: Home) 
 
 
 @pytest.mark.parametrize("pinned", [True, False])
-async def test_message_may_be_shown_to_those_who_write(home: Home, *, pinned: bool) -> None:
-    await home.watch(**HELPER_INPUTS, pinned=pinned)
+async def test_message_can_be_pinned(home: Home, *, pinned: bool) -> None:
+    await home.create(**HELPER_INPUTS, pinned=pinned)
     await home.type("Ring twice")
     assert home.message.startswith("Ring twice")
     assert ("pinnednote" in home.message) is pinned
@@ -285,36 +285,36 @@ async def empty_helper(home: Home) -> None:
 
 
 @pytest.mark.parametrize("end", [leave_zone, end_event, empty_helper])
-async def test_what_was_typed_in_teams_meanwhile_stays(
+async def test_message_set_in_teams_stays(
     home: Home, end: Callable[[Home], Awaitable[None]]
 ) -> None:
-    await home.watch(**EVERYTHING)
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(12))
     await home.type("Back at one")
-    home.robin.set_status_message("My own words")
-    await home.read()
+    home.robin.set_status_message("My own text")
+    await home.poll()
     await end(home)
     await home.until(at(9, 30))
-    assert home.message == "My own words"
+    assert home.message == "My own text"
 
 
-async def test_what_was_typed_in_teams_before_gives_way_to_the_helper_only(home: Home) -> None:
-    home.robin.set_status_message("My own words")
-    await home.read()
-    await home.watch(**EVERYTHING)
+async def test_only_the_helper_overrides_an_earlier_message_of_teams(home: Home) -> None:
+    home.robin.set_status_message("My own text")
+    await home.poll()
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(12))
-    assert home.message == "My own words"
+    assert home.message == "My own text"
     await home.type("Back at one")
     assert home.message == "Back at one"
 
 
-async def test_message_cleared_in_teams_stays_cleared_until_something_begins(home: Home) -> None:
-    await home.watch(**ZONE_INPUTS, **CALENDAR_INPUTS)
+async def test_message_cleared_in_teams_stays_cleared_until_another_cause(home: Home) -> None:
+    await home.create(**ZONE_INPUTS, **CALENDAR_INPUTS)
     await home.shows(PERSON, "home")
     home.robin.clear_status_message()
-    await home.read()
+    await home.poll()
     await home.until(at(9, 30))
     await home.shows(CALENDAR, "off", message="Lunch", end_time="2031-03-03 13:00:00")
     assert home.message == ""
@@ -323,8 +323,8 @@ async def test_message_cleared_in_teams_stays_cleared_until_something_begins(hom
 
 
 @pytest.mark.parametrize("lost", [STATE_UNAVAILABLE, STATE_UNKNOWN])
-async def test_lost_causes_change_nothing(home: Home, lost: str) -> None:
-    await home.watch(**EVERYTHING, calendar_message="Away")
+async def test_unavailable_causes_change_nothing(home: Home, lost: str) -> None:
+    await home.create(**EVERYTHING, calendar_message="Away")
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(12))
     await home.shows(CALENDAR, lost)
@@ -339,8 +339,8 @@ async def test_lost_causes_change_nothing(home: Home, lost: str) -> None:
     assert home.message == ""
 
 
-async def test_lost_calendar_leaves_its_event_to_its_end(home: Home) -> None:
-    await home.watch(**EVERYTHING)
+async def test_unavailable_calendar_keeps_its_event_until_its_end(home: Home) -> None:
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(10))
     await home.shows(CALENDAR, STATE_UNAVAILABLE)
@@ -350,33 +350,33 @@ async def test_lost_calendar_leaves_its_event_to_its_end(home: Home) -> None:
     assert home.message == ""
 
 
-async def test_account_that_was_away_catches_up(home: Home) -> None:
-    await home.watch(**EVERYTHING)
-    home.robin.set_status_message("My own words")
-    await home.lose()
+async def test_account_that_was_unavailable_gets_the_current_message(home: Home) -> None:
+    await home.create(**EVERYTHING)
+    home.robin.set_status_message("My own text")
+    await home.unload_account()
     await home.shows(PERSON, "home")
     await home.type("Back at one")
     await home.until(at(9, 20))
-    assert home.message == "My own words"
-    await home.find()
+    assert home.message == "My own text"
+    await home.load_account()
     assert home.message == "Back at one"
-    await home.lose()
-    await home.find()
+    await home.unload_account()
+    await home.load_account()
     assert home.message == "Back at one"
 
 
-async def test_account_that_was_away_does_not_insist_on_old_text(home: Home) -> None:
-    await home.watch(**HELPER_INPUTS)
+async def test_account_that_was_unavailable_does_not_restore_old_text(home: Home) -> None:
+    await home.create(**HELPER_INPUTS)
     await home.type("Back at one")
-    await home.lose()
-    home.robin.set_status_message("My own words")
-    await home.find()
+    await home.unload_account()
+    home.robin.set_status_message("My own text")
+    await home.load_account()
     await home.until(at(9, 20))
-    assert home.message == "My own words"
+    assert home.message == "My own text"
 
 
-async def test_write_that_failed_is_made_up_for(home: Home, simulator: Simulator) -> None:
-    await home.watch(**HELPER_INPUTS)
+async def test_failed_write_is_retried(home: Home, simulator: Simulator) -> None:
+    await home.create(**HELPER_INPUTS)
     simulator.faults.add("POST *setStatusMessage", times=3, status=503)
     await home.type("Back at one")
     assert home.message == ""
@@ -386,39 +386,39 @@ async def test_write_that_failed_is_made_up_for(home: Home, simulator: Simulator
 
 async def test_restart_in_the_zone(home: Home) -> None:
     await home.shows(PERSON, "home")
-    await home.lose()
+    await home.unload_account()
     await home.restart(activity_sensor=SENSOR, **ZONE_INPUTS)
     assert home.message == ""
-    await home.find()
+    await home.load_account()
     assert home.message == "Working from home"
 
 
-async def test_restart_finds_that_the_person_left(
+async def test_person_who_left_during_a_restart(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await home.watch(**ZONE_INPUTS)
+    await home.create(**ZONE_INPUTS)
     await home.shows(PERSON, "home")
     assert home.message == "Working from home"
-    # As after a restart, only the time of the last run is left.
+    # As after a restart, only the time of the last run is restored.
     for scene in home.hass.states.async_entity_ids("scene"):
         await home.act("scene.delete", entity_id=scene)
-    await home.lose()
+    await home.unload_account()
     await home.shows(PERSON, "not_home")
     await home.reload(monkeypatch, activity_sensor=SENSOR, **ZONE_INPUTS, safety_hours=3)
-    await home.find()
+    await home.load_account()
     assert home.message == ""
 
 
 @pytest.mark.parametrize("gone", [False, True])
-async def test_same_words_typed_in_teams_stay(home: Home, *, gone: bool) -> None:
-    await home.watch(**EVERYTHING)
+async def test_same_text_set_in_teams_stays(home: Home, *, gone: bool) -> None:
+    await home.create(**EVERYTHING)
     if gone:
         await home.shows(PERSON, "home")
         await home.shows(PERSON, "not_home")
         assert home.message == ""
         await home.later(600)
     home.robin.set_status_message("Working from home")
-    await home.read()
+    await home.poll()
     await home.shows(PERSON, "home")
     await home.until(at(9, 30))
     await home.shows(PERSON, "not_home")
@@ -427,21 +427,21 @@ async def test_same_words_typed_in_teams_stay(home: Home, *, gone: bool) -> None
     assert home.ends is None
 
 
-async def test_same_words_typed_in_teams_in_place_of_ours_stay(home: Home) -> None:
-    await home.watch(**ZONE_INPUTS)
+async def test_same_text_set_in_teams_instead_of_the_automations_stays(home: Home) -> None:
+    await home.create(**ZONE_INPUTS)
     await home.shows(PERSON, "home")
     await home.until(at(9, 30))
     home.robin.set_status_message("Working from home")
-    await home.read()
+    await home.poll()
     await home.shows(PERSON, "not_home")
     await home.until(at(10))
     assert home.message == "Working from home"
 
 
-async def test_failed_write_does_not_disown_the_message_before(
+async def test_failed_write_keeps_ownership_of_the_previous_message(
     home: Home, simulator: Simulator
 ) -> None:
-    await home.watch(**EVERYTHING)
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     await home.later(600)
     simulator.faults.add("POST *setStatusMessage", times=3, status=503)
@@ -451,8 +451,8 @@ async def test_failed_write_does_not_disown_the_message_before(
     assert home.message == "Dentist"
 
 
-async def test_run_by_hand_keeps_the_message_as_ours(home: Home) -> None:
-    await home.watch(**ZONE_INPUTS)
+async def test_manual_run_keeps_ownership_of_the_message(home: Home) -> None:
+    await home.create(**ZONE_INPUTS)
     await home.shows(PERSON, "home")
     await home.later(600)
     await home.act("automation.trigger", entity_id=AUTOMATION)
@@ -472,8 +472,10 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("text", CHANGED)
-async def test_message_that_graph_returns_changed_is_still_ours(home: Home, text: str) -> None:
-    await home.watch(**HELPER_INPUTS, **CALENDAR_INPUTS, calendar_message=text)
+async def test_message_that_graph_returns_changed_keeps_its_ownership(
+    home: Home, text: str
+) -> None:
+    await home.create(**HELPER_INPUTS, **CALENDAR_INPUTS, calendar_message=text)
     await home.event("Dentist", at(12))
     message = home.robin.status_message
     assert message is not None
@@ -490,9 +492,9 @@ async def test_message_that_graph_returns_changed_is_still_ours(home: Home, text
 
 
 @pytest.mark.parametrize("day", [3, 7])
-async def test_night_shift_goes_on_after_midnight(home: Home, day: int) -> None:
+async def test_night_shift_continues_after_midnight(home: Home, day: int) -> None:
     home.freezer.move_to(at(21, 50, day=day))
-    await home.watch(**ZONE_INPUTS, zone_from="22:00:00", zone_until="06:00:00")
+    await home.create(**ZONE_INPUTS, zone_from="22:00:00", zone_until="06:00:00")
     await home.shows(PERSON, "home")
     assert home.message == ""
     for hour in (22, 23):
@@ -510,7 +512,7 @@ async def test_night_shift_goes_on_after_midnight(home: Home, day: int) -> None:
 
 async def test_lunch_over_midnight(home: Home) -> None:
     home.freezer.move_to(at(23, 25))
-    await home.watch(**ZONE_INPUTS, zone_from="23:30:00", zone_until="00:30:00", zone_days=["mon"])
+    await home.create(**ZONE_INPUTS, zone_from="23:30:00", zone_until="00:30:00", zone_days=["mon"])
     await home.shows(PERSON, "home")
     await home.until(at(23, 35))
     assert near(home.ends, at(0, 30, day=4))
@@ -523,7 +525,7 @@ async def test_lunch_over_midnight(home: Home) -> None:
 async def test_whole_day_ends_at_midnight(home: Home) -> None:
     home.freezer.move_to(at(5))
     hours = {"zone_from": "07:00:00", "zone_until": "07:00:00", "zone_days": ["mon"]}
-    await home.watch(**ZONE_INPUTS, **hours)
+    await home.create(**ZONE_INPUTS, **hours)
     await home.shows(PERSON, "home")
     assert home.message == "Working from home"
     await home.until(at(23, 50))
@@ -542,7 +544,7 @@ async def test_night_shift_in_the_night_of_a_clock_change(
     zone = dt_util.get_default_time_zone()
     evening = datetime(2031, month, day, 21, 50, tzinfo=zone)
     home.freezer.move_to(evening)
-    await home.watch(**ZONE_INPUTS, zone_from="22:00:00", zone_until="06:00:00", zone_days=["sat"])
+    await home.create(**ZONE_INPUTS, zone_from="22:00:00", zone_until="06:00:00", zone_days=["sat"])
     await home.shows(PERSON, "home")
     end = (evening + timedelta(days=1)).replace(hour=6, minute=0)
     await home.until(evening.replace(hour=22, minute=10))
@@ -565,14 +567,14 @@ async def test_app_writes_a_message_once(
     er.async_get(hass).async_update_entity(text, disabled_by=None)
     assert await hass.config_entries.async_reload(entry.entry_id)
     home = Home(hass, freezer, "status_message", kim)
-    await home.furnish()
+    await home.prepare()
     await home.automate(activity_sensor="sensor.kim_example_activity", **EVERYTHING)
     home.simulator = simulator
     await home.type("Back at one")
     await home.until(at(9, 40))
     assert home.message == "Back at one"
     assert home.writes() == 1
-    # Its expiry is renewed in time.
+    # Its expiry is renewed.
     await home.until(at(15))
     assert home.message == "Back at one"
     assert home.writes() == 3
@@ -591,45 +593,45 @@ async def test_app_writes_a_message_once(
     await home.leave()
 
 
-async def test_restart_leaves_other_words_alone(home: Home) -> None:
-    home.robin.set_status_message("My own words")
-    await home.read()
+async def test_restart_does_not_change_other_messages(home: Home) -> None:
+    home.robin.set_status_message("My own text")
+    await home.poll()
     await home.shows(PERSON, "home")
     await home.restart(activity_sensor=SENSOR, **EVERYTHING)
     await home.until(at(9, 20))
-    assert home.message == "My own words"
+    assert home.message == "My own text"
 
 
-async def test_without_any_cause_nothing_happens(home: Home) -> None:
-    home.robin.set_status_message("My own words")
-    await home.read()
-    await home.watch()
+async def test_without_inputs_nothing_happens(home: Home) -> None:
+    home.robin.set_status_message("My own text")
+    await home.poll()
+    await home.create()
     await home.shows(PERSON, "home")
     await home.event("Dentist", at(12))
     await home.until(at(9, 30))
     await home.act("automation.trigger", entity_id=AUTOMATION)
-    assert home.message == "My own words"
+    assert home.message == "My own text"
 
 
 @pytest.mark.parametrize("title", ["R&D <sync>", "{{ 1 }}", "None", "007", "[1, 2]", 'C\'est "ça"'])
-async def test_any_title_is_said_as_it_is(home: Home, title: str) -> None:
-    await home.watch(**CALENDAR_INPUTS)
+async def test_any_title_is_used_unchanged(home: Home, title: str) -> None:
+    await home.create(**CALENDAR_INPUTS)
     await home.event(title, at(10))
     assert home.state(SHOWN).state == title
     await home.shows(CALENDAR, "off")
     assert home.message == ""
 
 
-async def test_long_title_is_cut(home: Home) -> None:
-    await home.watch(**CALENDAR_INPUTS)
+async def test_long_title_is_truncated(home: Home) -> None:
+    await home.create(**CALENDAR_INPUTS)
     await home.event("x" * 300, at(10))
     assert home.message == "x" * 255
     await home.shows(CALENDAR, "off")
     assert home.message == ""
 
 
-async def test_quiet_times_leave_no_trace(home: Home) -> None:
-    await home.watch(**EVERYTHING)
+async def test_idle_times_leave_no_trace(home: Home) -> None:
+    await home.create(**EVERYTHING)
     await home.shows(PERSON, "home")
     writes = home.writes()
     triggered = home.state(AUTOMATION).attributes["last_triggered"]
