@@ -1,4 +1,4 @@
-"""A Microsoft tenant on loopback: sign-in, Graph presence, a Teams page."""
+"""A Microsoft tenant on loopback: Entra, Graph, Teams page."""
 
 from .entra.errors import SignInError
 from .request_log import Request

@@ -1,4 +1,4 @@
-"""Run the simulator as a process: `python -m simulator --help`."""
+"""Run the simulator: `python -m simulator --help`."""
 
 import argparse
 import asyncio

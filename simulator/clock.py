@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 
 class Clock:
-    """A clock that tests can freeze, advance and set wrong."""
+    """A clock that tests can freeze, advance and skew."""
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
-        """Read the time from `now` (aware) or from the system."""
+        """Use `now` (aware) or the system's clock."""
         self._now = now
         self._offset = timedelta()
         self._skew = timedelta()

@@ -116,7 +116,7 @@ class Control:
         return web.json_response({"now": self.simulator.clock.now().isoformat()})
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """Add a fault: `match`, `times` and the options of `faults.Options`."""
+        """Add a fault: `match`, `times` and `faults.Options`."""
         arguments = await _arguments(request)
         try:
             self.simulator.faults.add(**arguments)  # type: ignore[arg-type]

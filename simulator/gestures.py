@@ -41,7 +41,7 @@ _DURATIONS: Final = frozenset({"expires", "duration"})
 
 
 def perform(person: Person, gesture: str, arguments: Json) -> None:
-    """Perform a gesture; times are ISO 8601 with offset, durations seconds.
+    """Perform a gesture; times are ISO 8601, durations seconds.
 
     Raises KeyError for an unknown gesture, TypeError or ValueError for wrong arguments.
     """

@@ -1,4 +1,4 @@
-"""The page in place of Teams. Only its own POST changes state."""
+"""The page in place of Teams."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _SHOWN_REQUESTS: Final = 8
 
 @dataclass(frozen=True)
 class FaultSwitch:
-    """A switch of the panel: its label and its fault."""
+    """A switch of the panel: label and fault."""
 
     label: str
     match: str

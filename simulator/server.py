@@ -27,7 +27,7 @@ LOOPBACK_HOSTS: Final = ("127.0.0.1", "[::1]", "localhost")
 
 
 class Simulator(SimulatorState):
-    """A Microsoft tenant on loopback; `async with` starts and stops it."""
+    """A Microsoft tenant on loopback, as async context manager."""
 
     def __init__(  # noqa: PLR0917
         self,
@@ -41,7 +41,7 @@ class Simulator(SimulatorState):
         vocabulary: Vocabulary = "classic",
         name: str = "",
     ) -> None:
-        """Initialize; port 0 is any free one, `now` replaces the clock.
+        """Initialize; port 0 is any, `now` replaces the clock.
 
         A `name` replaces the address in URLs; the certificate and the resolver have to include it. Requests are rejected
         unless their `Host` is that name or a loopback host.

@@ -20,7 +20,7 @@ from .tenant import Tenant
 
 
 class SimulatorState:
-    """A tenant with its sign-in and Graph, served by `Simulator`."""
+    """A tenant with sign-in and Graph, served by `Simulator`."""
 
     def __init__(
         self, cloud: CloudName, now: Callable[[], datetime] | None, vocabulary: Vocabulary
@@ -43,21 +43,21 @@ class SimulatorState:
 
     @property
     def tls_url(self) -> str:
-        """The address for clients: login host and Graph root alike."""
+        """The address for clients: login host and Graph root."""
         return self.deployment.tls_url
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock, but not the clients' time, which tokens use."""
+        """Advance the clock, but not the time of tokens."""
         self.clock.advance(seconds)
 
     def skew_clock(self, seconds: float) -> None:
-        """Set the clock ahead of the clients', also for tokens."""
+        """Set the clock ahead, also for tokens."""
         self.clock.skew(seconds)
 
     async def authorize(
         self, url: str, account: str = "robin", decision: Decision = "accept"
     ) -> str:
-        """Sign in at an authorize URL and return the redirect.
+        """Sign in at an authorize URL; return the redirect.
 
         Accounts are the keys of `tenant.people`, "stranger" and "personal". Raises SignInError, with the text of
         the page, where Microsoft's page would show an error.
@@ -80,7 +80,7 @@ class SimulatorState:
     def enter_device_code(
         self, user_code: str, account: str = "robin", decision: Decision = "accept"
     ) -> None:
-        """Enter a device code, as on a second device; raises SignInError."""
+        """Enter a device code; raises SignInError."""
         self.entra.device_code_endpoint.enter(user_code, account, decision)
 
     def revoke(self, person_key: str) -> None:

@@ -14,7 +14,7 @@ NAMES: Final = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Certificate:
-    """A server certificate and the CA bundle that trusts it."""
+    """A server certificate and its CA bundle."""
 
     bundle: Path
     """certifi's authorities plus ours: the value for REQUESTS_CA_BUNDLE."""
@@ -30,7 +30,7 @@ class Certificate:
         authority: trustme.CA | None = None,
         ends: datetime | None = None,
     ) -> Self:
-        """Write an authority's bundle and a server certificate into an existing directory.
+        """Write CA bundle and certificate to a directory.
 
         By default the authority is a new one, the names are this machine's, and nothing ends.
         """

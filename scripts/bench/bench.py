@@ -54,7 +54,7 @@ class Tenant(Microsoft):
         await self._control("POST", "clock", {"advance": _THROTTLE_WINDOW})
 
     async def add_people(self, keys: list[str]) -> list[Json]:
-        """Add people to the directory; return key, id, name, address."""
+        """Add people to the directory and return them."""
         people: list[Json] = await self._control("POST", "people", {"keys": keys})
         return people
 
@@ -159,7 +159,7 @@ class Bench:
             await worker.stop()
 
     async def run_python(self, name: str, *arguments: str) -> Json:
-        """Run a new interpreter and parse the JSON it prints."""
+        """Run a new interpreter and parse its JSON output."""
         process = await asyncio.create_subprocess_exec(
             self.pythons[name],
             *arguments,
@@ -174,7 +174,7 @@ class Bench:
         return result
 
     async def sign_in(self) -> None:
-        """Sign in through the config flow; all candidates use this token."""
+        """Sign in through the config flow for all candidates."""
         log_progress("signing in")
         async with self.worker(INTEGRATION) as home:
             entry = await home.run("sign_in")

@@ -71,7 +71,7 @@ def _is(expected: str, state: State) -> bool:
 
 
 async def _measure_costs(bench: Bench, home: Home) -> Table:
-    """Compare an hour of polls with version 0.1.0 and no account."""
+    """Compare an hour of polls with version 0.1.0."""
     log_progress(f"idling for {_IDLE_SECONDS} s with the account and as long without it")
     (entry,) = await home.entries()
     with_account, requests = await _idle(bench, home)
@@ -87,7 +87,7 @@ async def _measure_costs(bench: Bench, home: Home) -> Table:
 
 
 async def _idle(bench: Bench, home: Home) -> tuple[float, int]:
-    """Return the CPU seconds and the requests of a while."""
+    """Return the CPU seconds and requests while idle."""
     await bench.tenant.clear_requests()
     before = home.cpu_seconds()
     await asyncio.sleep(_IDLE_SECONDS)

@@ -1,4 +1,4 @@
-"""Section: many homes that share one app and its limit."""
+"""Section: homes that share one app and its limit."""
 
 from collections import deque
 from dataclasses import dataclass, field

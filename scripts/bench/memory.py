@@ -1,4 +1,4 @@
-"""Memory of this process in bytes; None except on Linux."""
+"""Memory of this process in bytes; Linux only."""
 
 from pathlib import Path
 from typing import Final
@@ -7,7 +7,7 @@ _PROCESS: Final = Path("/proc/self")
 
 
 class Memory:
-    """Growth of the process since a mark, at its peak."""
+    """Peak growth of the process since a mark."""
 
     def __init__(self) -> None:
         """Start to measure."""

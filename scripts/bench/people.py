@@ -1,4 +1,4 @@
-"""Section: CPU time, memory and event loop with many people."""
+"""Section: CPU time, memory and event loop by people."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -72,12 +72,12 @@ class _Measurement:
         return ceil(self.people / _PER_REQUEST) + 1
 
     def cpu(self, polls: list[Json]) -> float:
-        """Return the CPU time per person, including the signed-in one."""
+        """Return the CPU time per person, signed-in one included."""
         return median(float(poll["cpu"]) for poll in polls) / (self.people + 1)
 
 
 async def measure(bench: Bench) -> Findings:
-    """Poll more and more people, each time in a new process."""
+    """Poll more and more people, each in new processes."""
     log_progress("signing in with colleagues")
     async with bench.worker(INTEGRATION, replace(bench.access, entry=None)) as home:
         entry = await home.run("sign_in", colleagues=True)
@@ -133,7 +133,7 @@ async def _poll(home: Worker, count: int, times: int) -> list[Json]:
 
 
 async def _poll_changed(bench: Bench, home: Worker, people: list[Json], number: int) -> Json:
-    """Let 1 % of the people join or leave a call, and poll."""
+    """Change 1 % of the people, and poll."""
     # The same people leave by the next poll.
     changed = people[(number // 2) % _PEOPLE_PER_CHANGE :: _PEOPLE_PER_CHANGE]
     for person in changed:

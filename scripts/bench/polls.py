@@ -1,4 +1,4 @@
-"""Section: CPU time, wall time, requests and memory of polls."""
+"""Section: time, requests and memory of polls."""
 
 from collections import defaultdict
 import contextlib
@@ -105,7 +105,7 @@ def _ratio_per_round(values: list[float], references: list[float]) -> float:
 
 
 def _goals(table: Table, pace: _Pace) -> list[Goal]:
-    """Compare the integration with the floor and the better library."""
+    """Compare the integration with floor and better library."""
     times = {name: table.cells[title, pace.column] or 0 for name, title in NAMES.items()}
     better = min((GRAPH_SDK, O365), key=times.__getitem__)
     return [

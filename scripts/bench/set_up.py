@@ -46,7 +46,7 @@ async def measure(bench: Bench) -> Findings:
 async def _compare(
     bench: Bench, home: Worker, floor: Worker, rounds: int, *, expired: bool
 ) -> float:
-    """Return the median duration, relative to that of its requests."""
+    """Return the median duration relative to its requests."""
     ratios: list[float] = []
     # The first set-up opens connections and may import MSAL; it is not counted.
     for number in range(rounds + 1):

@@ -1,4 +1,4 @@
-"""Measure the longest time that one callback blocks the event loop."""
+"""Measure the longest block of the event loop."""
 
 import asyncio
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class LongestStretch:
 
 @contextlib.contextmanager
 def longest_stretch() -> Iterator[LongestStretch]:
-    """Time each callback of the event loop, including task steps."""
+    """Time each callback of the event loop."""
     longest = LongestStretch()
     original: Any = vars(asyncio.Handle)[_RUN]
     collected = collection_start = 0.0
@@ -59,7 +59,7 @@ def longest_stretch() -> Iterator[LongestStretch]:
 
 
 def _callback_name(handle: Any) -> str:
-    """Return the name of a task's coroutine or of a callback."""
+    """Return the name of a coroutine or callback."""
     callback = getattr(handle, "_callback", None)
     owner = getattr(callback, "__self__", None)
     if isinstance(owner, asyncio.Task):

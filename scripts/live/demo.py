@@ -1,4 +1,4 @@
-"""The demo: a home, a simulated tenant and a signed-in person.
+"""The demo: home, simulated tenant and signed-in person.
 
 `scripts/demo` creates the environment and runs it; see `__main__`.
 """
@@ -89,7 +89,7 @@ def free_ports() -> tuple[int, ...]:
 
 @contextlib.asynccontextmanager
 async def running(state: Path, ports: tuple[int, ...]) -> AsyncIterator[Demo]:
-    """Run the demo's processes with all files in one directory."""
+    """Run the demo's processes in one directory."""
     home_port, port, tls_port = ports
     directory = state / "home"
     directory.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ def is_interactive() -> bool:
 
 
 async def restart_on_enter(home: Home) -> None:
-    """Restart Home Assistant with changed code when Enter is pressed."""
+    """Restart Home Assistant with changed code on Enter."""
     loop = asyncio.get_running_loop()
     pressed = asyncio.Event()
 
@@ -235,7 +235,7 @@ async def check(state: Path) -> None:
 
 
 async def check_features(demo: Demo) -> None:
-    """Sign in, turn the lamp red and set a message."""
+    """Check sign-in, lamp and status message."""
     home, microsoft = demo.home, demo.microsoft
     await sign_in(demo, ROBIN)
     report("Signed in as Robin Example. Entities:")
@@ -283,7 +283,7 @@ async def knock(home: Home, answer: str, shown: str) -> None:
 
 
 def run_check() -> int:
-    """Check in a temporary directory, which is kept on failure."""
+    """Check in a temporary directory; keep it on failure."""
     state = Path(tempfile.mkdtemp(prefix="teams-presence-demo-"))
     try:
         code = run_until_signaled(check(state))
@@ -295,7 +295,7 @@ def run_check() -> int:
 
 
 def run_show(*, fresh: bool) -> int:
-    """Run the demo with or without the last one's configuration."""
+    """Run the demo, with the last configuration by default."""
     STATE.mkdir(exist_ok=True)
     with (STATE / "lock").open("a+") as lock:
         try:

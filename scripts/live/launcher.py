@@ -1,4 +1,4 @@
-"""Start Home Assistant with the simulator as an additional cloud.
+"""Start Home Assistant with the simulator as a cloud.
 
 `python launcher.py --login URL --graph URL --portal URL --config DIRECTORY`
 
@@ -26,7 +26,7 @@ def add_cloud(*, login: str, graph: str, portal: str) -> None:
 
 
 def main() -> int:
-    """Add the cloud and run Home Assistant; restart on request."""
+    """Add the cloud, run Home Assistant, restart on request."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--login", required=True)
     parser.add_argument("--graph", required=True)

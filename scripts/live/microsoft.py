@@ -1,4 +1,4 @@
-"""The simulated tenant as a process, and its control API."""
+"""The simulator as a process, and its control API."""
 
 from pathlib import Path
 import sys
@@ -12,10 +12,10 @@ START_SECONDS: Final = 30
 
 
 class Microsoft:
-    """A simulator process on two loopback ports: HTTP and HTTPS."""
+    """A simulator process with an HTTP and HTTPS port."""
 
     def __init__(self, directory: Path, *, port: int, tls_port: int) -> None:
-        """Initialize; the directory is for the certificate and the log."""
+        """Initialize; certificate and log go into the directory."""
         self.url = f"http://127.0.0.1:{port}"
         self.tls_url = f"https://127.0.0.1:{tls_port}"
         self._certificates = directory / "certificate"

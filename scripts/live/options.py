@@ -1,4 +1,4 @@
-"""The command line of scripts/demo; also runs on Python 3.11."""
+"""Command line of scripts/demo; also runs on Python 3.11."""
 
 import argparse
 

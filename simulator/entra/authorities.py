@@ -1,4 +1,4 @@
-"""Authorities: the tenants that a URL may name, and their metadata."""
+"""Authorities: tenants in URLs, and their metadata."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -20,22 +20,22 @@ def is_shared(authority: str) -> bool:
 
 @dataclass(frozen=True)
 class Authorities:
-    """The tenant's own authorities, by id and domain, and the shared ones."""
+    """The tenant's own authorities and the shared ones."""
 
     tenant: Tenant
     deployment: Deployment
 
     def check(self, authority: str) -> None:
-        """Reject a tenant that is neither ours nor a shared authority."""
+        """Reject an unknown tenant."""
         if not is_shared(authority) and not self._is_own(authority):
             raise SignInError(90002, authority)
 
     def are_same(self, one: str, other: str) -> bool:
-        """Whether a code of one authority may be redeemed at another."""
+        """Whether authorities accept each other's codes."""
         return self._is_own(one) == self._is_own(other)
 
     def find_app(self, authority: str, client_id: str) -> App:
-        """Find the app of a client id, or reject it at an authority."""
+        """Find an app by client id, or reject it."""
         app = self.tenant.apps.get(client_id.lower())
         if not client_id:
             raise SignInError(90014, "client_id")
@@ -50,7 +50,7 @@ class Authorities:
         return app
 
     def instance(self) -> Json:
-        """Serialize the instance discovery, which names the aliases of the host."""
+        """Serialize the instance discovery with the host's aliases."""
         base = self.deployment.tls_url
         host = urlsplit(base).netloc
         return {

@@ -25,7 +25,7 @@ class ClientAuthentication:
     deployment: Deployment
 
     def check(self, app: App, platform: Platform, form: Form, origin: str | None) -> None:
-        """Check a client as the platform of its redirect URI demands."""
+        """Check a client as its redirect URI's platform requires."""
         presented = bool(form.get("client_secret") or form.get("client_assertion"))
         if platform == "spa" and not origin:
             raise SignInError(9002327)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 @dataclass(frozen=True)
 class SignInErrorKind:
-    """The OAuth error, text and HTTP status of an AADSTS code."""
+    """OAuth error, text and HTTP status of a code."""
 
     error: str
     text: str
@@ -95,7 +95,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
 
 
 class SignInError(Exception):
-    """A sign-in error; `location` is the redirect that reports it."""
+    """A sign-in error; `location` is its redirect."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class SignInError(Exception):
         super().__init__(self.text)
 
     def body(self, now: datetime) -> dict[str, object]:
-        """Build the response body of the token and device endpoints."""
+        """Build the response body of token and device endpoints."""
         trace, correlation = str(uuid4()), str(uuid4())
         stamp = f"{now:%Y-%m-%d %H:%M:%S}Z"
         description = (

@@ -21,6 +21,6 @@ def signing_key() -> rsa.RSAPrivateKey:
 
 
 def key_set() -> Json:
-    """Serialize the public key as a JSON Web Key Set."""
+    """Serialize the public key as JSON Web Key Set."""
     key: Json = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(signing_key().public_key()))
     return {"keys": [key | {"use": "sig", "kid": KEY_ID, "alg": "RS256"}]}

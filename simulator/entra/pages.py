@@ -44,7 +44,7 @@ class SignInPages:
     entra: Entra
 
     async def authorize(self, request: web.Request) -> web.Response:
-        """Ask for account and consent, then redirect to the app."""
+        """Ask for account and consent; redirect to the app."""
         endpoint = self.entra.authorize_endpoint
         form = await read_form(request)
         try:
@@ -64,7 +64,7 @@ class SignInPages:
                 return self._ask_account(wanted.app, wanted.login_hint)
 
     async def admin_consent(self, request: web.Request) -> web.Response:
-        """Ask an administrator for consent, then redirect to the app."""
+        """Ask for admin consent; redirect to the app."""
         consent = self.entra.consent
         form = await read_form(request)
         is_v2 = "/v2.0/" in request.path
@@ -90,7 +90,7 @@ class SignInPages:
         return _redirect(location) if location else _close(text)
 
     async def device(self, request: web.Request) -> web.Response:
-        """Ask for a device code, then for account and consent."""
+        """Ask for device code, account and consent."""
         form = await read_form(request)
         code = form.get("user_code", "")
         if not code:
@@ -122,7 +122,7 @@ class SignInPages:
 
 
 def routes(entra: Entra) -> list[web.AbstractRouteDef]:
-    """List the pages of the sign-in and their static files."""
+    """List the sign-in's pages and static files."""
     pages = SignInPages(entra)
     return [
         web.get("/{tenant}/oauth2/v2.0/authorize", pages.authorize),

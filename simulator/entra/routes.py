@@ -14,7 +14,7 @@ from .service import Entra
 
 
 def routes(entra: Entra) -> list[web.RouteDef]:
-    """List metadata, keys, and the endpoints of tokens and device codes."""
+    """List metadata, keys, token and device code endpoints."""
 
     def respond(decide: Callable[[], Json]) -> web.Response:
         try:
@@ -52,7 +52,7 @@ def routes(entra: Entra) -> list[web.RouteDef]:
 
 
 def _basic(header: str) -> dict[str, str]:
-    """Parse client id and secret of an Authorization header (RFC 6749, section 2.3.1)."""
+    """Parse basic authentication (RFC 6749, section 2.3.1)."""
     scheme, _, credentials = header.partition(" ")
     if scheme.lower() != "basic":
         return {}

@@ -14,7 +14,7 @@ OPENID_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"
 
 @dataclass(frozen=True)
 class Scopes:
-    """Requested scopes, and the prefix with which Graph's were written."""
+    """Requested scopes, and the prefix of Graph's."""
 
     graph: frozenset[str] = frozenset()
     openid: frozenset[str] = frozenset()
@@ -22,7 +22,7 @@ class Scopes:
 
 
 def parse_scopes(text: str, app: App, deployment: Deployment) -> Scopes:
-    """Parse a `scope` field; permissions of Graph only, by short or full name."""
+    """Parse a `scope` field with short or full names."""
     resources = (deployment.resource, deployment.tls_url, GRAPH_APP_ID)
     known = {name.lower(): name for name in DELEGATED}
     graph: set[str] = set()

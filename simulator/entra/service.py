@@ -1,4 +1,4 @@
-"""The sign-in as Microsoft Entra does it: its endpoints and their state.
+"""The sign-in service: its endpoints and their state.
 
 Built from the pages "OAuth 2.0 authorization code flow", "device authorization grant", "client credentials flow",
 "Refresh tokens in the Microsoft identity platform" and "Microsoft Entra authentication and authorization error

@@ -1,4 +1,4 @@
-"""Tokens: issue and revoke them, and check those that Graph receives."""
+"""Tokens: issue, revoke and check them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ class RefreshToken:
 
 @dataclass(frozen=True)
 class Caller:
-    """The caller of Graph: an app, for a person or (person None) for itself."""
+    """A caller of Graph; app-only without a person."""
 
     app: App
     person: Person | None
@@ -63,7 +63,7 @@ class Tokens:
         nonce: str | None = None,
         started: datetime | None = None,
     ) -> Json:
-        """Issue tokens for a person and return the token response."""
+        """Issue tokens for a person; return the response."""
         granted = self.tenant.granted(app, person)
         # Entra grants what was consented for the resource, not just what this request named.
         names = [f"{scopes.prefix}{name}" for name in sorted(granted)]
@@ -88,11 +88,11 @@ class Tokens:
         return response
 
     def issue_to_app(self, app: App) -> Json:
-        """Issue an app-only access token and return the token response."""
+        """Issue an app-only access token; return the response."""
         return _bearer() | {"access_token": self._access_token(app, None, app.application)}
 
     def find_caller(self, token: str) -> Caller | None:
-        """Find the caller of an access token, None if Graph must reject it."""
+        """Find the caller of an access token, if valid."""
         try:
             claims = jwt.decode(
                 token,
@@ -118,7 +118,7 @@ class Tokens:
             token.revoked |= token.person.key == person_key
 
     def change_password(self, person_key: str) -> None:
-        """Revoke the refresh tokens that public clients have of a person."""
+        """Revoke a person's refresh tokens of public clients."""
         for token in self.refresh_tokens.values():
             token.revoked |= token.person.key == person_key and token.platform == "public"
 

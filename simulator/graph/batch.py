@@ -21,7 +21,7 @@ def respond_to_batch(
     now: datetime,
     respond: Callable[[GraphRequest], GraphResponse],
 ) -> GraphResponse:
-    """Respond to each request of a batch, in reverse order."""
+    """Respond to a batch's requests, in reverse order."""
     requests = parse_object(parse_body(batch), {"requests": Property(_requests)})["requests"]
     assert isinstance(requests, list)  # noqa: S101
     statuses: dict[str, int] = {}

@@ -26,7 +26,7 @@ def bad_request(message: str) -> GraphError:
 
 
 def error_body(error: GraphError, now: datetime, ids: Mapping[str, str]) -> Json:
-    """Serialize an error; `ids` are the headers that identify the request."""
+    """Serialize an error; `ids` identify the request."""
     inner: Json = {
         "date": f"{now:%Y-%m-%dT%H:%M:%S}",
         "request-id": ids["request-id"],

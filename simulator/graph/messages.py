@@ -27,7 +27,7 @@ class GraphRequest:
 
 @dataclass
 class GraphResponse:
-    """A response; its body is empty if `body` is None."""
+    """A response; without a body if `body` is None."""
 
     status: int = 200
     body: object = None

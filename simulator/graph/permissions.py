@@ -35,7 +35,7 @@ READ_PROFILES: Final = Permissions(_PROFILES, _PROFILES, _PROFILES)
 def check_permission(
     caller: Caller, permissions: Permissions, person: Person | None, code: str = "Forbidden"
 ) -> None:
-    """Require a permission for a person, or for others (None)."""
+    """Require a permission for a person or others (None)."""
     if caller.person is None:
         sufficient = permissions.application
     else:

@@ -1,4 +1,4 @@
-"""The `presence` resource in JSON, and delays of its reads."""
+"""The `presence` resource, and delays of its reads."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def timestamp(moment: datetime, ticks: int = 0) -> str:
 
 
 def message_json(message: StatusMessage, *, own: bool, sanitized: bool = False) -> Json:
-    """Serialize a status message; only its author sees its dates."""
+    """Serialize a status message; only authors see its dates."""
     content = message.content
     if sanitized:
         text = content.removesuffix(PINNED)
@@ -42,7 +42,7 @@ def presence_json(
     lingered_since: datetime | None = None,
     sanitized: bool = False,
 ) -> Json:
-    """Serialize a presence; `own` is how its person reads it."""
+    """Serialize a presence; `own` is the person's own view."""
     message = person.status_message
     if lingered_since is not None:
         message = person.status_message_at(lingered_since)
@@ -84,7 +84,7 @@ class PresenceReads:
     _old: dict[str, list[tuple[datetime, dict[bool, Json]]]] = field(default_factory=dict)
 
     def before_write(self, person: Person) -> None:
-        """Store the presence that reads show until the lag ends."""
+        """Store the presence to show until the lag ends."""
         if self.lag:
             now = self.clock.now()
             shown = {own: self._current(person, own=own) for own in (True, False)}

@@ -31,5 +31,5 @@ def routes(graph: Graph) -> list[web.RouteDef]:
 
 
 def fallback(graph: Graph) -> web.RouteDef:
-    """Let Graph reject any other path as an unknown version."""
+    """Let Graph reject all other paths."""
     return web.route("*", "/{rest:.*}", _handler(graph))

@@ -10,7 +10,7 @@ from .errors import GraphError
 
 @dataclass
 class Throttle:
-    """The limit of presence requests per app; rejected requests count."""
+    """The limit of presence requests per app."""
 
     limit: int = 1500
     window: timedelta = timedelta(seconds=30)

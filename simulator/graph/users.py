@@ -76,7 +76,7 @@ def _clauses(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
 
 
 def _contains(person: Json, clause: re.Match[str]) -> bool:
-    """Match words of displayName in any order, or the start of another property."""
+    """Match words of displayName, or another property's start."""
     value = str(person[clause[1]] or "")
     sought = re.sub(r"\\(.)", r"\1", clause[2])
     if clause[1] != "displayName":
@@ -86,7 +86,7 @@ def _contains(person: Json, clause: re.Match[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Split at spaces, digits and case; a symbol is a word."""
+    """Split at spaces, digits, symbols and case."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     return [word.lower() for word in re.findall(r"\d+|[^\W\d_]+|[^\w\s]|_", apart)]
 
@@ -97,7 +97,7 @@ def _starts_with(person: Json, clause: re.Match[str]) -> bool:
 
 
 def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
-    """Parse $skiptoken and $top: where a page starts and how long it is."""
+    """Parse $skiptoken and $top: start and length."""
     try:
         size, start = int(query.get("$top", "100")), int(query.get("$skiptoken", "0"))
     except ValueError as error:
@@ -108,7 +108,7 @@ def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
 
 
 def check_options(query: Mapping[str, str], allowed: Set[str]) -> None:
-    """Reject OData query options that a path does not have; others are ignored."""
+    """Reject unsupported OData options; ignore other parameters."""
     # The directory was seen to reject `select` without its dollar sign, and the empty name that
     # a shell leaves of `$filter`.
     for name in query.keys() - allowed:

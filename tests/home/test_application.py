@@ -41,7 +41,7 @@ FORM: dict[str, Any] = {
 
 
 async def async_fill(account: Account, **changes: Any) -> ConfigFlowResult:
-    """Fill in the form with changed fields; None leaves one empty."""
+    """Fill in the form; None leaves a field empty."""
     flow = await account.async_open("application")
     form = {key: value for key, value in (FORM | changes).items() if value is not None}
     return await account.async_configure(flow, form)

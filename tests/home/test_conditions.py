@@ -41,7 +41,7 @@ class ConditionAutomation:
         self.seen: list[Event] = []
 
     async def async_create(self, target: Target, *names: str, **options: Any) -> None:
-        """Create the automation with these or all conditions for a target."""
+        """Create the automation, by default with all conditions."""
         actions = [
             {
                 "if": {"condition": f"{DOMAIN}.{name}", "target": target, "options": options},

@@ -42,7 +42,7 @@ TOKEN_MEMBERS = {
 
 
 def assert_form(flow: ConfigFlowResult, step: str, errors: dict[str, str]) -> None:
-    """Check that a form shows an error and the user's input."""
+    """Check a form's error and the user's input."""
     assert flow["type"] is FlowResultType.FORM, flow
     keys = {error_key(flow, field): error for field, error in errors.items()}
     assert (flow["step_id"], flow["errors"]) == (step, keys)
@@ -739,7 +739,7 @@ async def test_closing_the_dialog_stops_polling(hass: HomeAssistant, account: Ac
 
 
 async def async_show_code(account: Account) -> ConfigFlowResult:
-    """Continue to the code, or to the error in its place."""
+    """Continue to the device code or an error."""
     flow = await account.async_open("device_code")
     return await account.async_configure(flow, FORM)
 

@@ -31,7 +31,7 @@ def polls(simulator: Simulator) -> int:
 
 
 async def async_polls_during(clock: HomeClock, simulator: Simulator, seconds: int) -> int:
-    """Advance second by second; count reads of the own presence."""
+    """Advance second by second; count own reads."""
     before = polls(simulator)
     for _ in range(seconds):
         await clock.async_advance(1)

@@ -42,7 +42,7 @@ async def async_prefer(hass: HomeAssistant, availability: str, **data: Any) -> N
 
 
 async def async_enable_hold(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """Turn on the option to show preferences while Teams is closed."""
+    """Turn on the option that holds a session."""
     hass.config_entries.async_update_entry(entry, options={"hold_session": True})
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)

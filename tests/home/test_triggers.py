@@ -45,7 +45,7 @@ LEFT_FREE = ("no_longer_available", AVAILABILITY)
 async def async_create(
     hass: HomeAssistant, target: Target, *names: str, **options: Any
 ) -> list[Event]:
-    """Create an automation with these or all triggers for a target."""
+    """Create an automation, by default with all triggers."""
     triggers = [
         {"id": name, "trigger": f"{DOMAIN}.{name}", "target": target, "options": options}
         for name in names or TRIGGERS

@@ -98,7 +98,7 @@ class Client:
         return await self.request("POST", f"/{tenant}/oauth2/v2.0/{endpoint}", data=fields)
 
     def authorize_url(self, tenant: str | None = TENANT_ID, **changes: str | None) -> str:
-        """Build an authorize URL of the public client, without None fields."""
+        """Build an authorize URL, without None fields."""
         fields: dict[str, str | None] = {
             "client_id": PUBLIC_CLIENT_ID,
             "response_type": "code",
@@ -128,18 +128,18 @@ class Client:
         return await self.form("token", tenant, **fields)
 
     async def sign_in(self, *permissions: str, account: str = "robin") -> dict[str, str]:
-        """Sign in to the public client and return the token response."""
+        """Sign in to the public client; return the response."""
         scope = " ".join(("openid", "offline_access", *permissions))
         reply = await self.redeem(await self.code(account, scope=scope))
         assert reply.status == 200, reply.text
         return {name: str(value) for name, value in reply.json.items()}
 
     async def token(self, *permissions: str, account: str = "robin") -> str:
-        """Sign in to the public client and return the access token."""
+        """Sign in to the public client; return the token."""
         return (await self.sign_in(*permissions, account=account))["access_token"]
 
     async def app_token(self, *permissions: str) -> str:
-        """Return a token of the daemon with its or these permissions."""
+        """Return a token of the daemon, optionally with permissions."""
         if permissions:
             self.simulator.tenant.apps[DAEMON_CLIENT_ID].application = set(permissions)
         reply = await self.form(

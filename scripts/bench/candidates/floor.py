@@ -11,7 +11,7 @@ from scripts.bench.worker import Access, Candidate, Json
 
 
 class Floor(Candidate):
-    """One request on an open connection, parsed to a dictionary."""
+    """One request on an open connection, parsed by orjson."""
 
     def __init__(self, access: Access, session: aiohttp.ClientSession) -> None:
         """Initialize."""

@@ -1,4 +1,4 @@
-"""The integration in a real Home Assistant with default integrations.
+"""The integration in a Home Assistant with default integrations.
 
 A poll is a refresh of its coordinators: request, parsing, comparison, presence sessions, and entities if the presence
 has changed.
@@ -131,7 +131,7 @@ class Integration(Candidate):
         }
 
     async def _set_up_people(self, arguments: Json) -> Json:
-        """Set up the account with people; return the longest stretch."""
+        """Set up the account with people and time it."""
         # The rest of Home Assistant's own start is not counted.
         await self._hass.async_block_till_done()
         module = import_module(f"custom_components.{DOMAIN}")
@@ -148,7 +148,7 @@ class Integration(Candidate):
         }
 
     async def _poll_people(self, arguments: Json) -> Json:
-        """Poll repeatedly; return cost and state writes of each poll."""
+        """Poll repeatedly; return each poll's cost and state writes."""
         writes: list[str] = []
         registry = entity_registry.async_get(self._hass)
         original: Any = vars(StateMachine)[_SET_STATE]
@@ -249,7 +249,7 @@ def _to_json_value(value: Any) -> Any:
 
 
 async def start(access: Access, memory: Memory) -> Candidate:
-    """Start Home Assistant and add the stored account, if any."""
+    """Start Home Assistant and add any stored account."""
     configure_event_loop(asyncio.get_running_loop())
     modules = home_assistant_modules()
     directory = Path(access.directory)

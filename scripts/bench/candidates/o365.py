@@ -17,7 +17,7 @@ class O365(Candidate):
     """The account of O365."""
 
     def __init__(self, access: Access) -> None:
-        """Create an account with the token, for the simulator's host."""
+        """Create an account with the token and simulator's host."""
         super().__init__()
 
         class Protocol(MSGraphProtocol):  # type: ignore[misc]
