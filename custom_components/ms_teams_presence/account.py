@@ -9,7 +9,7 @@ import logging
 from math import inf
 from typing import Any, Final
 
-from homeassistant.config_entries import ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntryState
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -22,6 +22,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .auth import ConfigEntryTokenProvider, MicrosoftOAuth2Implementation
 from .const import CONF_NAME, CONF_OBJECT_ID, DOMAIN, SUBENTRY_PERSON
+from .entra.errors import Resolution, SignInError
 from .entra.registration import ACCESS_READ_WRITE, AppRegistration
 from .entra.token_state import TokenState
 from .graph.client import PresenceClient
@@ -65,13 +66,15 @@ class AccountState:
     throttle: Throttle = field(default_factory=Throttle)
     token: TokenState = field(default_factory=TokenState)
     polls: dict[Endpoint, PollState] = field(default_factory=dict)
+    sign_in_error: SignInError | None = None
+    """The one that a person has to resolve."""
 
 
 STATES: Final[HassKey[dict[str, AccountState]]] = HassKey(f"{DOMAIN}.states")
 """By config entry."""
 
 
-def _state_of(hass: HomeAssistant, entry: ConfigEntry) -> AccountState:
+def state_of(hass: HomeAssistant, entry: ConfigEntry) -> AccountState:
     """Return what was kept of an account."""
     states = hass.data.setdefault(STATES, {})
     if (state := states.get(entry.entry_id)) is None:
@@ -117,7 +120,7 @@ class Account:
         self.writable_ids = frozenset[str]()
         if self.registration.access == ACCESS_READ_WRITE:
             self.writable_ids = frozenset({self.me.id} if self.me else self.people)
-        self.state = _state_of(hass, entry)
+        self.state = state_of(hass, entry)
         self.throttle = self.state.throttle
         self._provider = ConfigEntryTokenProvider(
             hass,
@@ -125,6 +128,7 @@ class Account:
             MicrosoftOAuth2Implementation(hass, self.registration),
             self.state.token,
             self.throttle,
+            start_reauth=self.start_reauth,
         )
         self.client = PresenceClient(
             async_get_clientsession(hass), self.registration.cloud, self._provider
@@ -164,6 +168,33 @@ class Account:
             translation_key=reason,
             translation_placeholders=placeholders,
         )
+
+    @callback
+    def start_reauth(self, err: Exception) -> None:
+        """Start a reauth flow for an error that does not pass by itself."""
+        match root_cause(err):
+            case GraphAuthError():
+                # Graph rejects a new token, too: only a new sign-in is left to try.
+                error = SignInError("session_ended")
+            case GraphPermissionError():
+                is_app_only = self.registration.is_app_only
+                error = SignInError("application_consent_missing" if is_app_only else "no_presence")
+            case SignInError() as error:
+                pass
+            case _:
+                return
+        if error.kind.resolution is not Resolution.RETRY:
+            self.state.sign_in_error = error
+            self.entry.async_start_reauth(self.hass)
+
+    @callback
+    def end_reauth(self) -> None:
+        """Abort a reauth flow that has become unnecessary."""
+        self.state.sign_in_error = None
+        for flow in list(self.entry.async_get_active_flows(self.hass, {SOURCE_REAUTH})):
+            # One that a person has begun to fill in stays.
+            if flow["step_id"] == "reauth_confirm":
+                self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     # Lookups
 

@@ -1,7 +1,7 @@
 """OAuth2 implementation on top of `entra`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import secrets
 import time
 from typing import Any, Final, override
@@ -149,6 +149,8 @@ class ConfigEntryTokenProvider:
         implementation: MicrosoftOAuth2Implementation,
         state: TokenState,
         throttle: Throttle,
+        *,
+        start_reauth: Callable[[Exception], None],
     ) -> None:
         """Initialize."""
         self._hass = hass
@@ -157,6 +159,7 @@ class ConfigEntryTokenProvider:
         self._lock = asyncio.Lock()
         self._state = state
         self._throttle = throttle
+        self._start_reauth = start_reauth
 
     async def __call__(self, *, rejected: str | None = None, claims: str | None = None) -> str:
         """Return an access token, if possible another than the rejected one."""
@@ -203,7 +206,7 @@ class ConfigEntryTokenProvider:
                 if is_up_to_others(err):
                     self._state.refusal = err
                     self._state.refused_until = time.monotonic() + _REFUSED_FOR
-                self._entry.async_start_reauth_if_available(self._hass)
+                self._start_reauth(err)
             raise
         if self._entry.data[CONF_TOKEN] == token:
             self._hass.config_entries.async_update_entry(

@@ -16,7 +16,6 @@ from homeassistant.config_entries import (
 from homeassistant.const import CONF_CLIENT_ID, CONF_TOKEN
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
-from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.config_entry_oauth2_flow import AbstractOAuth2FlowHandler
 from homeassistant.helpers.selector import BooleanSelector
@@ -25,6 +24,7 @@ import voluptuous as vol
 from yarl import URL
 
 from . import registration_form
+from .account import state_of
 from .auth import (
     MicrosoftOAuth2Implementation,
     async_translated_error,
@@ -52,7 +52,6 @@ from .entra.registration import (
 )
 from .graph.client import PresenceClient
 from .graph.errors import GraphAuthError, GraphError, GraphPermissionError, GraphRejectedError
-from .issues import sign_in_issue_id
 from .sessions import async_clear_sessions
 from .subentry_flow import PersonSubentryFlow
 
@@ -264,11 +263,9 @@ class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
         return await step(self._registration)
 
     def _stored_error(self) -> SignInError:
-        """Return the sign-in error of the account's repair issue."""
-        issue_id = sign_in_issue_id(self._get_reauth_entry().entry_id)
-        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, issue_id)
-        data = (issue and issue.data) or {"reason": "session_ended", "code": ""}
-        return SignInError(str(data["reason"]), code=str(data["code"]))
+        """Return the sign-in error that the account has met."""
+        known = state_of(self.hass, self._get_reauth_entry()).sign_in_error
+        return known or SignInError("session_ended")
 
     async def async_step_browser(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the form, then Microsoft's page."""

@@ -26,7 +26,6 @@ from .account import Account, root_cause
 from .auth import is_up_to_others
 from .const import CONF_NAME, DOMAIN
 from .graph.errors import (
-    GraphAuthError,
     GraphError,
     GraphPermissionError,
     GraphThrottledError,
@@ -42,10 +41,8 @@ from .graph.throttling import Endpoint, is_not_sent
 from .issues import (
     create_colleagues_issue,
     create_person_gone_issue,
-    create_sign_in_issue,
     delete_colleagues_issue,
     delete_person_gone_issue,
-    delete_sign_in_issue,
 )
 
 _LOGGER = logging.getLogger(__name__)
@@ -152,9 +149,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return data
 
     def _after_success(self) -> None:
-        """Delete the issues that a successful poll disproves."""
+        """End the requests that a successful poll disproves."""
         if self.is_primary:
-            delete_sign_in_issue(self.account)
+            self.account.end_reauth()
 
     def _after_failure(self, err: Exception) -> dict[str, Presence]:
         """Return the last data, or raise UpdateFailed if it is too old."""
@@ -198,12 +195,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         return known
 
     def _give_up(self, err: Exception) -> None:
-        """Create the issue about an error that does not pass by itself."""
+        """Request what resolves an error that does not pass by itself."""
         if self.is_primary:
-            create_sign_in_issue(self.account, err)
-            if isinstance(err, GraphAuthError):
-                # Graph rejects a new token, too: only a new sign-in is left to try.
-                self.config_entry.async_start_reauth(self.hass)
+            self.account.start_reauth(err)
 
     def _schedule(self, data: dict[str, Presence], err: Exception | None = None) -> float:
         """Set and return the seconds until the next poll."""

@@ -2,63 +2,18 @@
 
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
-from .account import Account, root_cause
+from .account import Account
 from .const import (
     DOMAIN,
     ISSUE_COLLEAGUES_REFUSED,
     ISSUE_PERSON_GONE,
     ISSUE_PREFERENCE_NOT_SHOWN,
     ISSUE_SESSION_NOT_SHOWN,
-    ISSUE_SIGN_IN_REFUSED,
 )
-from .entra.errors import Resolution, SignInError
-from .graph.errors import GraphAuthError, GraphPermissionError
-
-
-def sign_in_issue_id(entry_id: str) -> str:
-    """Return the id of an account's issue about its sign-in."""
-    return f"{ISSUE_SIGN_IN_REFUSED}_{entry_id}"
-
-
-@callback
-def create_sign_in_issue(account: Account, err: Exception) -> None:
-    """Create the issue about an error that does not pass by itself."""
-    match root_cause(err):
-        case GraphAuthError():
-            error = SignInError("session_ended")
-        case GraphPermissionError():
-            is_app_only = account.registration.is_app_only
-            error = SignInError("application_consent_missing" if is_app_only else "no_presence")
-        case SignInError() as error:
-            pass
-        case _:
-            return
-    if error.kind.resolution is Resolution.RETRY:
-        return
-    entry_id = account.entry.entry_id
-    ir.async_create_issue(
-        account.hass,
-        DOMAIN,
-        sign_in_issue_id(entry_id),
-        data={"entry_id": entry_id, "reason": error.reason, "code": error.code},
-        is_fixable=True,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=ISSUE_SIGN_IN_REFUSED,
-    )
-
-
-@callback
-def delete_sign_in_issue(account: Account) -> None:
-    """Delete the issue about the sign-in, and the request to sign in again."""
-    ir.async_delete_issue(account.hass, DOMAIN, sign_in_issue_id(account.entry.entry_id))
-    for flow in list(account.entry.async_get_active_flows(account.hass, {SOURCE_REAUTH})):
-        # One that a person has begun to fill in stays.
-        if flow["step_id"] == "reauth_confirm":
-            account.hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
 @callback
@@ -110,11 +65,11 @@ def delete_session_issue(account: Account, person_id: str) -> None:
 
 
 @callback
-def delete_issues(hass: HomeAssistant, entry: ConfigEntry, *, keep: str = "") -> None:
+def delete_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Delete the issues of an account; the next poll creates those that still apply."""
     for issue in list(ir.async_get(hass).issues.values()):
         belongs = (issue.data or {}).get("entry_id") == entry.entry_id
-        if issue.domain == DOMAIN and belongs and issue.issue_id != keep:
+        if issue.domain == DOMAIN and belongs:
             ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
 
 

@@ -4,16 +4,10 @@ from abc import abstractmethod
 from typing import Any, override
 
 from homeassistant.components.repairs import FlowType, RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import (
-    SOURCE_REAUTH,
-    SOURCE_RECONFIGURE,
-    ConfigEntry,
-    ConfigFlowContext,
-)
+from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigFlowContext
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
 
-from .auth import async_translated_error, description_placeholders
+from .auth import description_placeholders
 from .const import CONF_HOLD_SESSION, DOMAIN, ISSUE_COLLEAGUES_REFUSED
 from .entra.registration import AppRegistration
 from .graph.text import plain_text
@@ -107,55 +101,11 @@ class ColleaguesRefusedFlow(_ConfirmFlow):
         return self.async_abort(reason="go_on", next_flow=(FlowType.CONFIG_FLOW, flow["flow_id"]))
 
 
-class SignInRefusedFlow(_ConfirmFlow):
-    """Explain a sign-in error and lead to the step that resolves it."""
-
-    def __init__(self, entry_id: str, reason: str, code: str) -> None:
-        """Initialize."""
-        super().__init__(entry_id)
-        self._reason = reason
-        self._code = code
-
-    @override
-    async def _async_placeholders(self, entry: ConfigEntry) -> dict[str, str]:
-        registration = AppRegistration.from_data(entry.data)
-        placeholders = description_placeholders(self.hass, registration, self._code)
-        return {"cause": await async_translated_error(self.hass, self._reason, placeholders)}
-
-    @override
-    async def _async_fix(self, entry: ConfigEntry) -> RepairsFlowResult:
-        manager = self.hass.config_entries.flow
-        sources = {SOURCE_REAUTH, SOURCE_RECONFIGURE}
-        flow = next(entry.async_get_active_flows(self.hass, sources), None)
-        if flow is None:
-            flow = await manager.async_init(
-                DOMAIN,
-                context=ConfigFlowContext(
-                    source=SOURCE_REAUTH,
-                    entry_id=entry.entry_id,
-                    title_placeholders={"name": entry.title},
-                    unique_id=entry.unique_id,
-                ),
-                data=entry.data,
-            )
-        if flow["step_id"] == "reauth_confirm":
-            # The repair has shown the cause.
-            flow = await manager.async_configure(flow["flow_id"], {})
-        # A flow in progress has no type.
-        if flow.get("type") is FlowResultType.ABORT:
-            # The organization's app has signed in already.
-            return self.async_create_entry(data={})
-        # The issue stays until Microsoft has let the account in.
-        return self.async_abort(reason="go_on", next_flow=(FlowType.CONFIG_FLOW, flow["flow_id"]))
-
-
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
     """Return the flow of an issue."""
     assert data is not None  # noqa: S101  # issues of ours are made with it
-    if "reason" in data:
-        return SignInRefusedFlow(str(data["entry_id"]), str(data["reason"]), str(data["code"]))
     if "subentry_id" in data:
         return PersonGoneFlow(str(data["entry_id"]), str(data["subentry_id"]))
     if issue_id.startswith(ISSUE_COLLEAGUES_REFUSED):

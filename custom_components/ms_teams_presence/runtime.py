@@ -16,7 +16,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from .account import Account
 from .coordinator import ColleaguesCoordinator, MyPresenceCoordinator, PresenceCoordinator
 from .graph.models import Activity, Availability, StatusMessage, WorkLocation
-from .issues import delete_issues, sign_in_issue_id
+from .issues import delete_issues
 from .sessions import PresenceSessionManager
 
 type PresenceConfigEntry = ConfigEntry[PresenceRuntime]
@@ -58,8 +58,7 @@ class PresenceRuntime:
     async def async_setup(self) -> None:
         """Load what is stored and poll once; raises as the primary coordinator's first poll."""
         hass, entry = self.account.hass, self._entry
-        keep = sign_in_issue_id(entry.entry_id)
-        entry.async_on_unload(partial(delete_issues, hass, entry, keep=keep))
+        entry.async_on_unload(partial(delete_issues, hass, entry))
         entry.async_on_unload(self.sessions.shutdown)
         entry.async_on_unload(
             async_dispatcher_connect(hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)

@@ -211,6 +211,12 @@ def _reason(trouble: Trouble) -> str:
     return reasons.get(_status(trouble), "graph_unavailable")
 
 
+def _asks(trouble: Trouble, *, expire: bool) -> str | None:
+    """Return the request for a sign-in, if the response rejects it."""
+    rejected = {401, 403} | (_REFUSED if expire else set())
+    return "reauthentication requested" if _status(trouble) in rejected else None
+
+
 def _requests(number: int, trouble: Trouble, *, get: bool) -> str | None:
     """Return the number of requests, with those after a token refresh and by aiohttp."""
     if trouble.response is None:
@@ -225,7 +231,7 @@ def _read(scene: Read, trouble: Trouble) -> str:
         return told("up to date", "1 request", "nothing logged")
     is_me = scene is READ[0]
     silent = scene is READ[1] and _status(trouble) in _REFUSED
-    asks = "reauthentication requested" if is_me and _status(trouble) == 401 else None
+    asks = _asks(trouble, expire=scene.expire) if is_me or scene.expire else None
     sees_token = trouble if not scene.expire else Trouble(name=trouble.name, response={})
     requests = None if trouble.response is None else _requests(3, sees_token, get=is_me)
     if scene.expire:
@@ -317,9 +323,9 @@ def _sign_in(scene: SignIn, trouble: Trouble) -> str:
 def _start(scene: Start, trouble: Trouble) -> str:
     """Expect the setup to be retried until it succeeds."""
     requests = _requests(1, trouble, get=True)
-    asks = "reauthentication requested" if _status(trouble) == 401 else None
+    asks = _asks(trouble, expire=scene.expire)
     if scene.expire:
-        requests, asks = "1 request", None
+        requests = "1 request"
     return told("setup retry", requests, asks, "up to date by itself", "nothing logged")
 
 

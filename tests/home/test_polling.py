@@ -508,7 +508,6 @@ async def test_a_token_that_graph_rejects_is_refreshed_immediately(
         {"body": "html"},
         {"loss": "close"},
         {"aadsts": 90033},
-        {"json": {"error": "surprise"}, "status": 400},
     ],
 )
 async def test_a_failure_of_the_token_endpoint_starts_no_reauth(

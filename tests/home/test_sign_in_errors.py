@@ -17,13 +17,8 @@ from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import (
-    entity_registry as er,
-    issue_registry as ir,
-)
-from homeassistant.setup import async_setup_component
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 import pytest
-from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
 from custom_components.ms_teams_presence.const import DOMAIN
@@ -41,7 +36,7 @@ from simulator.tenant import (
     PUBLIC_CLIENT_ID,
     TENANT_ID,
 )
-from tests.home import repairs, test_application
+from tests.home import test_application
 from tests.home.account import FORM, Account, error_key, suggested
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
@@ -121,12 +116,6 @@ PLACES: Final[dict[str, Place]] = {
     "wrong_cloud": _EVERYWHERE | Place.DISCOVERY | Place.GRAPH,
     "wrong_tenant": _EVERYWHERE,
 }
-
-
-@pytest.fixture(autouse=True)
-async def _repairs(hass: HomeAssistant) -> None:
-    """Set up repairs before the HTTP server starts."""
-    assert await async_setup_component(hass, "repairs", {})
 
 
 def rows(where: Place) -> list[Any]:
@@ -332,16 +321,23 @@ async def test_where_a_code_is_blocked_the_browser_is_a_tap_away(account: Accoun
 # Errors after setup
 
 
-def repair(hass: HomeAssistant, entry: PresenceConfigEntry) -> ir.IssueEntry | None:
-    """Return an account's sign-in repair."""
-    return ir.async_get(hass).async_get_issue(DOMAIN, f"sign_in_refused_{entry.entry_id}")
+def notice(hass: HomeAssistant, entry: PresenceConfigEntry) -> ConfigFlowResult | None:
+    """Return the reauth flow of an account, the only notice about its sign-in."""
+    issues = ir.async_get(hass).issues
+    flows = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    assert not [issue_id for domain, issue_id in issues if domain == DOMAIN]
+    assert len(flows) == len(issues) <= 1
+    return flows[0] if flows else None
 
 
-async def async_open_repair(
-    client: ClientSessionGenerator, entry: PresenceConfigEntry
-) -> dict[str, Any]:
-    """Start the fix flow of an account's sign-in repair."""
-    return await repairs.async_open(client, f"sign_in_refused_{entry.entry_id}")
+async def async_cause(account: Account, flow: ConfigFlowResult | None) -> str:
+    """Return the sentence of the first form of a reauth flow."""
+    assert flow is not None
+    form = await account.async_configure(flow)
+    assert form["step_id"] == "reauth_confirm"
+    placeholders = form["description_placeholders"]
+    assert placeholders is not None
+    return placeholders["cause"]
 
 
 async def async_reject_token(clock: HomeClock, simulator: Simulator, **options: Any) -> None:
@@ -373,8 +369,7 @@ async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
         await clock.async_advance(60)
     assert 5 <= token_requests(simulator) <= 7
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
-    assert repair(hass, entry) is not None
-    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+    assert notice(hass, entry)
     with pytest.raises(HomeAssistantError) as error:
         await hass.services.async_call(
             DOMAIN,
@@ -391,7 +386,6 @@ async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
         await clock.async_advance(60)
     assert state(hass, AVAILABILITY) == "available"
     assert state(hass, "sensor.alex_example_availability") == "available"
-    assert repair(hass, entry) is None
     assert not hass.config_entries.flow.async_progress()
     assert not ir.async_get(hass).issues
 
@@ -419,17 +413,18 @@ async def test_a_refusal_that_others_resolve_at_the_start_is_tried_again_too(
     for _ in range(60):
         await clock.async_advance(60)
     assert 4 <= token_requests(simulator) <= 7
-    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
-    assert repair(hass, entry) is not None
+    cause = await async_cause(account, notice(hass, entry))
+    assert cause == SENTENCES["account_disabled"]
 
     # A reload tries at once.
     await hass.config_entries.async_reload(entry.entry_id)
     assert token_requests(simulator) <= 8
+    assert await async_cause(account, notice(hass, entry)) == cause
     trouble.remove()
     await hass.config_entries.async_reload(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
     assert not hass.config_entries.flow.async_progress()
 
 
@@ -448,9 +443,9 @@ async def test_a_sign_in_that_has_begun_is_not_aborted_by_a_successful_poll(
         await clock.async_advance(60)
 
     assert state(hass, AVAILABILITY) == "available"
-    assert repair(hass, entry) is None
-    (progress,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
-    assert progress["step_id"] == "auth"
+    left = notice(hass, entry)
+    assert left
+    assert left["step_id"] == "auth"
 
 
 async def test_a_start_that_was_refused_goes_on_by_itself(
@@ -468,7 +463,7 @@ async def test_a_start_that_was_refused_goes_on_by_itself(
         await clock.async_advance(60)
 
     assert state(hass, AVAILABILITY) == "available"
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
     assert not hass.config_entries.flow.async_progress()
 
 
@@ -483,7 +478,7 @@ async def test_a_refusal_that_only_the_user_resolves_is_not_repeated(
 
     assert token_requests(simulator) == 1
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
-    assert len(list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+    assert notice(hass, entry)
 
 
 @pytest.mark.parametrize(
@@ -511,14 +506,13 @@ async def test_a_401_for_another_path_does_not_blame_the_sign_in(
             await clock.async_advance(10)
     assert state(hass, AVAILABILITY) == "available"
     assert token_requests(simulator) <= 3
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
     assert not hass.config_entries.flow.async_progress()
 
 
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.TOKEN))
-async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_step(
+async def test_later_one_notice_has_the_sentence_and_leads_to_the_right_step(
     hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
     clock: HomeClock,
     account: Account,
     entry: PresenceConfigEntry,
@@ -527,79 +521,106 @@ async def test_later_it_is_a_repair_with_the_sentence_that_leads_to_the_right_st
 ) -> None:
     simulator = account.simulator
     await async_reject_token(clock, simulator, **fault(kind))
-    reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
     if kind.resolution in {Resolution.RETRY, Resolution.UNKNOWN}:
-        assert not reauths
-        assert repair(hass, entry) is None
+        assert notice(hass, entry) is None
         for _ in range(3):
             await clock.async_advance(31)
-        assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
-        assert (repair(hass, entry) is None) == (kind.resolution is Resolution.RETRY)
+    progress = notice(hass, entry)
+    assert (progress is None) == (kind.resolution is Resolution.RETRY)
+    if progress is None:
         return
-    assert len(reauths) == 1
-    issue = repair(hass, entry)
-    assert issue is not None
-    assert issue.is_fixable
 
-    shown = await async_open_repair(hass_client, entry)
-    placeholders = shown["description_placeholders"]
     start = SENTENCES[reason].partition("{")[0]
     assert start
-    assert placeholders["cause"].startswith(start)
-    result = await repairs.async_submit(hass_client, shown)
-    assert result["next_flow"] == ["config_flow", reauths[0]["flow_id"]]
-    flow = hass.config_entries.flow.async_get(reauths[0]["flow_id"])
+    assert (await async_cause(account, progress)).startswith(start)
+    flow = await account.async_configure(progress, {})
     if kind.resolution is Resolution.RECONFIGURE:
-        assert flow["step_id"] == "browser"
+        assert_shows_error(flow, reason, kind)
     else:
         assert flow["step_id"] == "auth"
+    assert notice(hass, entry)
 
     simulator.faults.clear()
-    flow = await account.async_configure(flow)
     if kind.resolution is Resolution.RECONFIGURE:
         flow = await account.async_configure(flow, FORM)
     flow = await account.async_visit(flow)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert flow["reason"] == "reauth_successful"
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
     assert state(hass, AVAILABILITY) == "available"
 
 
-async def test_the_reauthentication_card_gives_the_reason(
+async def test_the_notice_has_the_reason_of_a_failed_action(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     entry = await account.async_sign_in(
         client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
     )
-    await async_reject_token(clock, account.simulator, aadsts=7000222)
-    (flow,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
-    flow = await account.async_configure(flow)
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    account.simulator.faults.add("token", aadsts=7000222)
+    with pytest.raises(HomeAssistantError):
+        await hass.services.async_call(
+            DOMAIN,
+            "set_status_message",
+            {"message": "Still here"},
+            target={"entity_id": AVAILABILITY},
+            blocking=True,
+        )
+    flow = notice(hass, entry)
+    assert flow
+    assert await async_cause(account, flow) == SENTENCES["secret_expired"]
 
-    assert flow["step_id"] == "reauth_confirm"
-    placeholders = flow["description_placeholders"]
-    assert placeholders is not None
-    assert placeholders["cause"] == SENTENCES["secret_expired"]
     flow = await account.async_configure(flow, {})
     assert flow["errors"] == {"advanced": "secret_expired"}
 
 
-async def test_the_repair_continues_the_running_flow(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    clock: HomeClock,
-    account: Account,
-    entry: PresenceConfigEntry,
+async def test_an_unknown_error_requests_a_sign_in_after_a_minute(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
-    await async_reject_token(clock, account.simulator, aadsts=50173)
-    (card,) = entry.async_get_active_flows(hass, {SOURCE_REAUTH})
-    page = (await account.async_configure(card, {}))["url"]
-    shown = await async_open_repair(hass_client, entry)
-    result = await repairs.async_submit(hass_client, shown)
+    surprise = {"json": {"error": "surprise"}, "status": 400}
+    await async_reject_token(clock, account.simulator, **surprise)
+    await clock.async_advance(31)
+    assert notice(hass, entry) is None
+    await clock.async_advance(31)
+    cause = await async_cause(account, notice(hass, entry))
+    assert cause == SENTENCES["sign_in_failed"].format(code="surprise")
 
-    assert result["next_flow"] == ["config_flow", card["flow_id"]]
     account.simulator.faults.clear()
-    flow = await account.async_visit({**card, "type": FlowResultType.EXTERNAL_STEP, "url": page})
-    assert flow["reason"] == "reauth_successful"
+    await clock.async_advance(31)
+    assert state(hass, AVAILABILITY) == "available"
+    assert notice(hass, entry) is None
+
+
+async def test_the_notice_shows_the_latest_cause(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    trouble = account.simulator.faults.add("GET /v1.0/me/presence", status=403)
+    for _ in range(3):
+        await clock.async_advance(31)
+    before = notice(hass, entry)
+    assert await async_cause(account, before) == SENTENCES["no_presence"]
+
+    trouble.remove()
+    await async_reject_token(clock, account.simulator, aadsts=50173)
+    after = notice(hass, entry)
+    assert before
+    assert after
+    assert after["flow_id"] == before["flow_id"]
+    assert await async_cause(account, after) == SENTENCES["session_ended"]
+
+
+async def test_while_an_account_is_reconfigured_no_sign_in_is_requested_beside_it(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    account.simulator.faults.add("GET /v1.0/me/presence", status=403)
+    flow = await account.async_renew(entry, "reconfigure")
+    for _ in range(4):
+        await clock.async_advance(31)
+    assert notice(hass, entry) is None
+    hass.config_entries.flow.async_abort(flow["flow_id"])
+    await clock.async_advance(31)
+
+    assert await async_cause(account, notice(hass, entry)) == SENTENCES["no_presence"]
 
 
 async def test_a_code_that_is_blocked_later_leads_to_the_browser(
@@ -628,64 +649,63 @@ async def test_at_the_start_of_home_assistant_too(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert entry.state is ConfigEntryState.SETUP_ERROR
-    issue = repair(hass, entry)
-    assert issue is not None
-    assert issue.data == {
-        "entry_id": entry.entry_id,
-        "reason": "session_ended",
-        "code": "AADSTS50173",
-    }
+    assert await async_cause(account, notice(hass, entry)) == SENTENCES["session_ended"]
     await hass.config_entries.async_remove(entry.entry_id)
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
 
 
 async def test_a_disabled_account_asks_for_nothing(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     await async_reject_token(clock, account.simulator, aadsts=50173)
-    assert repair(hass, entry) is not None
+    assert notice(hass, entry)
     await hass.config_entries.async_set_disabled_by(entry.entry_id, ConfigEntryDisabler.USER)
 
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
 
 
-@pytest.mark.parametrize(
-    ("status", "reason", "asks"), [(401, "session_ended", True), (403, "no_presence", False)]
-)
-async def test_a_token_rejected_by_graph_creates_a_repair(
+@pytest.mark.parametrize(("status", "reason"), [(401, "session_ended"), (403, "no_presence")])
+async def test_a_token_rejected_by_graph_requests_a_sign_in(
     hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
     clock: HomeClock,
     account: Account,
     entry: PresenceConfigEntry,
     status: int,
     reason: str,
-    asks: bool,  # noqa: FBT001
 ) -> None:
     account.simulator.faults.add("GET /v1.0/me/presence", status=status)
     for _ in range(2):
         await clock.async_advance(31)
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
     await clock.async_advance(31)
-    issue = repair(hass, entry)
-    assert issue is not None
-    assert issue.data is not None
-    assert issue.data["reason"] == reason
-    reauths = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
-    assert bool(reauths) is asks
-
-    shown = await async_open_repair(hass_client, entry)
-    assert shown["description_placeholders"]["cause"] == SENTENCES[reason]
-    result = await repairs.async_submit(hass_client, shown)
-    flow = hass.config_entries.flow.async_get(result["next_flow"][1])
-    assert flow["context"]["entry_id"] == entry.entry_id
+    assert await async_cause(account, notice(hass, entry)) == SENTENCES[reason]
 
     account.simulator.faults.clear()
     await clock.async_advance(61)
-    assert repair(hass, entry) is None
+    assert notice(hass, entry) is None
 
 
-async def test_the_organizations_app_without_consent_creates_a_repair(
+async def test_a_missing_permission_at_the_start_requests_a_sign_in(
+    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+) -> None:
+    trouble = account.simulator.faults.add("GET /v1.0/me/presence", status=403)
+    await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.state.value == "setup_retry"
+    flow = notice(hass, entry)
+    assert await async_cause(account, flow) == SENTENCES["no_presence"]
+    assert flow
+    shown = await account.async_configure(flow, {})
+    assert_shows_error(shown, "no_presence", SIGN_IN_ERRORS["no_presence"])
+
+    trouble.remove()
+    flow = await account.async_visit(await account.async_configure(shown, FORM))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert flow["reason"] == "reauth_successful"
+    assert entry.state is ConfigEntryState.LOADED
+    assert notice(hass, entry) is None
+
+
+async def test_the_organizations_app_without_consent_requests_a_sign_in(
     hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     entry = await test_application.async_sign_in(account)
@@ -694,30 +714,30 @@ async def test_the_organizations_app_without_consent_creates_a_repair(
     for _ in range(3):
         await clock.async_advance(31)
 
-    issue = repair(hass, entry)
-    assert issue is not None
-    assert issue.data is not None
-    assert issue.data["reason"] == "application_consent_missing"
+    flow = notice(hass, entry)
+    start = SENTENCES["application_consent_missing"].partition("{")[0]
+    assert (await async_cause(account, flow)).startswith(start)
+    assert flow
+    flow = await account.async_configure(flow, {})
+    assert flow["step_id"] == "approval"
+    assert flow["errors"] == {"base": "application_consent_missing"}
 
 
-async def test_the_organizations_app_recovers_without_user_action(
-    hass: HomeAssistant,
-    hass_client: ClientSessionGenerator,
-    clock: HomeClock,
-    account: Account,
+async def test_the_organizations_app_signs_in_again_with_one_click(
+    hass: HomeAssistant, clock: HomeClock, account: Account
 ) -> None:
     entry = await test_application.async_sign_in(account)
     await async_add(hass, entry, "Alex", account.simulator.tenant.people["alex"])
     await async_reject_token(clock, account.simulator, aadsts=50105)
-    assert repair(hass, entry) is not None
-    shown = await async_open_repair(hass_client, entry)
-    assert shown["description_placeholders"]["cause"] == SENTENCES["not_assigned"]
+    flow = notice(hass, entry)
+    assert await async_cause(account, flow) == SENTENCES["not_assigned"]
+    assert flow
     account.simulator.faults.clear()
-    result = await repairs.async_submit(hass_client, shown)
+    flow = await account.async_configure(flow, {})
     await hass.async_block_till_done(wait_background_tasks=True)
 
-    assert result["type"] == "create_entry"
-    assert repair(hass, entry) is None
+    assert flow["reason"] == "reauth_successful"
+    assert notice(hass, entry) is None
     assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
 
 

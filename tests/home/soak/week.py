@@ -23,7 +23,7 @@ from simulator.faults import Fault
 from simulator.gestures import perform
 from simulator.states import PREFERENCES, SESSION_STATES
 from simulator.tenant import PUBLIC_CLIENT_ID
-from tests.home.account import Account
+from tests.home.account import FORM, Account
 
 from .clock import PatientClock
 from .oracle import snake
@@ -377,6 +377,9 @@ class Week:
             return
         for flow in self.hass.config_entries.flow.async_progress():
             result = await self.account.async_configure(flow, {})
+            if result["type"] is FlowResultType.FORM:
+                # A missing permission may be one of the registration.
+                result = await self.account.async_configure(result, FORM | {"colleagues": True})
             await self.account.async_visit(result)
             await self.clock.async_settle()
             self._disturbed = self.now
