@@ -431,7 +431,7 @@ async def test_an_administrator_consents_for_an_app_without_permissions(
     await async_consent_as_admin(account, placeholders["admin_consent_url"])
     flow = await account.async_configure(flow, {})
     if granted == "registered":
-        # Microsoft's older page only grants registered permissions. IT adds those listed.
+        # Microsoft's other consent page only grants registered permissions. IT adds those listed.
         with pytest.raises(SignInError, match="AADSTS90094"):
             await account.async_visit(flow)
         app.delegated |= set(placeholders["permissions"].split(", "))

@@ -77,9 +77,9 @@ async def test_a_wrong_certificate_of_a_known_authority(
 async def test_the_clock_can_differ_from_the_clients(client: Client) -> None:
     token = await client.token("Presence.Read")
     client.simulator.skew_clock(-18_000)
-    answer = await client.get(PATH, token)
-    behind = datetime.now(UTC) - parsedate_to_datetime(answer.headers["Date"])
-    assert answer.status == 200
+    response = await client.get(PATH, token)
+    behind = datetime.now(UTC) - parsedate_to_datetime(response.headers["Date"])
+    assert response.status == 200
     assert abs(behind - timedelta(hours=5)) < timedelta(minutes=1)
 
     client.simulator.skew_clock(36_000)
@@ -89,10 +89,10 @@ async def test_the_clock_can_differ_from_the_clients(client: Client) -> None:
 async def test_a_new_password_revokes_refresh_tokens_of_public_clients(client: Client) -> None:
     tokens = await client.sign_in("Presence.Read")
     client.simulator.change_password("robin")
-    answer = await client.form(
+    response = await client.form(
         "token",
         grant_type="refresh_token",
         client_id="0c7d1e0a-53c4-4a6e-8a4b-6f0f5f1d2b01",
         refresh_token=tokens["refresh_token"],
     )
-    assert (answer.status, answer.aadsts) == (400, 50173)
+    assert (response.status, response.aadsts) == (400, 50173)

@@ -143,7 +143,7 @@ async def test_the_second_sign_in_skips_consent(page: Page, client: Client, app:
     await expect(page.get_by_text("back at the app")).to_be_visible()
 
 
-async def test_prompt_consent_asks_again(page: Page, client: Client, app: str) -> None:
+async def test_prompt_consent_shows_consent_again(page: Page, client: Client, app: str) -> None:
     await client.sign_in("Presence.Read")
     await page.goto(client.authorize_url(redirect_uri=app, prompt="consent"))
     await page.get_by_role("button", name="Robin Example").click()

@@ -145,7 +145,7 @@ async def test_prompt_none_after_consent(client: Client) -> None:
         ("stranger", TENANT_ID, 50020),
         ("personal", TENANT_ID, 500200),
         ("guest", "organizations", 50020),
-        ("nobody", TENANT_ID, 50034),
+        ("unknown", TENANT_ID, 50034),
     ],
 )
 async def test_accounts_that_are_rejected(

@@ -145,7 +145,7 @@ async def test_a_message_with_its_expiry(client: Client, expires: object) -> Non
 @pytest.mark.parametrize(
     ("path", "arguments", "status"),
     [
-        ("people/nobody/join_call", None, 404),
+        ("people/unknown/join_call", None, 404),
         ("people/robin/dance", None, 404),
         ("people/robin/__init__", None, 404),
         ("people/robin/join_call", {"loud": True}, 400),
