@@ -9,7 +9,12 @@ import logging
 from math import inf
 from typing import Any, Final
 
-from homeassistant.config_entries import SOURCE_REAUTH, ConfigEntry, ConfigEntryState
+from homeassistant.config_entries import (
+    SOURCE_REAUTH,
+    SOURCE_RECONFIGURE,
+    ConfigEntry,
+    ConfigEntryState,
+)
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import (
     HomeAssistantError,
@@ -168,6 +173,12 @@ class Account:
             translation_key=reason,
             translation_placeholders=placeholders,
         )
+
+    @property
+    def is_reconfigured(self) -> bool:
+        """Return whether a reconfigure flow is in progress."""
+        # Beside it, Home Assistant starts no reauth flow: a later poll has to.
+        return any(self.entry.async_get_active_flows(self.hass, {SOURCE_RECONFIGURE}))
 
     @callback
     def start_reauth(self, err: Exception) -> None:

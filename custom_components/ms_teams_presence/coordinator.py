@@ -167,7 +167,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         if isinstance(err, OAuth2TokenRequestReauthError):
             # The token provider has started a reauth flow.
             self._give_up(err)
-            if not is_up_to_others(err):
+            if not (is_up_to_others(err) or self.account.is_reconfigured):
                 raise ConfigEntryAuthFailed(
                     translation_domain=DOMAIN, translation_key=reason
                 ) from err

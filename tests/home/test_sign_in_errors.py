@@ -609,10 +609,24 @@ async def test_the_notice_shows_the_latest_cause(
     assert await async_cause(account, after) == SENTENCES["session_ended"]
 
 
+@pytest.mark.parametrize(
+    ("match", "options", "reason"),
+    [
+        ("GET /v1.0/me/presence", {"status": 403}, "no_presence"),
+        ("token", {"aadsts": 50173}, "session_ended"),
+    ],
+)
 async def test_while_an_account_is_reconfigured_no_sign_in_is_requested_beside_it(
-    hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+    match: str,
+    options: dict[str, Any],
+    reason: str,
 ) -> None:
-    account.simulator.faults.add("GET /v1.0/me/presence", status=403)
+    account.simulator.expire_access_tokens()
+    account.simulator.faults.add(match, **options)
     flow = await account.async_renew(entry, "reconfigure")
     for _ in range(4):
         await clock.async_advance(31)
@@ -620,7 +634,7 @@ async def test_while_an_account_is_reconfigured_no_sign_in_is_requested_beside_i
     hass.config_entries.flow.async_abort(flow["flow_id"])
     await clock.async_advance(31)
 
-    assert await async_cause(account, notice(hass, entry)) == SENTENCES["no_presence"]
+    assert await async_cause(account, notice(hass, entry)) == SENTENCES[reason]
 
 
 async def test_a_code_that_is_blocked_later_leads_to_the_browser(
