@@ -35,8 +35,9 @@ DEFAULT_PORTS: Final = (8123, 8455, 8456)
 ROBIN: Final = "robin"
 LAMP: Final = "light.desk_lamp"
 AVAILABILITY: Final = "sensor.robin_example_availability"
-QUIET_KNOCK: Final = "automation.quiet_knock_at_robin_example_s_door"
+QUIET_KNOCK: Final = "automation.quiet_knock_at_{}_example_s_door"
 SIGN: Final = "input_text.door_sign"
+OTHER_SIGN: Final = "input_text.other_door_sign"
 QUESTION: Final = "input_text.door_question"
 TYPED: Final = "input_text.door_answer"
 STATUS_MESSAGE: Final = "sensor.robin_example_status_message"
@@ -261,25 +262,29 @@ async def check_features(demo: Demo) -> None:
 
 
 async def check_knock(demo: Demo) -> None:
-    """Respond to two knocks during a call, and end the call."""
+    """Respond to knocks at two doors during a call, and end the call."""
     home = demo.home
-    await home.act("automation.turn_on", entity_id=QUIET_KNOCK)
-    await knock(home, "five_minutes", "Five minutes")
+    for person in (ROBIN, "alex"):
+        await home.act("automation.turn_on", entity_id=QUIET_KNOCK.format(person))
+    await knock(home, "door", "five_minutes", "Five minutes")
+    await knock(home, "other_door", "after_call", "After the call")
     typed = "The key is under the mat"
     await home.act("input_text.set_value", entity_id=TYPED, value=typed)
-    await knock(home, "reply", typed)
+    await knock(home, "door", "reply", typed)
     await demo.microsoft.gesture(ROBIN, "leave_call")
     await home.wait_for(SIGN, "show come in", lambda at: at["state"] == "Come in")
-    report("The sign showed the responses to two knocks during the call, then come in")
+    await home.wait_for(OTHER_SIGN, "stay", lambda at: at["state"] == "After the call")
+    report("The signs at two doors showed the responses, and after the call one showed come in")
 
 
-async def knock(home: Home, answer: str, shown: str) -> None:
+async def knock(home: Home, door: str, answer: str, shown: str) -> None:
     """Knock and respond; wait until the sign shows the response."""
     before = await home.wait_for(QUESTION, "exist", lambda _: True)
-    await home.act("input_button.press", entity_id="input_button.door")
+    await home.act("input_button.press", entity_id=f"input_button.{door}")
     await home.wait_for(QUESTION, "change", lambda at: at["state"] != before["state"])
     await home.act("script.answer", answer=answer)
-    await home.wait_for(SIGN, f'show "{shown}"', lambda at: at["state"] == shown)
+    sign = f"input_text.{door}_sign"
+    await home.wait_for(sign, f'show "{shown}"', lambda at: at["state"] == shown)
 
 
 def run_check() -> int:
