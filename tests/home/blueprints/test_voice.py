@@ -21,7 +21,10 @@ from tests.home.account import Account
 from tests.home.blueprints import BLUEPRINTS, ConnectedHouse, at, read
 from tests.home.people import async_add
 
+from .voice_languages import LANGUAGES
+
 DOCUMENT = (BLUEPRINTS.parent / "docs/voice.md").read_text()
+BLOCKS = (BLUEPRINTS.parent / "docs/voice-languages.md").read_text()
 SELECT = "select.robin_example_preferred_presence"
 TEXT = "text.robin_example_status_message"
 
@@ -96,7 +99,7 @@ async def home(
     home.devices = {str(device.name): device.id for device in devices}
     robin.join_call()
     await home.wait_until(at(12, 30, day=4))
-    await home.read()
+    await home.poll()
     yield home
     await home.leave()
 
@@ -110,7 +113,7 @@ def rows() -> list[tuple[str, str]]:
 
 def block(language: str) -> dict[str, Any]:
     """Return the inputs for a language in the document."""
-    text = DOCUMENT.partition(f"#### {language}\n")[2].partition("```yaml\n")[2].partition("```")[0]
+    text = BLOCKS.partition(f"## {language}\n")[2].partition("```yaml\n")[2].partition("```")[0]
     inputs = parse_yaml(text)
     assert isinstance(inputs, dict)
     return inputs
@@ -225,19 +228,19 @@ async def test_two_people_of_one_first_name_are_both_answered(home: Home) -> Non
 async def test_nobody_is_in_a_call_or_available(home: Home, simulator: Simulator) -> None:
     await home.choose()
     simulator.tenant.people["alex"].join_call()
-    await home.read()
+    await home.poll()
     await home.act("homeassistant.update_entity", entity_id="sensor.alex_example_availability")
     assert await home.say("who is free") == "No one."
     simulator.tenant.people["alex"].leave_call()
     home.robin.leave_call()
-    await home.read()
+    await home.poll()
     await home.act("homeassistant.update_entity", entity_id="sensor.alex_example_availability")
     assert await home.say("is anyone in a call") == "No."
 
 
 async def test_a_lost_account_is_not_known_and_sets_nothing(home: Home) -> None:
     await home.choose()
-    await home.lose()
+    await home.unload_account()
     assert await home.say("is Robin in a call") == "Robin Example: not known."
     unknown = {"Robin Example: not known", "Alex Example: not known"}
     assert set((await home.say("who is free")).removesuffix(".").split(". ")) == unknown
@@ -347,67 +350,8 @@ async def test_two_people_who_speak_at_once_are_both_answered(home: Home) -> Non
 
 async def test_a_run_by_hand_does_nothing(home: Home) -> None:
     await home.choose()
-    await home.run_by_hand()
+    await home.trigger()
     assert home.message() == home.preference() == ("", "")
-
-
-LANGUAGES = {
-    "German": (
-        "de",
-        {
-            "Ist Robin gerade am Telefon?": "Robin Example: In einem Anruf.",
-            "wer ist in einer Besprechung": "Robin Example: In einem Anruf.",
-            "ist jemand in einem Anruf": "Robin Example: In einem Anruf.",
-            "was macht Alex": "Alex Example: Verfügbar.",
-            "wer ist frei": "Alex Example.",
-            "ist Zoe am Telefon": "Zoe kenne ich nicht.",
-            "Setze meine Statusmeldung auf Mittagspause bis zwei": "Deine Statusmeldung bis 14:00 ist: Mittagspause.",
-            "ändere meinen Status auf Fokus für anderthalb Stunden": "Deine Statusmeldung bis 14:00 ist: Fokus.",
-            "setz meinen Status auf weg bis 15 Uhr 30": "Deine Statusmeldung bis 15:30 ist: weg.",
-            "setze meinen Status auf weg bis zum Mittag": "Deine Statusmeldung bis morgen um 12:00 ist: weg.",
-            "setze meinen Status auf weg bis halb drei": "Das Ende habe ich nicht verstanden: bis halb drei.",
-            "lösche meine Statusmeldung": "Deine Statusmeldung ist gelöscht.",
-            "Nicht stören": "Bis morgen um 12:30 wirst du als „Nicht stören“ angezeigt.",
-            "Bitte nicht stören für eine halbe Stunde.": "Bis 13:00 wirst du als „Nicht stören“ angezeigt.",
-            "nicht stören bis 15 Uhr": "Bis 15:00 wirst du als „Nicht stören“ angezeigt.",
-            "du darfst mich wieder stören": "Teams entscheidet wieder, wie du angezeigt wirst.",
-        },
-    ),
-    "French": (
-        "fr",
-        {
-            "est-ce que Robin est en appel": "Robin Example: En appel.",
-            "Robin Example est au téléphone": "Robin Example: En appel.",
-            "qui est en réunion": "Robin Example: En appel.",
-            "que fait Alex": "Alex Example: Disponible.",
-            "qui est libre": "Alex Example.",
-            "mets mon statut à déjeuner jusqu'à 14 h 30": "Votre message de statut, qui expire à 14:30, est : déjeuner.",
-            "mets mon statut à déjeuner jusqu'à deux heures": "Votre message de statut, qui expire à 14:00, est : déjeuner.",
-            "change mon message à au calme pendant une heure et demie": "Votre message de statut, qui expire à 14:00, est : au calme.",
-            "efface mon statut": "Votre message de statut est effacé.",
-            "ne pas déranger pendant une demi-heure": "Vous apparaissez comme « Ne pas déranger ». Fin : 13:00.",
-            "ne me dérange pas jusqu'à minuit": "Vous apparaissez comme « Ne pas déranger ». Fin : demain à 00:00.",
-            "ne me dérange pas jusqu'à plus tard": "Je n'ai pas compris la fin : jusqu'à plus tard.",
-            "tu peux me déranger à nouveau": "Teams décide à nouveau comment vous apparaissez.",
-        },
-    ),
-    "Spanish": (
-        "es",
-        {
-            "¿Está Robin en una llamada?": "Robin Example: En una llamada.",
-            "quién está al teléfono": "Robin Example: En una llamada.",
-            "qué está haciendo Alex": "Alex Example: Disponible.",
-            "quién está libre": "Alex Example.",
-            "pon mi estado en comiendo hasta las dos": "Tu mensaje de estado es: comiendo. Termina: 14:00.",
-            "pon mi estado en comiendo hasta las dos y media": "No he entendido el final: hasta las dos y media.",
-            "cambia mi mensaje a enfocado durante una hora y media": "Tu mensaje de estado es: enfocado. Termina: 14:00.",
-            "borra mi estado": "Tu mensaje de estado está borrado.",
-            "no molestar durante media hora": "Apareces como «No molestar». Termina: 13:00.",
-            "no me molestes hasta el mediodía": "Apareces como «No molestar». Termina: mañana a las 12:00.",
-            "puedes molestarme de nuevo": "Teams vuelve a decidir cómo apareces.",
-        },
-    ),
-}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -427,12 +371,12 @@ async def test_block_of_a_language(home: Home, language: str) -> None:
 
 
 def test_every_block_is_tested() -> None:
-    assert re.findall(r"^#### (\w+)$", DOCUMENT, re.MULTILINE) == list(LANGUAGES)
+    assert re.findall(r"^## (\w+)$", BLOCKS, re.MULTILINE) == list(LANGUAGES)
 
 
 async def test_partial_words_keep_the_english_ones(home: Home) -> None:
     await home.choose(words={"no_call": "Silence."})
     home.robin.leave_call()
-    await home.read()
+    await home.poll()
     assert await home.say("is anyone in a call") == "Silence."
     assert await home.say("is Zoe in a call") == "I don't know Zoe."
