@@ -21,7 +21,11 @@ NAMES: Final = {
     "any_call": {"activity_sensor": "Activity", "calls": "Phone call"},
     "back_at": {"activity_sensor": "Activity", "memory": "Message memory", "buttons": "Out"},
     "meeting_soon": {"activity_sensor": "Activity", "calendars": "Work", "lights": "Desk lamp"},
-    "quiet_knock": {"activity_sensor": "Activity", "buttons": "Knock", "sign": "Sign at the door"},
+    "quiet_knock": {
+        "activity_sensor": "Activity",
+        "buttons": "Knock at Robin's door",
+        "sign": "Sign at Robin's door",
+    },
 }
 
 
