@@ -190,6 +190,12 @@ class Frontend:
             await self.page.get_by_placeholder("Search", exact=True).fill(name)
         await self.page.locator("ha-picker-combo-box ha-combo-box-item", has_text=name).click()
 
+    async def choose_device(self, field: str, name: str) -> None:
+        """Select a device in a field of a blueprint."""
+        row = self.page.locator("ha-settings-row", has=self.page.get_by_text(field, exact=True))
+        await row.locator("ha-device-picker").click()
+        await self.page.locator("ha-picker-combo-box ha-combo-box-item", has_text=name).click()
+
     async def open_dashboard(self, path: str, config: Json) -> None:
         """Save a dashboard and open its first view."""
         paths = [

@@ -56,6 +56,24 @@ async def save(frontend: Frontend) -> None:
     await frontend.page.get_by_role("button", name="Save").click()
 
 
+async def create(demo: Demo, frontend: Frontend) -> str:
+    """Save the automation, which must turn on; return its ID."""
+    await save(frontend)
+    await frontend.page.wait_for_url(re.compile(r"/edit/\d+$"))
+    await expect(frontend.page.get_by_text("Traces")).to_be_visible()
+    assert await errors(frontend).count() == 0
+    automation_id = frontend.page.url.rsplit("/", 1)[-1]
+
+    async def is_on() -> bool:
+        states = await demo.home.rest("GET", "/api/states")
+        return any(
+            at["state"] == "on" and at["attributes"].get("id") == automation_id for at in states
+        )
+
+    await until("The automation was not turned on", is_on, seconds=20)
+    return automation_id
+
+
 def errors(frontend: Frontend) -> Locator:
     """Return the errors above the form and below it."""
     return frontend.page.locator("ha-alert, ha-toast")
@@ -74,12 +92,7 @@ async def test_an_automation_is_created_by_clicking(
     inputs = await open_form(frontend, name)
     for key, label in NAMES[name].items():
         await frontend.choose_entity(inputs[key]["name"], label, search=True)
-    await save(frontend)
-    await frontend.page.wait_for_url(re.compile(r"/edit/\d+$"))
-    await expect(frontend.page.get_by_text("Traces")).to_be_visible()
-    assert await errors(frontend).count() == 0
-
-    automation_id = frontend.page.url.rsplit("/", 1)[-1]
+    automation_id = await create(demo, frontend)
     saved = await home.rest("GET", f"/api/config/automation/config/{automation_id}")
     automations = load_yaml(TEMPLATES / "automations.yaml")
     assert isinstance(automations, list)
@@ -88,13 +101,15 @@ async def test_an_automation_is_created_by_clicking(
         key: entities(given[key]) for key in NAMES[name]
     }
 
-    async def is_on() -> bool:
-        states = await home.rest("GET", "/api/states")
-        return any(
-            at["state"] == "on" and at["attributes"].get("id") == automation_id for at in states
-        )
 
-    await until("The automation was not turned on", is_on, seconds=20)
+async def test_assist_answers_after_clicking(demo: Demo, frontend: Frontend) -> None:
+    inputs = await open_form(frontend, "voice")
+    for key in ("people", "me"):
+        await frontend.choose_device(inputs[key]["name"], "Robin Example")
+    await create(demo, frontend)
+    result = await demo.home.command("conversation/process", text="What's Robin doing?")
+    answer = result["response"]["speech"]["plain"]["speech"]
+    assert answer.startswith("Robin Example: ")
 
 
 async def test_a_form_without_a_required_input_shows_an_error(frontend: Frontend) -> None:
