@@ -17,15 +17,21 @@ CHANGELOG = """# Changelog
 
 What changes.
 
+## [Unreleased]
+
 ## [1.2.0] - 2026-12-01
 
 ### Added
 
-- One thing.
+- One [thing](docs/one.md#thing), described in a line that
+  is [wrapped](https://example.com/wrapped).
+  - A part of it.
 
 ### Fixed
 
 - Another, as in [1.1.0].
+
+[Everything](README.md) else stays.
 
 ## [1.1.0] - 2026-11-01
 
@@ -38,19 +44,26 @@ What changes.
 """
 NOTES = """### Added
 
-- One thing.
+- One [thing](https://example.com/home/blob/v1.2.0/docs/one.md#thing), described in a line that \
+is [wrapped](https://example.com/wrapped).
+  - A part of it.
 
 ### Fixed
 
 - Another, as in [1.1.0].
+
+[Everything](https://example.com/home/blob/v1.2.0/README.md) else stays.
 """
+ENTRIES = CHANGELOG[CHANGELOG.index("### Added") : CHANGELOG.index("## [1.1.0]")]
 
 
 def release(root: Path, tag: str, changelog: str) -> subprocess.CompletedProcess[str]:
     """Run the script as the workflow does, with manifest version 1.2.0."""
     manifest = root / f"custom_components/{DOMAIN}/manifest.json"
     manifest.parent.mkdir(parents=True)
-    manifest.write_text(json.dumps({"domain": DOMAIN, "version": "1.2.0"}))
+    manifest.write_text(
+        json.dumps({"documentation": "https://example.com/home", "version": "1.2.0"})
+    )
     (root / "CHANGELOG.md").write_text(changelog)
     script = root / "scripts/release"
     script.parent.mkdir()
@@ -83,13 +96,23 @@ def test_a_release_prints_its_own_section_alone(tmp_path: Path) -> None:
     [
         ("v1.3.0", "", "", "so the tag is v1.2.0 and not v1.3.0"),
         ("1.2.0", "", "", "so the tag is v1.2.0 and not 1.2.0"),
-        ("v1.2.0", "## [1.2.0] - 2026-12-01", "## [Unreleased]", "is Unreleased and not 1.2.0"),
-        ("v1.2.0", "## [1", "## 1", "is none and not 1.2.0"),
+        ("v1.2.0", "\n## [1.2.0] - 2026-12-01", "", "has unreleased entries"),
+        ("v1.2.0", "## [1.2.0]", "## [1.1.1]", "is 1.1.1 and not 1.2.0"),
+        ("v1.2.0", "## [", "## ", "is none and not 1.2.0"),
         ("v1.2.0", "] - 2026-12-01", "]", "has no release date for 1.2.0"),
-        ("v1.2.0", NOTES, "", "has no entries for 1.2.0"),
+        ("v1.2.0", ENTRIES, "", "has no entries for 1.2.0"),
         ("v1.2.0", "tag/v1.2.0", "tag/v1.1.0", "has no link for [1.2.0]"),
     ],
-    ids=["other tag", "no v", "not released", "no heading", "no date", "no text", "other link"],
+    ids=[
+        "other tag",
+        "no v",
+        "not released",
+        "older heading",
+        "no heading",
+        "no date",
+        "no text",
+        "other link",
+    ],
 )
 def test_a_mismatch_is_rejected(tmp_path: Path, tag: str, old: str, new: str, message: str) -> None:
     assert old in CHANGELOG
