@@ -8,6 +8,7 @@ import re
 import shutil
 from typing import Final
 
+from homeassistant.util.yaml import load_yaml_dict
 from playwright.async_api import (
     BrowserContext,
     FrameLocator,
@@ -17,6 +18,7 @@ from playwright.async_api import (
     expect,
 )
 
+from scripts.live.demo import BLUEPRINTS
 from scripts.live.home import INTEGRATION, Home, Json
 from scripts.live.processes import LiveError
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
@@ -28,6 +30,22 @@ REBOUND: Final = "rebound.example"
 # Enough for two busy cores.
 MILLISECONDS: Final = 20_000
 WINDOW: Final = 1280, 800
+
+# The names to click for a blueprint's inputs. The demo home's automations have their entities.
+BLUEPRINT_FIELDS: Final = {
+    "any_call": {"activity_sensor": "Activity Robin", "calls": "Phone call"},
+    "back_at": {"activity_sensor": "Activity Robin", "memory": "Message memory", "buttons": "Out"},
+    "meeting_soon": {
+        "activity_sensor": "Activity Robin",
+        "calendars": "Work",
+        "lights": "Desk lamp",
+    },
+    "quiet_knock": {
+        "activity_sensor": "Activity Robin",
+        "buttons": "Knock at Robin's door",
+        "sign": "Sign at Robin's door",
+    },
+}
 
 ARGUMENTS: Final = (
     "--no-sandbox",
@@ -67,6 +85,15 @@ async def browser_window(home: Home) -> AsyncIterator[BrowserContext]:
             await expect(page.locator("home-assistant-main")).to_be_visible()
             await page.close()
             yield context
+
+
+async def add_calendar(home: Home) -> None:
+    """Add an empty calendar named Work, which the demo home lacks."""
+    # A group, because Home Assistant's other calendars need packages.
+    step = await home.start_flow("group")
+    step = await home.continue_flow(step, next_step_id="calendar")
+    step = await home.continue_flow(step, name="Work", entities=[], hide_members=False)
+    assert step["type"] == "create_entry"
 
 
 def error_text(key: str) -> re.Pattern[str]:
@@ -188,13 +215,34 @@ class Frontend:
         # A long list has only some of its items in the page.
         if search:
             await self.page.get_by_placeholder("Search", exact=True).fill(name)
-        await self.page.locator("ha-picker-combo-box ha-combo-box-item", has_text=name).click()
+        await self._choose(name)
+
+    async def _choose(self, name: str) -> None:
+        """Click the item of an open picker whose texts have all words of a name."""
+        items = self.page.locator("ha-picker-combo-box ha-combo-box-item")
+        for word in name.split():
+            items = items.filter(has_text=word)
+        await items.click()
+
+    async def open_blueprint(self, name: str) -> Json:
+        """Open the form of a blueprint and return the blueprint's inputs."""
+        file = BLUEPRINTS / f"automation/ms_teams_presence/{name}.yaml"
+        described = load_yaml_dict(file)["blueprint"]
+        await self.open("/config/blueprint/dashboard")
+        await self.page.get_by_text(described["name"], exact=True).first.click()
+        inputs: Json = described["input"]
+        return inputs
+
+    async def fill_in_blueprint(self, inputs: Json, name: str) -> None:
+        """Select the entities of a blueprint's inputs."""
+        for key, label in BLUEPRINT_FIELDS[name].items():
+            await self.choose_entity(inputs[key]["name"], label, search=True)
 
     async def choose_device(self, field: str, name: str) -> None:
         """Select a device in a field of a blueprint."""
         row = self.page.locator("ha-settings-row", has=self.page.get_by_text(field, exact=True))
         await row.locator("ha-device-picker").click()
-        await self.page.locator("ha-picker-combo-box ha-combo-box-item", has_text=name).click()
+        await self._choose(name)
 
     async def open_dashboard(self, path: str, config: Json) -> None:
         """Save a dashboard and open its first view."""

@@ -19,13 +19,14 @@ from scripts.live.processes import LiveError
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 from tests.documents import ROOT, snippets
 
-from .frontend import TITLE, WINDOW, Frontend, browser_window
+from .frontend import TITLE, WINDOW, Frontend, add_calendar, browser_window
 
 IMAGES: Final = ROOT / "docs/images"
 DASHBOARDS: Final = ROOT / "docs/dashboards.md"
 FORM: Final = 800, 1180
 PAGE: Final = 1280, 1000
 PASTED: Final = 800, 470
+BLUEPRINT: Final = 640, 800
 
 type Show = Callable[[Demo, Frontend], Awaitable[None]]
 
@@ -71,6 +72,19 @@ async def show_pasted(number: int, _: Demo, frontend: Frontend) -> None:
     await expect(frontend.page.locator("hui-tile-card").first).to_be_visible()
 
 
+async def show_blueprint(name: str, _: Demo, frontend: Frontend) -> None:
+    """Show the form of a blueprint, filled in."""
+    inputs = await frontend.open_blueprint(name)
+    await frontend.fill_in_blueprint(inputs, name)
+
+
+async def show_voice(_: Demo, frontend: Frontend) -> None:
+    """Show the form of the voice blueprint, filled in."""
+    inputs = await frontend.open_blueprint("voice")
+    for key in ("people", "me"):
+        await frontend.choose_device(inputs[key]["name"], "Robin Example")
+
+
 PICTURES: Final[dict[str, Picture]] = {
     "sign-in-form": Picture(show_sign_in, FORM, signed_in=False),
     "dashboard": Picture(show_dashboard),
@@ -80,6 +94,11 @@ PICTURES: Final[dict[str, Picture]] = {
     "view-dark": Picture(partial(show_pasted, 0), PASTED, "dark"),
     "board-light": Picture(partial(show_pasted, 1), PASTED),
     "board-dark": Picture(partial(show_pasted, 1), PASTED, "dark"),
+    "any-call": Picture(partial(show_blueprint, "any_call"), BLUEPRINT),
+    "quiet-knock": Picture(partial(show_blueprint, "quiet_knock"), BLUEPRINT),
+    "meeting-soon": Picture(partial(show_blueprint, "meeting_soon"), BLUEPRINT),
+    "back-at": Picture(partial(show_blueprint, "back_at"), BLUEPRINT),
+    "voice": Picture(show_voice, BLUEPRINT),
 }
 
 
@@ -97,6 +116,7 @@ async def prepare(demo: Demo, frontend: Frontend) -> None:
     await home.wait_for(LAMP, "turn red", is_red)
     kim = "sensor.kim_example_availability"
     await home.wait_for(kim, "be do_not_disturb", lambda at: at["state"] == "do_not_disturb")
+    await add_calendar(home)
 
 
 async def take_screenshot(page: Page, path: Path) -> None:
@@ -106,7 +126,9 @@ async def take_screenshot(page: Page, path: Path) -> None:
     await page.wait_for_timeout(1500)
     screen = await page.screenshot(animations="disabled", caret="hide")
     with Image.open(io.BytesIO(screen)) as image:
-        image.convert("RGB").quantize(256).save(path, optimize=True)
+        # The default method merges the colors of small icons.
+        colors = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE)
+        colors.save(path, optimize=True)
 
 
 async def take_all(names: list[str]) -> None:

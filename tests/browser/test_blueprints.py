@@ -1,54 +1,26 @@
 """Automations created by clicking from the blueprints."""
 
 import re
-from typing import Any, Final
+from typing import Any
 
-from homeassistant.util.yaml import load_yaml, load_yaml_dict
+from homeassistant.util.yaml import load_yaml
 from playwright.async_api import Locator, expect
 import pytest
 import pytest_asyncio
 
-from scripts.live.demo import BLUEPRINTS, ROBIN, TEMPLATES, Demo, sign_in
-from scripts.live.home import Json
+from scripts.live.demo import ROBIN, TEMPLATES, Demo, sign_in
 from scripts.live.processes import until
 
-from .frontend import Frontend
+from .frontend import BLUEPRINT_FIELDS, Frontend, add_calendar
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
-
-# The names to click for a blueprint's inputs. The demo home's automations have their entities.
-NAMES: Final = {
-    "any_call": {"activity_sensor": "Activity", "calls": "Phone call"},
-    "back_at": {"activity_sensor": "Activity", "memory": "Message memory", "buttons": "Out"},
-    "meeting_soon": {"activity_sensor": "Activity", "calendars": "Work", "lights": "Desk lamp"},
-    "quiet_knock": {
-        "activity_sensor": "Activity",
-        "buttons": "Knock at Robin's door",
-        "sign": "Sign at Robin's door",
-    },
-}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def _prepared(demo: Demo) -> None:
     """Sign Robin in and add a calendar, which the demo home lacks."""
     await sign_in(demo, ROBIN)
-    # An empty group, because Home Assistant's other calendars need packages.
-    step = await demo.home.start_flow("group")
-    step = await demo.home.continue_flow(step, next_step_id="calendar")
-    step = await demo.home.continue_flow(step, name="Work", entities=[], hide_members=False)
-    assert step["type"] == "create_entry"
-
-
-async def open_form(frontend: Frontend, name: str) -> Json:
-    """Open the form of a blueprint and return the blueprint's inputs."""
-    described = load_yaml_dict(BLUEPRINTS / f"automation/ms_teams_presence/{name}.yaml")[
-        "blueprint"
-    ]
-    await frontend.open("/config/blueprint/dashboard")
-    await frontend.page.get_by_text(described["name"], exact=True).first.click()
-    inputs: Json = described["input"]
-    return inputs
+    await add_calendar(demo.home)
 
 
 async def save(frontend: Frontend) -> None:
@@ -84,26 +56,25 @@ def entities(selected: Any) -> list[str]:
     return selected if isinstance(selected, list) else [selected]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BLUEPRINT_FIELDS)
 async def test_an_automation_is_created_by_clicking(
     demo: Demo, frontend: Frontend, name: str
 ) -> None:
     home = demo.home
-    inputs = await open_form(frontend, name)
-    for key, label in NAMES[name].items():
-        await frontend.choose_entity(inputs[key]["name"], label, search=True)
+    inputs = await frontend.open_blueprint(name)
+    await frontend.fill_in_blueprint(inputs, name)
     automation_id = await create(demo, frontend)
     saved = await home.rest("GET", f"/api/config/automation/config/{automation_id}")
     automations = load_yaml(TEMPLATES / "automations.yaml")
     assert isinstance(automations, list)
     (given,) = (item["use_blueprint"]["input"] for item in automations if item["id"] == name)
     assert {key: entities(value) for key, value in saved["use_blueprint"]["input"].items()} == {
-        key: entities(given[key]) for key in NAMES[name]
+        key: entities(given[key]) for key in BLUEPRINT_FIELDS[name]
     }
 
 
 async def test_assist_answers_after_clicking(demo: Demo, frontend: Frontend) -> None:
-    inputs = await open_form(frontend, "voice")
+    inputs = await frontend.open_blueprint("voice")
     for key in ("people", "me"):
         await frontend.choose_device(inputs[key]["name"], "Robin Example")
     await create(demo, frontend)
@@ -113,6 +84,6 @@ async def test_assist_answers_after_clicking(demo: Demo, frontend: Frontend) -> 
 
 
 async def test_a_form_without_a_required_input_shows_an_error(frontend: Frontend) -> None:
-    await open_form(frontend, "any_call")
+    await frontend.open_blueprint("any_call")
     await save(frontend)
     await expect(errors(frontend).first).to_contain_text("Missing input")
