@@ -1,5 +1,6 @@
 """Metadata for Home Assistant, the Marketplace and GitHub."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 import importlib
 from pathlib import Path
@@ -56,6 +57,11 @@ TRANSLATION_SECTIONS = {
     "title",
     "triggers",
 }
+# Where a language has more than one text for the same English one, and why.
+DIFFERENT: dict[tuple[str, str], str] = {}
+SENTENCE_END = re.compile(r"(?<=[.?!])\s+|(?<=[。？！])\s*|\n+")  # noqa: RUF001
+# A sentence's number and the number of sentences. `None` is the whole text.
+type Place = tuple[int, int] | None
 
 
 def descriptions(platform: str) -> list[EntityDescription]:
@@ -73,6 +79,31 @@ def entity_descriptions() -> dict[tuple[str, str], EntityDescription]:
         for platform in PLATFORMS
         for description in descriptions(platform)
     }
+
+
+def sentences(text: str) -> list[str]:
+    """Return the sentences of a text."""
+    return [part for part in SENTENCE_END.split(text) if part]
+
+
+def part_of(text: str, place: Place) -> str | None:
+    """Return a text, or a sentence if it has as many as English."""
+    if place is None:
+        return text
+    number, of = place
+    found = sentences(text)
+    return found[number] if len(found) == of else None
+
+
+def same_text(english: Mapping[str, str]) -> dict[str, list[tuple[str, Place]]]:
+    """Return texts and sentences that occur more than once."""
+    found: dict[str, list[tuple[str, Place]]] = defaultdict(list)
+    for key, text in english.items():
+        found[text].append((key, None))
+        if len(parts := sentences(text)) > 1:
+            for number, part in enumerate(parts):
+                found[part].append((key, (number, len(parts))))
+    return {text: keys for text, keys in found.items() if len(keys) > 1}
 
 
 @pytest.fixture(name="english", scope="module")
@@ -195,6 +226,30 @@ def test_translation_has_what_english_has(path: Path, english: dict[str, Any]) -
     for where, text in original.items():
         placeholders = re.findall(r"\{\w+\}", text)
         assert sorted(placeholders) == sorted(re.findall(r"\{\w+\}", translated[where])), where
+
+
+def test_equal_english_is_equal_in_every_language(english: dict[str, Any]) -> None:
+    original = dict(leaves(english))
+    translated = {path.stem: dict(leaves(read_json(path))) for path in TRANSLATIONS}
+    different = {
+        (language, text): texts
+        for text, keys in same_text(original).items()
+        for language, translation in translated.items()
+        if len(texts := {part_of(translation[key], place) for key, place in keys} - {None}) > 1
+    }
+
+    assert different.keys() == DIFFERENT.keys(), different
+
+
+def test_equal_english_is_found_in_whole_texts_and_in_sentences() -> None:
+    texts = {"one": "Busy", "two": "Busy", "three": "Busy. Try again.", "four": "Wait. Try again."}
+
+    assert same_text(texts) == {
+        "Busy": [("one", None), ("two", None)],
+        "Try again.": [("three", (1, 2)), ("four", (1, 2))],
+    }
+    assert part_of("お待ちください。もう一度お試しください。", (1, 2)) == "もう一度お試しください。"
+    assert part_of("Wait, then try again.", (1, 2)) is None
 
 
 def test_every_action_has_texts_and_an_icon(
