@@ -16,6 +16,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
 from custom_components.ms_teams_presence.const import DOMAIN
+from custom_components.ms_teams_presence.preferred_presence import async_get_store
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.engine import Session
@@ -326,6 +327,8 @@ class Week:
         key = f"{DOMAIN}.{self.entry.entry_id}"
         if key not in self.storage:
             return
+        # The mocked storage keeps what it loaded last.
+        async_get_store(self.hass, self.entry.entry_id)._store._data = None  # noqa: SLF001
         stored = self.storage[key] = copy.deepcopy(self.storage[key])
         records = [
             (name, record)
