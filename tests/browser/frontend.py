@@ -8,6 +8,7 @@ import re
 import shutil
 from typing import Final
 
+import hass_frontend
 from homeassistant.util.yaml import load_yaml_dict
 from playwright.async_api import (
     BrowserContext,
@@ -24,7 +25,7 @@ from scripts.live.processes import LiveError
 from simulator.tenant import DOMAIN, PUBLIC_CLIENT_ID
 
 TITLE: Final = "Microsoft Teams Presence"
-TEXTS: Final = json.loads((INTEGRATION / "translations/en.json").read_text())
+LABELS: Final = "ui.panel.config.integrations."
 # A foreign host name that resolves to the loopback, as in DNS rebinding.
 REBOUND: Final = "rebound.example"
 # Enough for two busy cores.
@@ -96,6 +97,23 @@ async def add_calendar(home: Home) -> None:
     assert step["type"] == "create_entry"
 
 
+def texts_in(language: str) -> Json:
+    """Return the integration's translations."""
+    texts: Json = json.loads((INTEGRATION / f"translations/{language}.json").read_text())
+    return texts
+
+
+TEXTS: Final = texts_in("en")
+
+
+def labels_in(language: str) -> dict[str, str]:
+    """Return Home Assistant's translations for integrations."""
+    directory = hass_frontend.where() / "static/translations/config"
+    (file,) = directory.glob(f"{language}-{'?' * 32}.json")
+    labels: dict[str, str] = json.loads(file.read_text())
+    return {key.removeprefix(LABELS): label for key, label in labels.items() if LABELS in key}
+
+
 def error_text(key: str) -> re.Pattern[str]:
     """Return a pattern for an error text with any placeholders."""
     parts = re.split(r"\{\w+\}", TEXTS["config"]["error"][key])
@@ -105,10 +123,12 @@ def error_text(key: str) -> re.Pattern[str]:
 class Frontend:
     """A tab with Home Assistant."""
 
-    def __init__(self, page: Page, home: Home) -> None:
-        """Initialize."""
+    def __init__(self, page: Page, home: Home, language: str = "en") -> None:
+        """Initialize; the language is the user's."""
         self.page = page
         self.home = home
+        self.texts = texts_in(language)
+        self.labels = labels_in(language)
 
     async def open(self, path: str = "/") -> None:
         """Open a path."""
@@ -122,17 +142,17 @@ class Frontend:
     async def choose_integration(self) -> None:
         """Start the config flow from Settings."""
         await self.open("/config/integrations/dashboard")
-        await self.page.get_by_role("button", name="Add integration").click()
-        search = self.page.get_by_placeholder("Search for a brand name")
+        await self.page.get_by_role("button", name=self.labels["add_integration"]).click()
+        search = self.page.get_by_placeholder(self.labels["search_brand"])
         await search.fill("microsoft teams")
         await self.page.locator("dialog-add-integration").get_by_text(TITLE).click()
-        await expect(self.dialog).to_contain_text(TEXTS["config"]["step"]["user"]["title"])
+        await expect(self.dialog).to_contain_text(self.texts["config"]["step"]["user"]["title"])
 
     async def choose_sign_in_method(self, method: str) -> None:
         """Choose the sign-in method: `browser` or `device_code`."""
-        label = TEXTS["config"]["step"]["user"]["menu_options"][method]
-        await self.dialog.get_by_text(label).click()
-        await expect(self.dialog).to_contain_text(TEXTS["config"]["step"][method]["title"])
+        steps = self.texts["config"]["step"]
+        await self.dialog.get_by_text(steps["user"]["menu_options"][method]).click()
+        await expect(self.dialog).to_contain_text(steps[method]["title"])
 
     async def fill_in(self, *, tenant: str, client_id: str) -> None:
         """Fill in tenant and client ID."""
@@ -141,7 +161,7 @@ class Frontend:
 
     async def choose_simulator(self) -> None:
         """Open the form's section and select the simulator's cloud."""
-        section = TEXTS["config"]["step"]["browser"]["sections"]["advanced"]
+        section = self.texts["config"]["step"]["browser"]["sections"]["advanced"]
         await self.dialog.get_by_text(section["name"], exact=True).click()
         await self.dialog.get_by_label(section["data"]["cloud"]).click()
         await self.page.get_by_role("menuitem", name="simulator").click()
@@ -152,7 +172,7 @@ class Frontend:
 
     async def submit(self) -> None:
         """Submit the form."""
-        await self.dialog.get_by_role("button", name="Submit").click()
+        await self.dialog.get_by_role("button", name=self.labels["config_flow.submit"]).click()
 
     async def submit_and_open_microsoft(self) -> Page:
         """Submit the form and return Microsoft's tab."""
@@ -175,7 +195,9 @@ class Frontend:
 
     async def finish(self) -> None:
         """Finish a successful flow and close its dialog."""
-        await self.dialog.get_by_role("button", name=re.compile("finish", re.IGNORECASE)).click()
+        names = [re.escape(self.labels[f"config_flow.{key}"]) for key in ("finish", "finish_skip")]
+        button = self.dialog.get_by_role("button", name=re.compile("|".join(names)))
+        await button.click()
         await expect(self.dialog).to_be_hidden()
         # Closing a dialog goes back in the history, which would cancel a navigation.
         await self.page.wait_for_function("() => !history.state?.dialog")
