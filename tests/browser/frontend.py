@@ -111,7 +111,7 @@ def labels_in(language: str) -> dict[str, str]:
     directory = hass_frontend.where() / "static/translations/config"
     (file,) = directory.glob(f"{language}-{'?' * 32}.json")
     labels: dict[str, str] = json.loads(file.read_text())
-    return {key.removeprefix(LABELS): label for key, label in labels.items() if LABELS in key}
+    return {key.removeprefix(LABELS): label for key, label in labels.items()}
 
 
 def error_text(key: str) -> re.Pattern[str]:
