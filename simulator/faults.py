@@ -14,7 +14,7 @@ from aiohttp import web
 
 from .entra.errors import SignInError
 from .graph.errors import GraphError, error_body
-from .graph.messages import JSON_TYPE
+from .graph.messages import ERROR_TYPE, JSON_TYPE
 from .graph.service import Graph
 from .wire import Handler
 
@@ -234,7 +234,9 @@ def respond(options: Options, graph: Graph) -> web.Response:
     else:
         body = options.get("body", "error")
         content = _error(options, status, graph) if body == "error" else _raw(body)
-    kind = "text/html" if options.get("body") == "html" else JSON_TYPE
+    kind = ERROR_TYPE if status >= 400 else JSON_TYPE
+    if options.get("body") == "html":
+        kind = "text/html"
     return web.Response(body=content, status=status, headers={"Content-Type": kind} | headers)
 
 

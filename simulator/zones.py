@@ -1,8 +1,8 @@
-"""Windows time zone names, which Graph accepts besides IANA's."""
+"""The time zone names that Graph accepts."""
 
 from datetime import UTC, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 WINDOWS: Final = {
     "Dateline Standard Time": "Etc/GMT+12",
@@ -146,12 +146,36 @@ WINDOWS: Final = {
     "Line Islands Standard Time": "Pacific/Kiritimati",
 }
 
+IANA: Final = frozenset(
+    """
+    Etc/GMT+12 Etc/GMT+11 Pacific/Honolulu America/Anchorage America/Santa_Isabel
+    America/Los_Angeles America/Phoenix America/Chihuahua America/Denver America/Guatemala
+    America/Chicago America/Mexico_City America/Regina America/Bogota America/New_York
+    America/Indiana/Indianapolis America/Caracas America/Asuncion America/Halifax America/Cuiaba
+    America/La_Paz America/Santiago America/St_Johns America/Sao_Paulo
+    America/Argentina/Buenos_Aires America/Cayenne America/Godthab America/Montevideo
+    America/Bahia Etc/GMT+2 Atlantic/Azores Atlantic/Cape_Verde Africa/Casablanca Etc/GMT
+    Europe/London Atlantic/Reykjavik Europe/Berlin Europe/Budapest Europe/Paris Europe/Warsaw
+    Africa/Lagos Africa/Windhoek Europe/Bucharest Asia/Beirut Africa/Cairo Asia/Damascus
+    Africa/Johannesburg Europe/Kyiv Europe/Kiev Europe/Istanbul Asia/Jerusalem Asia/Amman
+    Asia/Baghdad Europe/Kaliningrad Asia/Riyadh Africa/Nairobi Asia/Tehran Asia/Dubai Asia/Baku
+    Europe/Moscow Indian/Mauritius Asia/Tbilisi Asia/Yerevan Asia/Kabul Asia/Karachi
+    Asia/Tashkent Asia/Kolkata Asia/Colombo Asia/Kathmandu Asia/Almaty Asia/Dhaka
+    Asia/Yekaterinburg Asia/Yangon Asia/Rangoon Asia/Bangkok Asia/Novosibirsk Asia/Shanghai
+    Asia/Krasnoyarsk Asia/Singapore Australia/Perth Asia/Taipei Asia/Ulaanbaatar Asia/Irkutsk
+    Asia/Tokyo Asia/Seoul Australia/Adelaide Australia/Darwin Australia/Brisbane
+    Australia/Sydney Pacific/Port_Moresby Australia/Hobart Asia/Yakutsk Pacific/Guadalcanal
+    Asia/Vladivostok Pacific/Auckland Etc/GMT-12 Pacific/Fiji Asia/Magadan Pacific/Tongatapu
+    Pacific/Apia Pacific/Kiritimati
+    """.split()  # noqa: SIM905
+)
+"""The names of the page "dateTimeTimeZone resource type"; it has no others."""
+
 
 def find_zone(name: str) -> tzinfo | None:
-    """Find the time zone of a Windows or IANA name."""
+    """Find the time zone of a Windows name, or of a documented IANA name."""
     if name == "UTC":
         return UTC
-    try:
-        return ZoneInfo(WINDOWS.get(name, name))
-    except ZoneInfoNotFoundError, ValueError, OSError:
-        return None
+    if name in IANA:
+        return ZoneInfo(name)
+    return ZoneInfo(WINDOWS[name]) if name in WINDOWS else None

@@ -20,6 +20,7 @@ def respond_to_batch(
     version: str,
     now: datetime,
     respond: Callable[[GraphRequest], GraphResponse],
+    root: str,
 ) -> GraphResponse:
     """Respond to a batch's requests, in reverse order."""
     requests = parse_object(parse_body(batch), {"requests": Property(_requests)})["requests"]
@@ -27,18 +28,17 @@ def respond_to_batch(
     statuses: dict[str, int] = {}
     responses: list[Json] = []
     for request in requests:
-        if any(statuses.get(name, 424) >= 400 for name in request.get("dependsOn", [])):
+        if any(statuses.get(name.lower(), 424) >= 400 for name in request.get("dependsOn", [])):
             response = _failed_dependency(now)
         else:
-            response = respond(_unpack(batch, version, request))
-        statuses[request["id"]] = response.status
+            response = respond(_unpack(batch, version, request, root))
+        statuses[request["id"].lower()] = response.status
         reply: Json = {
             "id": request["id"],
             "status": response.status,
-            "headers": response.headers,
+            "headers": response.all_headers,
         }
         if response.body is not None:
-            response.headers["Content-Type"] = "application/json"
             reply["body"] = response.body
         responses.append(reply)
     return GraphResponse(body={"responses": responses[::-1]})
@@ -50,13 +50,15 @@ def _failed_dependency(now: datetime) -> GraphResponse:
     return GraphResponse(424, error_body(error, now, ids), ids)
 
 
-def _unpack(batch: GraphRequest, version: str, request: Json) -> GraphRequest:
+def _unpack(batch: GraphRequest, version: str, request: Json, root: str) -> GraphRequest:
     headers = {"Authorization": batch.header("Authorization")}
     extra = request.get("headers")
     if isinstance(extra, dict):
         headers |= {str(key): str(value) for key, value in extra.items()}
     body = json.dumps(request["body"]).encode() if "body" in request else b""
-    url = f"/{version}/{str(request['url']).lstrip('/')}"
+    # Microsoft's page has relative URLs, its library msgraph-core sends absolute ones.
+    url = str(request["url"]).removeprefix(f"{root}/{version}")
+    url = f"/{version}/{url.lstrip('/')}"
     return GraphRequest(str(request["method"]).upper(), url, headers, body)
 
 
@@ -70,8 +72,21 @@ def _requests(value: object) -> list[Json]:
             raise bad_request("A request of a batch needs an id, a method and a url.")
         if "$batch" in item["url"]:
             raise bad_request("A batch can't contain a batch.")
-        if not isinstance(item.get("dependsOn", []), list):
+        names = item.get("dependsOn", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise bad_request("dependsOn must be a list of ids.")
-    if len({item["id"] for item in value}) < len(value):
+        _check_headers(item)
+    if len({item["id"].lower() for item in value}) < len(value):
         raise bad_request("The ids of a batch's requests must differ.")
     return value
+
+
+def _check_headers(item: Json) -> None:
+    """Require a Content-Type for a write; without it, the whole batch is rejected."""
+    headers = item.get("headers")
+    names = {name.lower() for name in headers} if isinstance(headers, dict) else set()
+    writes = str(item["method"]).upper() in {"POST", "PATCH", "PUT"} or "body" in item
+    if writes and "content-type" not in names:
+        raise bad_request(
+            f"Write request with id '{item['id']}' does not contain a Content-Type header."
+        )

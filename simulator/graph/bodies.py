@@ -62,13 +62,14 @@ def parse_duration(value: object) -> timedelta:
 
 
 def one_of(*allowed: str) -> Check:
-    """Require one of some values."""
+    """Require a member of an enumeration, in any case."""
+    known = {name.lower(): name for name in allowed}
 
     def check(value: object) -> str:
         text = parse_text(value)
-        if text not in allowed:
+        if text.lower() not in known:
             raise bad_request(f"'{text}' is not supported. Supported: {', '.join(allowed)}.")
-        return text
+        return known[text.lower()]
 
     return check
 
@@ -82,16 +83,25 @@ _DATE_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1
 
 
 def parse_object(value: object, properties: Mapping[str, Property]) -> Json:
-    """Check a JSON object; null counts as missing."""
+    """Check a JSON object; null counts as missing, the case of names does not count."""
     if not isinstance(value, dict):
         raise bad_request("An object is expected.")
-    for name in value:
-        if name not in properties:
-            raise bad_request(f"The property '{name}' does not exist.")
+    names = {name.lower(): name for name in properties}
+    members: Json = {}
+    for written, content in value.items():
+        # Clients may send OData's annotations, such as @odata.type.
+        if "@odata." in written:
+            continue
+        name = names.get(written.lower())
+        if name is None:
+            raise bad_request(f"The property '{written}' does not exist.")
+        if name in members:
+            raise bad_request(f"The property '{written}' occurs twice.")
+        members[name] = content
     found: Json = {}
     for name, known in properties.items():
-        if value.get(name) is not None:
-            found[name] = known.check(value[name])
+        if members.get(name) is not None:
+            found[name] = known.check(members[name])
         elif known.required:
             raise bad_request(f"The property '{name}' is required.")
     return found
@@ -103,7 +113,8 @@ def parse_expiry(date_time: str, time_zone: str) -> tuple[datetime, int]:
     if zone is None:
         raise bad_request(f"The time zone '{time_zone}' is not known.")
     match = _DATE_TIME.fullmatch(date_time)
-    if not match:
+    # Python also parses the hour 24.
+    if not match or date_time[11:13] == "24":
         raise bad_request(f"'{date_time}' is not a date and time without offset.")
     digits = (match[2] or "").ljust(7, "0")
     try:

@@ -5,7 +5,7 @@ import json
 
 from aiohttp import web
 
-from .messages import JSON_TYPE, GraphRequest
+from .messages import GraphRequest
 from .service import VERSIONS, Graph
 
 
@@ -15,10 +15,10 @@ def _handler(graph: Graph) -> Callable[[web.Request], Awaitable[web.Response]]:
         response = graph.respond(
             GraphRequest(request.method, request.raw_path, request.headers, body)
         )
+        headers = response.all_headers
         if response.body is None:
-            return web.Response(status=response.status, headers=response.headers)
+            return web.Response(status=response.status, headers=headers)
         text = json.dumps(response.body, ensure_ascii=False).encode(errors="replace")
-        headers = response.headers | {"Content-Type": JSON_TYPE}
         return web.Response(status=response.status, headers=headers, body=text)
 
     return handle

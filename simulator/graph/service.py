@@ -7,7 +7,7 @@ properties a body may have.
 
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 from uuid import uuid4
 
 from simulator.clock import Clock
@@ -35,6 +35,7 @@ from .presence import PresenceReads
 from .throttling import Throttle
 from .users import (
     check_options,
+    parse_options,
     parse_paging,
     profile_json,
     search_people,
@@ -44,6 +45,15 @@ from .users import (
 
 PEOPLE_LIMIT: Final = 650
 VERSIONS: Final = ("v1.0", "beta")
+_SEGMENTS: Final = {
+    name.lower(): name
+    for name in (
+        *VERSIONS,
+        *ACTIONS,
+        *("$batch", "me", "users", "presence", "presences"),
+        *("communications", "getPresencesByUserId"),
+    )
+}
 
 
 @dataclass
@@ -80,15 +90,16 @@ class Graph:
 
     def _route(self, request: GraphRequest) -> GraphResponse:
         parts = urlsplit(request.url)
-        _, version, *segments = [unquote(part) for part in parts.path.split("/")]
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        _, version, *segments = [_canonical(unquote(part)) for part in parts.path.split("/")]
+        query = parse_options(parts.query, version)
         if version not in VERSIONS:
             raise bad_request(f"Invalid version: {version}")
         caller = self._caller(request)
         match segments:
             case ["$batch"]:
                 require_method(request, "POST")
-                return respond_to_batch(request, version, self.clock.now(), self.respond)
+                root = self.deployment.tls_url
+                return respond_to_batch(request, version, self.clock.now(), self.respond, root)
             case ["me"]:
                 person = _me(caller)
                 return self._profile(request, caller, person, version, query)
@@ -143,7 +154,11 @@ class Graph:
         if len(rest) > 1 or action is None or (action.location and not self.deployment.complete):
             raise bad_request(f"Resource not found for the segment '{rest[0]}'.")
         require_method(request, "POST")
-        check_permission(caller, WRITE_LOCATION if action.location else WRITE_PRESENCE, person)
+        permissions = WRITE_LOCATION if action.location else WRITE_PRESENCE
+        if caller.person and caller.permissions & permissions.own and person is not caller.person:
+            # Microsoft's tracker reports this for a delegated call: not 403.
+            raise GraphError(401, "Unauthorized", "Cannot set the presence of another user.")
+        check_permission(caller, permissions, person)
         found = _require(person)
         body = parse_object(parse_body(request, empty=not action.properties), action.properties)
         self.reads.before_write(found)
@@ -220,6 +235,11 @@ class Graph:
 
     def _context(self, version: str, resource: str) -> Json:
         return {"@odata.context": f"{self.deployment.tls_url}/{version}/$metadata#{resource}"}
+
+
+def _canonical(segment: str) -> str:
+    """Return a resource or action in the case of the metadata; Graph ignores the case."""
+    return _SEGMENTS.get(segment.lower(), segment)
 
 
 def _me(caller: Caller) -> Person:

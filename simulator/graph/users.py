@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Set
 import re
 from typing import Final
+from urllib.parse import parse_qsl
 
 from simulator.tenant import Person
 from simulator.wire import Json
@@ -102,9 +103,27 @@ def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
         size, start = int(query.get("$top", "100")), int(query.get("$skiptoken", "0"))
     except ValueError as error:
         raise GraphError(400, "Request_BadRequest", "$top must be a number.") from error
+    if start < 0:
+        raise GraphError(400, "Request_BadRequest", "$skiptoken is not valid.")
     if not 1 <= size <= 999:
         raise GraphError(400, "Request_BadRequest", "$top must be between 1 and 999.")
     return start, size
+
+
+def parse_options(text: str, version: str) -> dict[str, str]:
+    """Parse a query; the case of OData's options does not count, nor their $ in beta."""
+    query: dict[str, str] = {}
+    for written, value in parse_qsl(text, keep_blank_values=True):
+        option = written.lower()
+        if version == "beta" and f"${option}" in _LIST_OPTIONS:
+            option = f"${option}"
+        name = option if option.startswith("$") else written
+        if name in query and name.startswith("$"):
+            raise GraphError(
+                400, "Request_BadRequest", f"The query option '{written}' occurs twice."
+            )
+        query[name] = value
+    return query
 
 
 def check_options(query: Mapping[str, str], allowed: Set[str]) -> None:
@@ -112,7 +131,7 @@ def check_options(query: Mapping[str, str], allowed: Set[str]) -> None:
     # The directory was seen to reject `select` without its dollar sign, and the empty name that
     # a shell leaves of `$filter`.
     for name in query.keys() - allowed:
-        if name.startswith("$") or f"${name}" in _LIST_OPTIONS or not name:
+        if name.startswith("$") or f"${name.lower()}" in _LIST_OPTIONS or not name:
             raise GraphError(
                 400, "Request_BadRequest", f"Unrecognized query argument specified: '{name}'."
             )

@@ -63,7 +63,8 @@ type Operation = tuple[str, str, object]
         ("Presence.ReadWrite", READ_MANY, 403),
         ("Presence.ReadWrite", WRITE_ROBIN, 200),
         ("Presence.ReadWrite", WRITE_ROBIN_BY_COMMUNICATIONS, 200),
-        ("Presence.ReadWrite", WRITE_ALEX, 403),
+        ("Presence.ReadWrite", WRITE_ALEX, 401),
+        ("Presence.Read", WRITE_ALEX, 403),
         ("Presence.ReadWrite", LOCATE_ROBIN, 200),
         ("Presence.ReadWrite", ("GET", "/v1.0/me", None), 403),
         ("User.Read", ("GET", "/v1.0/me", None), 200),
@@ -302,7 +303,8 @@ async def test_headers_of_a_response(client: Client) -> None:
     response = await client.get("/v1.0/me/presence", token, **{"client-request-id": "mine"})
     assert response.headers["Content-Type"] == JSON_TYPE
     assert response.headers["client-request-id"] == "mine"
-    assert {"request-id", "Date"} <= response.headers.keys()
+    assert response.headers["OData-Version"] == "4.0"
+    assert {"request-id", "Date", "Cache-Control"} <= response.headers.keys()
 
 
 async def test_the_error_body_names_the_request(client: Client) -> None:
@@ -311,6 +313,7 @@ async def test_the_error_body_names_the_request(client: Client) -> None:
     assert isinstance(error, dict)
     assert error.keys() == {"code", "message", "innerError"}
     assert error["innerError"]["request-id"] == response.headers["request-id"]
+    assert response.headers["Content-Type"] == "application/json"
 
 
 @pytest.mark.parametrize(
@@ -322,9 +325,11 @@ async def test_the_error_body_names_the_request(client: Client) -> None:
         ("PUT", "/v1.0/me/presence", 405),
         ("GET", "/v1.0/communications/getPresencesByUserId", 405),
         ("GET", "/v2.0/me/presence", 400),
+        ("GET", "/V1.0/Me/Presence", 200),
+        ("GET", f"/v1.0/USERS/{ROBIN}/presence", 200),
     ],
 )
-async def test_wrong_paths_and_methods(client: Client, method: str, path: str, status: int) -> None:
+async def test_paths_and_methods(client: Client, method: str, path: str, status: int) -> None:
     response = await client.request(method, path, await client.token("Presence.Read"))
     assert response.status == status
 
@@ -442,6 +447,44 @@ async def test_a_batch(client: Client) -> None:
     assert isinstance(responses, list)
     statuses = {response["id"]: response["status"] for response in responses}
     assert statuses == {"read": 200, "other": 403, "write": 200, "after": 424}
+
+
+WRITE_AWAY: dict[str, object] = {
+    "id": "a",
+    "method": "POST",
+    "url": "/me/presence/setUserPreferredPresence",
+    "headers": {"content-type": "application/json"},
+    "body": AWAY,
+}
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [
+        [WRITE_AWAY | {"id": "A"}, WRITE_AWAY],
+        [WRITE_AWAY | {"headers": {"Accept": "application/json"}}],
+        [{"id": "1", "method": "post", "url": "/me/presence/clearLocation"}],
+        [WRITE_AWAY | {"dependsOn": [1]}],
+        [WRITE_AWAY | {"headers": None}],
+    ],
+)
+async def test_a_malformed_batch_is_rejected_as_a_whole(client: Client, requests: object) -> None:
+    token = await client.token("Presence.ReadWrite")
+    response = await client.post("/v1.0/$batch", token, {"requests": requests})
+    assert (response.status, response.code) == (400, "BadRequest")
+    assert client.simulator.tenant.people["robin"].preference is None
+
+
+async def test_a_batch_with_absolute_urls(client: Client) -> None:
+    token = await client.token("Presence.Read")
+    url = f"{client.simulator.tls_url}/v1.0/me/presence"
+    requests = [{"id": "A", "method": "GET", "url": url}]
+    requests.append({"id": "b", "method": "GET", "url": "me/presence", "dependsOn": ["a"]})  # type: ignore[dict-item]
+    response = await client.post("/v1.0/$batch", token, {"requests": requests})
+    responses = response.json["responses"]
+    assert isinstance(responses, list)
+    assert [response["status"] for response in responses] == [200, 200]
+    assert responses[0]["headers"]["Content-Type"] == JSON_TYPE
 
 
 async def test_a_batch_is_limited_to_20_requests(client: Client) -> None:

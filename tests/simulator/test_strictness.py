@@ -21,7 +21,7 @@ from simulator.tenant import (
     PUBLIC_CLIENT_ID,
     TENANT_ID,
 )
-from simulator.zones import WINDOWS, find_zone
+from simulator.zones import IANA, WINDOWS, find_zone
 
 from .conftest import Client
 
@@ -134,6 +134,8 @@ def expiry(date_time: object, time_zone: object = "UTC") -> dict[str, object]:
         expiry("9999-12-30T23:00:00"),
         expiry("2030-01-02T03:04:05", "Europe/Berlin"),
         expiry("2030-01-02T03:04:05", "W. Europe Standard Time"),
+        note(**{"@odata.type": "#microsoft.graph.presenceStatusMessage"}),
+        {"StatusMessage": {"MESSAGE": {"Content": "Note", "contenttype": "Text"}}},
     ],
 )
 async def test_a_valid_message_is_accepted(client: Client, body: object) -> None:
@@ -157,10 +159,14 @@ async def test_a_valid_message_is_accepted(client: Client, body: object) -> None
         expiry("2030-01-02 03:04:05"),
         expiry("2030-02-30T03:04:05"),
         expiry("2030-01-02T25:04:05"),
+        expiry("2030-01-02T24:00:00"),
         expiry("2030-01-02T03:04:05.12345678"),
         expiry("soon"),
         expiry(1893553445),
         expiry("2030-01-02T03:04:05", "Mars Standard Time"),
+        expiry("2030-01-02T03:04:05", "Europe/Zurich"),
+        expiry("2030-01-02T03:04:05", "europe/berlin"),
+        note() | {"StatusMessage": None},
         expiry("2030-01-02T03:04:05", ""),
         expiry("2030-01-02T03:04:05", "../etc/passwd"),
         expiry("2030-01-02T03:04:05", None),
@@ -181,6 +187,7 @@ async def test_an_invalid_message_is_rejected(client: Client, body: object) -> N
         {"workLocationType": "unspecified"},
         {"workLocationType": "office", "placeId": "here"},
         {"workLocationType": "office", "source": "manual"},
+        {"workLocationType": "office", "WorkLocationType": "remote"},
     ],
 )
 async def test_an_invalid_location_is_rejected(client: Client, body: object) -> None:
@@ -195,16 +202,19 @@ async def test_invalid_ids_are_rejected(client: Client, ids: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    ("data", "kind", "expected"),
     [
-        (b'{"availability": "Busy", "activity": "Busy"}', ""),
-        (b'{"availability": "Busy", "activity": "Busy"}', "text/plain"),
-        (b'{"availability": "Busy"', "application/json"),
-        (b"\xff\xfe", "application/json"),
-        (b"", "application/json"),
+        (b'{"availability": "Busy", "activity": "Busy"}', "", (400, "BadRequest")),
+        (b'{"availability": "Busy", "activity": "Busy"}', "text/plain", (415, "RequestBodyRead")),
+        (b"availability=Busy", "application/x-www-form-urlencoded", (415, "RequestBodyRead")),
+        (b'{"availability": "Busy"', "application/json", (400, "BadRequest")),
+        (b"\xff\xfe", "application/json", (400, "BadRequest")),
+        (b"", "application/json", (400, "BadRequest")),
     ],
 )
-async def test_bodies_that_are_not_json(client: Client, data: bytes, kind: str) -> None:
+async def test_bodies_that_are_not_json(
+    client: Client, data: bytes, kind: str, expected: tuple[int, str]
+) -> None:
     token = await client.token("Presence.ReadWrite")
     response = await client.request(
         "POST",
@@ -213,7 +223,7 @@ async def test_bodies_that_are_not_json(client: Client, data: bytes, kind: str) 
         data=data,
         headers={"Content-Type": kind},
     )
-    assert (response.status, response.code) == (400, "BadRequest")
+    assert (response.status, response.code) == expected
 
 
 async def test_a_rejected_write_changes_nothing(client: Client) -> None:
@@ -271,8 +281,8 @@ def test_no_body_breaks_graph(state: SimulatorState, path: str, body: object) ->
 # Time zones
 
 
-@pytest.mark.parametrize("name", sorted(WINDOWS))
-def test_every_windows_zone_exists(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({*WINDOWS, *IANA}))
+def test_every_zone_exists(name: str) -> None:
     assert find_zone(name) is not None
 
 
