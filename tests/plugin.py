@@ -1,6 +1,6 @@
-"""Loaded by pytest before any other plugin: what has to happen before Home Assistant is imported.
+"""Loaded by pytest before any other plugin, because it prepares the import of Home Assistant.
 
-`--again` is for a whole run on one more Home Assistant: it leaves out what any one of them shows.
+`--again` is for a complete run on another Home Assistant; it skips tests that don't depend on it.
 """
 
 from asyncio import constants
@@ -16,7 +16,7 @@ from simulator.tls import NAMES, Certificate
 
 # The simulator's name wherever names matter; no real one ends like that.
 NAME = "microsoft.test"
-# Whoever it vouches for is trusted in every test.
+# Every test trusts it.
 AUTHORITY = trustme.CA()
 # Home Assistant reads it when its HTTP session is imported, `requests` in other tests, too.
 CERTIFICATE = Certificate.create(
@@ -26,7 +26,7 @@ CERTIFICATE = Certificate.create(
 )
 os.environ["REQUESTS_CA_BUNDLE"] = str(CERTIFICATE.bundle)
 
-import homeassistant  # noqa: E402, F401  # it aliases httpx, so before anything imports that
+import homeassistant  # noqa: E402, F401  # it replaces httpx, so it comes first
 import homeassistant.components.logger as _logger  # noqa: E402
 
 # Home Assistant 2026.11 dropped a name that the newest released test package still resets.
@@ -34,12 +34,12 @@ if not hasattr(_logger, "_clear_logger_overwrites"):
     _logger._clear_logger_overwrites = lambda hass: None  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-# Below these folders nothing depends on Home Assistant.
+# Tests in these folders don't depend on Home Assistant.
 _LOWER_RINGS: Final = frozenset({"graph", "simulator"})
 
 
 class _WithoutDebugMode:
-    """Overrides a fixture of the test package, which makes a run nearly twice as long."""
+    """Overrides a fixture of the test package that nearly doubles the time."""
 
     @pytest.fixture(autouse=True)
     def enable_event_loop_debug(self) -> None:
@@ -48,20 +48,20 @@ class _WithoutDebugMode:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--again`."""
-    text = "leave out what a run on another Home Assistant shows, and asyncio's debug mode"
+    text = "skip tests that don't depend on Home Assistant, and asyncio's debug mode"
     parser.addoption("--again", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Switch asyncio's debug mode off for `--again`, and make it cheaper elsewhere."""
-    # It stores so many frames for each coroutine and timer. The nearest name the culprit.
+    """Disable asyncio's debug mode for `--again`; make it cheaper otherwise."""
+    # Frames stored for each coroutine and timer.
     constants.DEBUG_STACK_DEPTH = 2  # type: ignore[misc]
     if config.getoption("again"):
         config.pluginmanager.register(_WithoutDebugMode())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what `--again` leaves out."""
+    """Deselect tests for `--again`."""
     if config.getoption("again"):
         once = [item for item in items if _is_run_once(item)]
         config.hook.pytest_deselected(items=once)
