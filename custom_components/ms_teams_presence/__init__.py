@@ -4,6 +4,7 @@ from typing import Final
 
 from homeassistant.config_entries import (
     SIGNAL_CONFIG_ENTRY_CHANGED,
+    SOURCE_RECONFIGURE,
     ConfigEntry,
     ConfigEntryChange,
     ConfigEntryState,
@@ -82,6 +83,9 @@ async def async_unload_entry(hass: HomeAssistant, entry: PresenceConfigEntry) ->
 
 async def async_remove_entry(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
     """Clear presence sessions, issues and stored data of a removed entry."""
+    # Home Assistant aborts only those of its own.
+    for flow in list(entry.async_get_active_flows(hass, {SOURCE_RECONFIGURE})):
+        hass.config_entries.flow.async_abort(flow["flow_id"])
     await _async_clear(hass, entry)
     await async_get_store(hass, entry.entry_id).async_remove()
     hass.data.get(STATES, {}).pop(entry.entry_id, None)

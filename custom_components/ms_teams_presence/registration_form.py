@@ -158,7 +158,8 @@ def read(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def stored_credential(registration: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return the stored credential if the form left it empty for the same app."""
-    is_same_app = stored.get(CONF_CLIENT_ID) == registration[CONF_CLIENT_ID]
+    # Version 0.1.0 stored it in any case.
+    is_same_app = str(stored.get(CONF_CLIENT_ID)).lower() == registration[CONF_CLIENT_ID]
     if not is_same_app or CREDENTIAL_KEYS & registration.keys():
         return {}
     fields = field_names(registration[CONF_SIGN_IN])

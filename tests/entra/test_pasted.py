@@ -14,12 +14,38 @@ PORTAL = "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/Applica
     ("client_id", "tenant", "found"),
     [
         (APP, TENANT, (APP, TENANT)),
-        (APP.upper(), DOMAIN, (APP.upper(), DOMAIN)),
+        (APP.upper(), DOMAIN.upper(), (APP, DOMAIN)),
+        (APP, "Organizations", (APP, "organizations")),
         (APP, f"robin@{DOMAIN}", (APP, DOMAIN)),
         (APP, f"Robin <robin@{DOMAIN}>", (APP, DOMAIN)),
         (APP, "organizations", (APP, "organizations")),
         (APP, f"Directory (tenant) ID: {TENANT}", (APP, TENANT)),
         (APP, f"https://login.microsoftonline.com/{TENANT}/v2.0", (APP, TENANT)),
+        # Pages of Microsoft's name the tenant in their paths
+        (APP, f"https://login.microsoftonline.com/{DOMAIN}/oauth2/v2.0/authorize", (APP, DOMAIN)),
+        (APP, f"https://login.microsoftonline.us/{DOMAIN}", (APP, DOMAIN)),
+        (APP, "https://login.microsoftonline.com/organizations/v2.0", (APP, "organizations")),
+        (APP, f"https://portal.azure.com/#@{DOMAIN}/resource/x", (APP, DOMAIN)),
+        (
+            APP,
+            f"https://teams.microsoft.com/l/team/1?groupId={APP}&tenantId={TENANT}",
+            (APP, TENANT),
+        ),
+        (
+            APP,
+            f"https://login.microsoftonline.com/{TENANT}/?client_id={APP.upper()}",
+            (APP, TENANT),
+        ),
+        # With what is around it in a mail or a text
+        (APP, f"<robin@{DOMAIN}>", (APP, DOMAIN)),
+        (APP, f"robin@{DOMAIN};", (APP, DOMAIN)),
+        (APP, f"[{DOMAIN}](https://{DOMAIN}/#home)", (APP, DOMAIN)),
+        (APP, f"<HTTPS://{DOMAIN.upper()}:443/>", (APP, DOMAIN)),
+        (APP, f"https://robin@{DOMAIN}", (APP, DOMAIN)),
+        (APP, f"{DOMAIN}.", (APP, DOMAIN)),
+        (APP, "xn--bcher-kva.xn--p1ai", (APP, "xn--bcher-kva.xn--p1ai")),
+        (APP, f"{{{TENANT.upper()}}}", (APP, TENANT)),
+        (APP.replace("-", "\u2011"), TENANT.replace("-", "\u2013"), (APP, TENANT)),
         (f"Application (client) ID : {APP}", DOMAIN, (APP, DOMAIN)),
         # A line with both
         (f"{DOMAIN} {APP}", "", (APP, DOMAIN)),
@@ -48,6 +74,9 @@ PORTAL = "https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/Applica
         (f"{PORTAL}/Authentication/objectId/{TENANT}/appId/{APP}", DOMAIN, (APP, DOMAIN)),
         (f"{PORTAL}/Overview/appId/{APP}".removeprefix("https://"), DOMAIN, (APP, DOMAIN)),
         (f"https://login.microsoftonline.com/x/authorize?client_id={APP}", DOMAIN, (APP, DOMAIN)),
+        (f"api://{APP}/access_as_user", DOMAIN, (APP, DOMAIN)),
+        # The same id twice is one
+        (f"{APP} {APP.upper()}", DOMAIN, (APP, DOMAIN)),
     ],
 )
 def test_the_ids_are_found(client_id: str, tenant: str, found: tuple[str, str]) -> None:
@@ -75,7 +104,13 @@ def test_text_without_an_apps_id_is_returned_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["our company", "../common", "a.example b.example", f"{TENANT} {APP} x", "robin@"]
+    "text",
+    [
+        *("our company", "../common", "a.example b.example", f"{TENANT} {APP} x", "robin@"),
+        "https://login.microsoftonline.com/common/oauth2",
+        "https://entra.microsoft.com/#home",
+        "b\u00fccher.example",
+    ],
 )
 def test_text_without_a_tenant_is_returned_as_it_is(text: str) -> None:
     assert read_app("", text) == ("", text)

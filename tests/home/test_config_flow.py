@@ -6,7 +6,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigFlowResult
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, UnknownFlow
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 import jwt
 import pytest
@@ -738,6 +738,26 @@ async def test_closing_the_dialog_stops_polling(hass: HomeAssistant, account: Ac
     assert not account.simulator.requests
 
 
+async def test_removing_the_account_ends_its_reconfiguration(
+    hass: HomeAssistant, account: Account
+) -> None:
+    entry = await account.async_sign_in()
+    account.simulator.entra.device_code_endpoint.interval = 0
+    flow = await account.async_renew(entry, "reconfigure")
+    flow = await account.async_configure(flow, {"next_step_id": "device_code"})
+    flow = await account.async_configure(flow, FORM)
+    assert flow["type"] is FlowResultType.SHOW_PROGRESS
+    await hass.config_entries.async_remove(entry.entry_id)
+    # Let a current request finish.
+    await asyncio.sleep(0.2)
+    account.simulator.requests.clear()
+    await asyncio.sleep(0.2)
+
+    assert not account.simulator.requests
+    with pytest.raises(UnknownFlow):
+        await account.async_configure(flow)
+
+
 async def async_show_code(account: Account) -> ConfigFlowResult:
     """Continue to the device code or an error."""
     flow = await account.async_open("device_code")
@@ -844,6 +864,29 @@ async def test_reconfigure_keeps_a_secret_if_the_field_is_empty(
     assert flow["reason"] == "reconfigure_successful"
     assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
     assert entry.data["access"] == "read_write"
+
+
+@pytest.mark.parametrize("source", ["reauth", "reconfigure"])
+async def test_a_client_id_stored_in_the_other_case_keeps_its_secret(
+    hass: HomeAssistant, account: Account, source: str
+) -> None:
+    entry = await account.async_sign_in(
+        client_id=CONFIDENTIAL_CLIENT_ID, client_secret=CONFIDENTIAL_CLIENT_SECRET
+    )
+    stored = {**entry.data, "client_id": CONFIDENTIAL_CLIENT_ID.upper()}
+    hass.config_entries.async_update_entry(entry, data=stored)
+    flow = await account.async_renew(entry, source)
+    if source == "reauth":
+        flow = await account.async_configure(flow, {})
+    else:
+        flow = await account.async_configure(flow, {"next_step_id": "browser"})
+        flow = await account.async_configure(flow, suggested(flow))
+    flow = await account.async_visit(flow)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert flow["reason"] == f"{source}_successful"
+    assert entry.data["client_id"] == CONFIDENTIAL_CLIENT_ID
+    assert entry.data["client_secret"] == CONFIDENTIAL_CLIENT_SECRET
 
 
 async def test_a_secret_replaced_in_another_dialog_is_not_reverted(
