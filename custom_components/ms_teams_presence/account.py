@@ -111,9 +111,11 @@ class Account:
         if not self.registration.is_app_only:
             self.me = Person(id=entry.data[CONF_OBJECT_ID], name=plain_text(entry.data[CONF_NAME]))
         colleagues = {
-            subentry.data[CONF_OBJECT_ID]: subentry
+            person_id: subentry
             for subentry in entry.subentries.values()
             if subentry.subentry_type == SUBENTRY_PERSON
+            # One that can't be read stays until it is removed.
+            and isinstance(person_id := subentry.data.get(CONF_OBJECT_ID), str)
         }
         self.subentry_ids = {
             person_id: subentry.subentry_id for person_id, subentry in colleagues.items()

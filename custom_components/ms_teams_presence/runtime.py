@@ -43,6 +43,7 @@ class PresenceRuntime:
         self.preferences = self.sessions.preferences
         self._entry = entry
         self._options = entry.options
+        self._loaded = frozenset(entry.subentries)
         self._reloading = False
 
     @property
@@ -143,6 +144,6 @@ class PresenceRuntime:
         if entry.options != self._options:
             self._options = entry.options
             self.sessions.async_reconcile_soon()
-        if set(self.account.subentry_ids.values()) != entry.subentries.keys():
+        if self._loaded != entry.subentries.keys():
             self._reloading = True
             self.account.hass.config_entries.async_schedule_reload(entry.entry_id)

@@ -127,7 +127,9 @@ def _parse_preferred_presence(
 
 def _parse_presence(data: Mapping[str, Any]) -> tuple[Activity, timedelta]:
     activity = _parse_enum(SESSION_ACTIVITIES, data[ATTR_ACTIVITY])
-    duration: timedelta = data.get(ATTR_DURATION) or DEFAULT_SESSION
+    given: timedelta | None = data.get(ATTR_DURATION)
+    # Zero is a duration, too.
+    duration = DEFAULT_SESSION if given is None else given
     if not MIN_SESSION <= duration <= MAX_SESSION:
         raise _validation_error("duration_out_of_range", shortest=MIN_SESSION, longest=MAX_SESSION)
     return activity, duration

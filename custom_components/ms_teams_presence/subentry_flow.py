@@ -32,7 +32,7 @@ from .const import (
 from .entity import ENABLED_FOR_COLLEAGUES
 from .graph.client import SEARCH_LIMIT
 from .graph.models import Person
-from .graph.text import pasted_text
+from .graph.text import pasted_person
 from .runtime import PresenceConfigEntry
 
 _CONF_SEARCH: Final = "search"
@@ -54,18 +54,20 @@ class PersonSubentryFlow(ConfigSubentryFlow):
         entry: PresenceConfigEntry = self._get_entry()
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_abort(reason="account_not_loaded")
-        if not entry.runtime_data.account.can_read_others:
+        account = entry.runtime_data.account
+        if not account.can_read_others:
             return await self._async_reconfigure(entry)
         errors = {}
         if user_input is not None:
-            text = pasted_text(user_input[_CONF_SEARCH])
+            text = pasted_person(user_input[_CONF_SEARCH])
             try:
-                people = await entry.runtime_data.account.async_find_people(text)
+                people = await account.async_find_people(text)
             except HomeAssistantError as err:
                 errors["base"] = str(err.translation_key)
             else:
-                watched = entry.runtime_data.account.people
-                self._found = {person.id: person for person in people if person.id not in watched}
+                self._found = {
+                    person.id: person for person in people if person.id not in account.people
+                }
                 self._truncated = len(people) > SEARCH_LIMIT
                 if self._found:
                     return await self.async_step_choose()
@@ -97,9 +99,13 @@ class PersonSubentryFlow(ConfigSubentryFlow):
         entry: PresenceConfigEntry = self._get_entry()
         errors = {}
         if user_input is not None:
-            chosen = [self._found[person_id] for person_id in user_input[_CONF_PEOPLE]]
-            if not chosen:
+            # Another dialog may have added some of them meanwhile.
+            added = {subentry.unique_id for subentry in entry.subentries.values()}
+            chosen = [self._found[one] for one in user_input[_CONF_PEOPLE] if one not in added]
+            if not user_input[_CONF_PEOPLE]:
                 errors[_CONF_PEOPLE] = "nobody_chosen"
+            elif not chosen:
+                errors[_CONF_PEOPLE] = "already_watched"
             elif len(entry.subentries) + len(chosen) > _MAX_PEOPLE:
                 errors[_CONF_PEOPLE] = "too_many_people"
             else:

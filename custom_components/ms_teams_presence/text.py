@@ -9,6 +9,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .entity import PresenceEntity, async_add_person_entities
 from .graph.models import StatusMessage
+from .graph.text import normalized
 from .runtime import PresenceConfigEntry
 
 PARALLEL_UPDATES: Final = 1
@@ -43,5 +44,5 @@ class StatusMessageText(PresenceEntity, TextEntity):
     async def async_set_value(self, value: str) -> None:
         """Set a message without an expiry; an empty text clears it."""
         await self.runtime.async_set_status_message(
-            self.person_id, StatusMessage(text=value.strip())
+            self.person_id, StatusMessage(text=value.strip() if normalized(value) else "")
         )

@@ -253,6 +253,7 @@ async def test_the_longest_message_of_teams(
         ("set_preferred_presence", {"availability": "automatic"}, "value_not_allowed"),
         ("set_presence", {"activity": "in_a_meeting"}, "value_not_allowed"),
         ("set_presence", {"activity": "away", "duration": "00:04:59"}, "duration_out_of_range"),
+        ("set_presence", {"activity": "in_a_call", "duration": 0}, "duration_out_of_range"),
         ("set_presence", {"activity": "away", "duration": "04:00:01"}, "duration_out_of_range"),
         ("set_work_location", {"location": "timeOff"}, "value_not_allowed"),
         (

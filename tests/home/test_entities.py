@@ -192,6 +192,16 @@ async def test_typing_sets_the_message_and_emptying_clears_it(
     assert state(hass, MESSAGE) == state(hass, TEXT) == ""
 
 
+async def test_typing_only_invisible_characters_clears_it(
+    hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
+) -> None:
+    robin.set_status_message("Old")
+    await async_type(hass, "\u2060 \u200b")
+
+    assert robin.status_message is None
+    assert state(hass, MESSAGE) == state(hass, TEXT) == ""
+
+
 async def async_type(hass: HomeAssistant, value: str) -> None:
     """Set the text entity."""
     await hass.services.async_call(

@@ -152,6 +152,23 @@ async def test_choosing_no_person_shows_the_form_again(
     assert flow["errors"] == {"people": "nobody_chosen"}
 
 
+async def test_two_dialogs_that_add_the_same_people_add_each_once(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, alex: Person
+) -> None:
+    kim = simulator.tenant.people["kim"]
+    first, second, third = [await async_search(hass, entry, "example") for _ in range(3)]
+    configure = hass.config_entries.subentries.async_configure
+    await configure(first["flow_id"], {"people": [alex.id]})
+    flow = await configure(second["flow_id"], {"people": [kim.id, alex.id]})
+    assert flow["title"] == "Kim Example"
+    flow = await configure(third["flow_id"], {"people": [kim.id]})
+    assert flow["errors"] == {"people": "already_watched"}
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert {subentry.unique_id for subentry in entry.subentries.values()} == {alex.id, kim.id}
+    assert state(hass, ALEX) == state(hass, "sensor.kim_example_availability") == "available"
+
+
 async def test_more_people_than_home_assistant_supports_are_rejected(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
@@ -835,6 +852,11 @@ async def test_get_presence_without_colleagues_points_to_reconfigure(
         "\u201calex\u201d",
         "\uff41lex",
         "al\u00adex",
+        "<alex@contoso.example>",
+        "Alex Example <alex@contoso.example>",
+        "Alex Example (alex@contoso.example);",
+        "mailto:alex@contoso.example",
+        "[alex@contoso.example](mailto:alex@contoso.example)",
     ],
 )
 async def test_what_copying_adds_does_not_matter_to_a_search(

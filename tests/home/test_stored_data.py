@@ -1,8 +1,9 @@
 """An account whose stored data can't be read says so, can be repaired, and harms no other."""
 
+from types import MappingProxyType
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 import pytest
@@ -10,8 +11,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
+from simulator import Simulator
 from tests.home import test_application as application
 from tests.home.account import FORM, Account, suggested
+from tests.home.log import complaints
 from tests.home.states import state
 from tests.home.test_support import _support, async_download, async_health
 
@@ -100,6 +103,43 @@ async def test_the_organizations_app_is_repaired_in_its_own_form(
 
     assert flow["reason"] == "reconfigure_successful"
     assert entry.state is ConfigEntryState.LOADED
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("person", {}),
+        ("person", {"object_id": None}),
+        ("person", {"object_id": 7}),
+        ("person", {"object_id": ["x"]}),
+        # Of a later version
+        ("room", {"object_id": "x"}),
+    ],
+)
+async def test_a_colleague_that_can_not_be_read_harms_no_other(
+    hass: HomeAssistant,
+    caplog: pytest.LogCaptureFixture,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    kind: str,
+    data: dict[str, Any],
+) -> None:
+    reads = len(simulator.requests)
+    subentry = ConfigSubentry(
+        data=MappingProxyType(data), subentry_type=kind, title="Desk", unique_id="x"
+    )
+    hass.config_entries.async_add_subentry(both, subentry)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+    assert both.state is ConfigEntryState.LOADED
+    assert state(hass, "sensor.robin_example_availability") == "available"
+    assert state(hass, "sensor.alex_example_availability") == "available"
+    # It was reloaded once.
+    assert len(simulator.requests) - reads == 2
+    assert not complaints(caplog)
+    hass.config_entries.async_remove_subentry(both, subentry.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert both.state is ConfigEntryState.LOADED
 
 
 @pytest.mark.parametrize("key", ["cloud", "client_id", "sign_in", "token"])

@@ -9,6 +9,8 @@ import unicodedata
 GUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # The longest display name and address in a directory.
 MAX_LENGTH: Final = 256
+_ADDRESS_PART: Final = r"[^\s@<>()\[\]{}:;,\"]{1,256}"
+_PERSON: Final = re.compile(f"{_ADDRESS_PART}@{_ADDRESS_PART}|{GUID.pattern}", re.IGNORECASE)
 # Joiners are format characters, too, and part of Persian and Indian names.
 _JOINERS: Final = frozenset("\u200c\u200d")
 # Invisible, though of other categories: fillers, an empty Braille cell, variation selectors.
@@ -87,6 +89,13 @@ def pasted_text(value: str) -> str:
     if quoted := _QUOTED.fullmatch(text):
         return quoted[1].strip()
     return text
+
+
+def pasted_person(value: str) -> str:
+    """Return the one address or object id in a pasted text, such as `Robin <r@x>`, or the text."""
+    text = pasted_text(value)
+    found = set(_PERSON.findall(text))
+    return found.pop() if len(found) == 1 else text
 
 
 def _visible(character: str) -> str:
