@@ -25,11 +25,23 @@ DESKTOP: Final = 1280, 800
 # Elements of the dialog that scroll sideways, or whose text ends with an ellipsis.
 TOO_WIDE: Final = """dialog => {
     const found = [];
+    // `scrollWidth` is rounded, and an ellipsis replaces a letter that misses a fraction of a pixel.
+    const isCut = element => {
+        const slot = element.querySelector("slot");
+        const nodes = slot ? slot.assignedNodes({ flatten: true }) : [...element.childNodes];
+        const { right } = element.getBoundingClientRect();
+        const text = new Range();
+        return nodes.some(node => {
+            text.selectNode(node);
+            return text.getBoundingClientRect().right > right + 0.01;
+        });
+    };
     const look = root => root.querySelectorAll("*").forEach(element => {
         if (element.shadowRoot) look(element.shadowRoot);
         const { overflowX, textOverflow } = getComputedStyle(element);
-        const cuts = ["auto", "scroll"].includes(overflowX) || textOverflow == "ellipsis";
-        if (cuts && element.scrollWidth > element.clientWidth) found.push(element.outerHTML);
+        const scrolls = element.scrollWidth > element.clientWidth;
+        if (textOverflow == "ellipsis" ? isCut(element) || scrolls
+            : ["auto", "scroll"].includes(overflowX) && scrolls) found.push(element.outerHTML);
     });
     look(dialog.shadowRoot);
     return found;
