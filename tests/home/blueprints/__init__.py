@@ -153,11 +153,18 @@ class House:
 
         async_block_till_done would also wait for the automation's delay.
         """
-        for _ in range(3):
+        while True:
             for _ in range(50):
                 await asyncio.sleep(0)
-            # Home Assistant imports platforms in a thread.
+            # Home Assistant imports platforms in one thread, and reads files in others.
             await self.hass.async_add_import_executor_job(bool)
+            pending = self.hass._tasks | self.hass._background_tasks  # noqa: SLF001
+            jobs = [future for future in pending if not isinstance(future, asyncio.Task)]
+            if not jobs:
+                break
+            await asyncio.wait(jobs)
+        for _ in range(50):
+            await asyncio.sleep(0)
 
     async def leave(self) -> None:
         """Check that no run lasts an hour; turn off."""
