@@ -38,7 +38,7 @@ class Authorities:
         """Find an app by client id, or reject it."""
         app = self.tenant.apps.get(client_id.lower())
         if not client_id:
-            raise SignInError(90014, "client_id")
+            raise SignInError(900144, "client_id")
         if app is None:
             raise SignInError(700016, client_id)
         if not app.enabled:
@@ -78,11 +78,9 @@ class Authorities:
             "id_token_signing_alg_values_supported": ["RS256"],
             "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
             "scopes_supported": ["openid", "profile", "email", "offline_access"],
-            "issuer": self.deployment.issuer(
-                "{tenantid}" if is_shared(authority) else self.tenant.id
-            ),
+            "issuer": self.issuer(authority),
             "request_uri_parameter_supported": False,
-            "userinfo_endpoint": f"{self.deployment.resource}/oidc/userinfo",
+            "userinfo_endpoint": f"{self.deployment.tls_url}/oidc/userinfo",
             "authorization_endpoint": f"{pages}/oauth2/v2.0/authorize",
             "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
             "http_logout_supported": True,
@@ -104,6 +102,11 @@ class Authorities:
             "cloud_instance_name": urlsplit(self.deployment.tls_url).netloc,
             "msgraph_host": urlsplit(self.deployment.resource).netloc,
         }
+
+    def issuer(self, authority: str) -> str:
+        """Return the issuer of an authority, a template if shared."""
+        self.check(authority)
+        return self.deployment.issuer("{tenantid}" if is_shared(authority) else self.tenant.id)
 
     def _is_own(self, authority: str) -> bool:
         return authority.lower() in {self.tenant.id, self.tenant.domain}

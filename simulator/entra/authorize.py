@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 import hashlib
+import re
 import secrets
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 from simulator.clock import Clock
@@ -19,6 +20,7 @@ from .errors import SignInError
 from .scopes import Scopes, parse_scopes
 
 CODE_LIFETIME: Final = timedelta(minutes=10)
+_CHALLENGE: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class AuthorizeRequest:
     state: str | None
     nonce: str | None
     challenge: str | None
+    challenge_method: str
     prompt: str
     login_hint: str | None
 
@@ -42,9 +45,13 @@ class AuthorizeRequest:
         if self.state is not None:
             fields["state"] = self.state
         mark = "#" if self.response_mode == "fragment" else "?"
-        if mark in self.redirect_uri:
+        uri = self.redirect_uri
+        # Without a path, the address gets a slash, but not in a form.
+        if self.response_mode != "form_post" and not urlsplit(uri).path:
+            uri = urlsplit(uri)._replace(path="/").geturl()
+        if mark in uri:
             mark = "&"
-        return f"{self.redirect_uri}{mark}{urlencode(fields)}"
+        return f"{uri}{mark}{urlencode(fields)}"
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,7 @@ class AuthorizeEndpoint:
             params.get("state"),
             params.get("nonce"),
             params.get("code_challenge"),
+            params.get("code_challenge_method", "plain"),
             params.get("prompt", ""),
             params.get("login_hint"),
         )
@@ -125,7 +133,12 @@ class AuthorizeEndpoint:
     ) -> Step:
         """Return the next step of the page: account, consent, redirect."""
         if decision == "cancel":
-            return Redirect(request.location(error="access_denied", error_subcode="cancel"))
+            text = "the user canceled the authentication"
+            return Redirect(
+                request.location(
+                    error="access_denied", error_subcode="cancel", error_description=text
+                )
+            )
         silent = request.prompt == "none"
         if account is None and silent:
             hinted = self.tenant.find_by_address(request.login_hint or "")
@@ -164,20 +177,35 @@ class AuthorizeEndpoint:
         return request.location(error=error.kind.error, error_description=description)
 
 
-def code_challenge(verifier: str) -> str:
-    """Hash a code verifier (PKCE, S256)."""
+def code_challenge(verifier: str, method: str) -> str:
+    """Derive the challenge of a code verifier (PKCE)."""
+    if method == "plain":
+        return verifier
     return base64url(hashlib.sha256(verifier.encode()).digest())
 
 
 def _check(request: AuthorizeRequest, params: Form) -> None:
-    if params.get("response_type") != "code":
-        raise SignInError(9002313, "response_type", error="unsupported_response_type")
+    for name in ("response_type", "scope"):
+        if not params.get(name):
+            raise SignInError(900144, name)
+    types = set(params["response_type"].split())
+    if types != {"code"}:
+        # No app here has the implicit grant.
+        raise SignInError(700054 if "id_token" in types else 70005, params["response_type"])
     if request.response_mode not in {"query", "fragment", "form_post"}:
-        raise SignInError(9002313, "response_mode")
+        raise SignInError(70007, request.response_mode)
+    if request.prompt not in {"", "login", "none", "consent", "select_account"}:
+        raise SignInError(90023, "prompt")
+    _check_challenge(request, params)
+
+
+def _check_challenge(request: AuthorizeRequest, params: Form) -> None:
     if request.challenge is None:
-        if request.platform != "web":
+        if "code_challenge_method" in params:
+            raise SignInError(50147)
+        if request.platform == "spa":
             raise SignInError(9002325)
-    elif params.get("code_challenge_method") != "S256":
+    elif request.challenge_method not in {"plain", "S256"}:
         raise SignInError(9002313, "code_challenge_method")
-    if not params.get("scope"):
-        raise SignInError(90014, "scope")
+    elif not _CHALLENGE.fullmatch(request.challenge):
+        raise SignInError(501491)

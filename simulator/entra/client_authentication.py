@@ -13,6 +13,8 @@ from simulator.wire import Form
 
 from .errors import SignInError
 
+_CLOCK_SKEW: Final = 300
+"""Seconds; Microsoft's page does not define it."""
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -27,8 +29,8 @@ class ClientAuthentication:
     def check(self, app: App, platform: Platform, form: Form, origin: str | None) -> None:
         """Check a client as its redirect URI's platform requires."""
         presented = bool(form.get("client_secret") or form.get("client_assertion"))
-        if platform == "spa" and not origin:
-            raise SignInError(9002327)
+        if (platform == "spa") != bool(origin):
+            raise SignInError(9002326 if origin else 9002327)
         if platform == "web":
             if not presented:
                 raise SignInError(7000218)
@@ -96,6 +98,11 @@ class ClientAuthentication:
         except jwt.InvalidTokenError as error:
             raise SignInError(50027) from error
         expires, now = claims["exp"], self.clock.source().timestamp()
-        fresh = isinstance(expires, int | float) and expires > now
+        starts = claims.get("nbf", 0)
+        fresh = (
+            isinstance(expires, int | float)
+            and isinstance(starts, int | float)
+            and starts - _CLOCK_SKEW <= now < expires
+        )
         if not fresh or (claims["iss"], claims["sub"]) != (app.id, app.id):
             raise SignInError(50027)

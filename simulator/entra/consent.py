@@ -85,7 +85,7 @@ class Consent:
         """Check an admin-consent request that names its scopes."""
         for name in ("redirect_uri", "scope"):
             if not params.get(name):
-                raise SignInError(90014, name)
+                raise SignInError(900144, name)
         request = self.read_admin_request(authority, params)
         scopes = request.scopes
         if self.tenant.admin_consent == "requested":
@@ -104,7 +104,9 @@ class Consent:
     def decline_as_admin(self, request: AdminConsentRequest) -> str | None:
         """Return the redirect of a declined request."""
         if not request.is_v2:
-            return request.location(error="access_denied", error_subcode="cancel")
+            return request.location(
+                error="permission_denied", error_description="The admin canceled the request"
+            )
         return request.location(
             error="consent_required",
             error_description=SignInError(65004).text,

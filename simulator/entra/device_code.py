@@ -48,7 +48,7 @@ class DeviceCodeEndpoint:
         self.authorities.check(authority)
         app = self.authorities.find_app(authority, form.get("client_id", ""))
         if not form.get("scope"):
-            raise SignInError(90014, "scope")
+            raise SignInError(900144, "scope")
         scopes = parse_scopes(form["scope"], app, self.deployment)
         device_code = secrets.token_urlsafe(64)
         user_code = "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(9))

@@ -37,6 +37,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     50133: SignInErrorKind("invalid_grant", "The session is not valid any more because the password expired or changed.", suberror="bad_token"),
     50134: SignInErrorKind("invalid_grant", "The device flow was started in another data center."),
     50173: SignInErrorKind("invalid_grant", "The grant was revoked; a fresh sign-in is needed.", suberror="bad_token"),
+    50147: SignInErrorKind("invalid_request", "The code challenge is missing."),
     50194: SignInErrorKind("invalid_request", "The application is not multi-tenant; use the tenant's own endpoint."),
     50196: SignInErrorKind("invalid_grant", "The client runs in a request loop."),
     53000: SignInErrorKind("interaction_required", "The device does not comply with the policies.", suberror="message_only"),
@@ -48,6 +49,8 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     70000: SignInErrorKind("invalid_grant", "The grant is not valid."),
     70001: SignInErrorKind("unauthorized_client", "The application is disabled."),
     70003: SignInErrorKind("unsupported_grant_type", "The grant type is not supported."),
+    70005: SignInErrorKind("unsupported_response_type", "The response type is not supported."),
+    70007: SignInErrorKind("invalid_request", "The response mode is not supported."),
     70008: SignInErrorKind("invalid_grant", "The code or refresh token has expired.", suberror="token_expired"),
     70011: SignInErrorKind("invalid_scope", "The scope is not valid."),
     70016: SignInErrorKind("authorization_pending", "The person has not finished signing in."),
@@ -57,6 +60,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     70043: SignInErrorKind("invalid_grant", "The refresh token has expired by a sign-in frequency policy.", suberror="bad_token"),
     90002: SignInErrorKind("invalid_tenant", "The tenant was not found. Check the tenant and the cloud."),
     90014: SignInErrorKind("invalid_request", "A required field is missing."),
+    90023: SignInErrorKind("invalid_request", "The request is not valid."),
     90033: SignInErrorKind("temporarily_unavailable", "A transient error occurred. Try again.", status=503),
     90038: SignInErrorKind("invalid_request", "The tenant belongs to another national cloud."),
     90055: SignInErrorKind("temporarily_unavailable", "There were too many requests.", status=429),
@@ -70,6 +74,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     500200: SignInErrorKind("invalid_request", "The account is a personal one; the application requires a work or school account."),
     500208: SignInErrorKind("invalid_request", "The domain is not a valid login domain for the account type."),
     501481: SignInErrorKind("invalid_grant", "The code verifier does not match the code challenge."),
+    501491: SignInErrorKind("invalid_request", "The size of the code challenge is not valid."),
     530003: SignInErrorKind("access_denied", "The device must be managed.", suberror="message_only"),
     530032: SignInErrorKind("access_denied", "A security policy of the tenant blocks the access.", suberror="message_only"),
     530035: SignInErrorKind("access_denied", "Security defaults block the access.", suberror="message_only"),
@@ -78,8 +83,11 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     700016: SignInErrorKind("unauthorized_client", "The application was not found in the directory."),
     700025: SignInErrorKind("invalid_client", "The client is public, so neither secret nor assertion may be presented.", status=401),
     700027: SignInErrorKind("invalid_client", "The client assertion's signature is not valid or its certificate is not registered.", status=401),
+    700054: SignInErrorKind("unsupported_response_type", "The response type 'id_token' is not enabled for the application."),
     700082: SignInErrorKind("invalid_grant", "The refresh token has expired for inactivity.", suberror="bad_token"),
     700084: SignInErrorKind("invalid_grant", "The refresh token was issued to a single page app and has expired.", suberror="bad_token"),
+    900144: SignInErrorKind("invalid_request", "The request body lacks a required parameter."),
+    900561: SignInErrorKind("invalid_request", "The endpoint only accepts POST requests."),
     1002012: SignInErrorKind("invalid_scope", "Client credentials need a scope that ends in /.default."),
     7000112: SignInErrorKind("unauthorized_client", "The application is disabled."),
     7000215: SignInErrorKind("invalid_client", "The client secret is not valid. Send the secret's value, not its id.", status=401),
@@ -89,6 +97,7 @@ SIGN_IN_ERRORS: Final[dict[int, SignInErrorKind]] = {
     9001023: SignInErrorKind("invalid_request", "The grant is not supported at this endpoint; use the tenant's own."),
     9002313: SignInErrorKind("invalid_request", "The request is malformed."),
     9002325: SignInErrorKind("invalid_request", "Proof Key for Code Exchange is required."),
+    9002326: SignInErrorKind("invalid_request", "Cross-origin redemption is only for single page apps."),
     9002327: SignInErrorKind("invalid_request", "A single page app's token is only for cross-origin requests."),
     9002332: SignInErrorKind("invalid_request", "The application is for work or school accounts, not for /consumers."),
 }  # fmt: skip
@@ -116,9 +125,9 @@ class SignInError(Exception):
         self.location = location
         super().__init__(self.text)
 
-    def body(self, now: datetime) -> dict[str, object]:
+    def body(self, now: datetime, correlation: str = "") -> dict[str, object]:
         """Build the response body of token and device endpoints."""
-        trace, correlation = str(uuid4()), str(uuid4())
+        trace, correlation = str(uuid4()), correlation or str(uuid4())
         stamp = f"{now:%Y-%m-%d %H:%M:%S}Z"
         description = (
             f"{self.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"

@@ -20,7 +20,8 @@ def signing_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def key_set() -> Json:
+def key_set(issuer: str) -> Json:
     """Serialize the public key as JSON Web Key Set."""
     key: Json = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(signing_key().public_key()))
-    return {"keys": [key | {"use": "sig", "kid": KEY_ID, "alg": "RS256"}]}
+    # Microsoft's keys name no algorithm.
+    return {"keys": [key | {"use": "sig", "kid": KEY_ID, "x5t": KEY_ID, "issuer": issuer}]}

@@ -89,6 +89,18 @@ class SignInPages:
             text = "The app was not approved."
         return _redirect(location) if location else _close(text)
 
+    async def logout(self, request: web.Request) -> web.Response:
+        """Sign out; redirect to a registered URI."""
+        try:
+            self.entra.authorities.check(request.match_info["tenant"])
+        except SignInError as error:
+            return error_page(error)
+        form = await read_form(request)
+        uri = form.get("post_logout_redirect_uri") or request.query.get("post_logout_redirect_uri")
+        if uri and any(app.find_platform(uri) for app in self.entra.tenant.apps.values()):
+            return _redirect(uri)
+        return _close("You signed out of your account.")
+
     async def device(self, request: web.Request) -> web.Response:
         """Ask for device code, account and consent."""
         form = await read_form(request)
@@ -131,6 +143,8 @@ def routes(entra: Entra) -> list[web.AbstractRouteDef]:
         web.post("/{tenant}/adminconsent", pages.admin_consent),
         web.get("/{tenant}/v2.0/adminconsent", pages.admin_consent),
         web.post("/{tenant}/v2.0/adminconsent", pages.admin_consent),
+        web.get("/{tenant}/oauth2/v2.0/logout", pages.logout),
+        web.post("/{tenant}/oauth2/v2.0/logout", pages.logout),
         web.get("/device", pages.device),
         web.post("/device", pages.device),
         web.static("/static", STATIC),

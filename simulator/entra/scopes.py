@@ -28,6 +28,7 @@ def parse_scopes(text: str, app: App, deployment: Deployment) -> Scopes:
     graph: set[str] = set()
     openid: set[str] = set()
     prefix = ""
+    default = False
     for item in text.split():
         if item.lower() in OPENID_SCOPES:
             openid.add(item.lower())
@@ -37,9 +38,13 @@ def parse_scopes(text: str, app: App, deployment: Deployment) -> Scopes:
             raise SignInError(500011, resource)
         prefix = prefix or f"{resource}{slash}"
         if name == ".default":
-            graph |= app.delegated
+            default = True
         elif name.lower() in known:
             graph.add(known[name.lower()])
         else:
             raise SignInError(70011, item)
+    if default and graph:
+        raise SignInError(70011, ".default can't be combined with other scopes")
+    if default:
+        graph |= app.delegated
     return Scopes(frozenset(graph), frozenset(openid), prefix)

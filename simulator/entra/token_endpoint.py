@@ -41,7 +41,7 @@ class TokenRequest:
         """Require fields of the form."""
         for name in names:
             if not self.form.get(name):
-                raise SignInError(90014, name)
+                raise SignInError(900144, name)
 
 
 @dataclass
@@ -64,12 +64,11 @@ class TokenEndpoint:
             "authorization_code": self._redeem_code,
             "refresh_token": self._refresh,
             DEVICE_GRANT: self._redeem_device_code,
-            "device_code": self._redeem_device_code,
             "client_credentials": self._client_credentials,
         }
         grant_type = form.get("grant_type")
         if not grant_type:
-            raise SignInError(90014, "grant_type")
+            raise SignInError(900144, "grant_type")
         if grant_type not in grants:
             raise SignInError(70003, grant_type)
         app = self.authorities.find_app(authority, form.get("client_id", ""))
@@ -87,7 +86,7 @@ class TokenEndpoint:
             raise SignInError(700005)
         if authorized.challenge is not None:
             verifier = request.form.get("code_verifier", "")
-            if code_challenge(verifier) != authorized.challenge:
+            if code_challenge(verifier, authorized.challenge_method) != authorized.challenge:
                 raise SignInError(501481)
         requested = parse_scopes(request.form.get("scope", ""), request.app, self.deployment)
         if requested.graph - self.tenant.granted(request.app, code.person):
@@ -113,10 +112,11 @@ class TokenEndpoint:
             raise SignInError(70000, "the redirect URI is not the one of the code")
 
     def _redeem_device_code(self, request: TokenRequest) -> Json:
+        request.require("device_code")
         if not request.app.public_client_flows:
             raise SignInError(7000218)
         self._authenticate(request, "public")
-        code = self.device_code_endpoint.codes.get(request.form.get("device_code", ""))
+        code = self.device_code_endpoint.codes.get(request.form["device_code"])
         if code is None or code.app is not request.app:
             raise SignInError(70018)
         if code.status == "redeemed":
@@ -175,11 +175,14 @@ class TokenEndpoint:
         app, form = request.app, request.form
         if is_shared(request.authority):
             raise SignInError(9001023)
+        request.require("scope")
+        if request.origin:
+            raise SignInError(9002326)
         if not (form.get("client_secret") or form.get("client_assertion")):
             raise SignInError(7000216)
         self.authentication.check_credential(app, form)
-        if not form.get("scope", "").endswith("/.default"):
-            raise SignInError(1002012, form.get("scope", ""))
+        if not form["scope"].endswith("/.default"):
+            raise SignInError(1002012, form["scope"])
         parse_scopes(form["scope"], app, self.deployment)
         return self.tokens.issue_to_app(app)
 

@@ -67,11 +67,10 @@ class Tokens:
         granted = self.tenant.granted(app, person)
         # Entra grants what was consented for the resource, not just what this request named.
         names = [f"{scopes.prefix}{name}" for name in sorted(granted)]
-        if "openid" in scopes.openid:
-            names += ["profile", "openid", "email"]
+        openid = ["profile", "openid", "email"] if "openid" in scopes.openid else []
         response = _bearer() | {
-            "scope": " ".join(names),
-            "access_token": self._access_token(app, person, granted),
+            "scope": " ".join([*names, *openid]),
+            "access_token": self._access_token(app, person, granted | scopes.openid),
         }
         if "offline_access" in scopes.openid:
             now = self.clock.now()
@@ -81,7 +80,7 @@ class Tokens:
             )
             response["refresh_token"] = token
         if "openid" in scopes.openid:
-            response["id_token"] = self._id_token(app, person, nonce)
+            response["id_token"] = self._id_token(app, person, nonce, scopes.openid)
         if client_info:
             info = json.dumps({"uid": person.id, "utid": self.tenant.id}).encode()
             response["client_info"] = base64url(info)
@@ -133,19 +132,24 @@ class Tokens:
             "generation": self._generation,
         }
         if person:
-            claims |= {"oid": person.id, "scp": " ".join(sorted(permissions)), "idtyp": "user"}
+            scp = " ".join(sorted(permissions - {"offline_access"}))
+            claims |= {"oid": person.id, "scp": scp, "idtyp": "user", "sub": subject(app, person)}
         else:
             claims |= {"roles": sorted(permissions), "idtyp": "app"}
-        return self._sign(claims)
+        # Graph takes tokens of version 1.0.
+        issuer = f"https://sts.windows.net/{self.tenant.id}/"
+        return self._sign(claims | {"ver": "1.0", "iss": issuer})
 
-    def _id_token(self, app: App, person: Person, nonce: str | None) -> str:
-        claims: Json = {
-            "aud": app.id,
-            "name": person.name,
-            "oid": person.id,
-            "preferred_username": person.address,
-            "sub": hashlib.sha256(f"{app.id}{person.id}".encode()).hexdigest()[:43],
-        }
+    def _id_token(self, app: App, person: Person, nonce: str | None, scopes: frozenset[str]) -> str:
+        claims: Json = {"aud": app.id, "sub": subject(app, person)}
+        if "profile" in scopes:
+            claims |= {
+                "name": person.name,
+                "oid": person.id,
+                "preferred_username": person.address,
+            }
+        if "email" in scopes:
+            claims["email"] = person.address
         return self._sign(claims | ({"nonce": nonce} if nonce else {}))
 
     def _sign(self, claims: Json) -> str:
@@ -162,6 +166,11 @@ class Tokens:
             "uti": secrets.token_urlsafe(16),
         }
         return jwt.encode(common | claims, signing_key(), "RS256", headers={"kid": KEY_ID})
+
+
+def subject(app: App, person: Person) -> str:
+    """Identify a person to one app only."""
+    return hashlib.sha256(f"{app.id}{person.id}".encode()).hexdigest()[:43]
 
 
 def _bearer() -> Json:

@@ -58,8 +58,14 @@ def _set_presence(caller: Caller, person: Person, body: Json) -> None:
     duration = body.get("expirationDuration", timedelta(minutes=5))
     assert isinstance(duration, timedelta)  # noqa: S101
     if not timedelta(minutes=5) <= duration <= timedelta(hours=4):
-        raise bad_request("The expiration must be between PT5M and PT4H.")
+        raise _out_of_range()
     person.set_session(caller.app.id, state, duration)
+
+
+def _out_of_range() -> GraphError:
+    # Microsoft's tracker shows this code; the page does not.
+    text = "The provided [ExpirationDuration] is out of range."
+    return GraphError(400, "InvalidArgument", text)
 
 
 def _check_session(caller: Caller, body: Json) -> None:
@@ -81,11 +87,11 @@ def _set_preferred(caller: Caller, person: Person, body: Json) -> None:
     duration = body.get("expirationDuration")
     assert duration is None or isinstance(duration, timedelta)  # noqa: S101
     if duration is not None and duration <= timedelta():
-        raise bad_request("The expiration must be longer than nothing.")
+        raise _out_of_range()
     try:
         person.prefer(availability, duration)
     except OverflowError as error:
-        raise bad_request("The expiration is too long.") from error
+        raise _out_of_range() from error
 
 
 def _clear_preferred(caller: Caller, person: Person, body: Json) -> None:

@@ -41,4 +41,7 @@ def check_permission(
     else:
         sufficient = permissions.own if person is caller.person else permissions.others
     if not caller.permissions & sufficient:
-        raise GraphError(403, code, "Insufficient privileges to complete the operation.")
+        # Reports show that presence answers without a message.
+        forbidden = code == "Forbidden"
+        text = "" if forbidden else "Insufficient privileges to complete the operation."
+        raise GraphError(403, code, text)

@@ -13,7 +13,7 @@ from uuid import uuid4
 from simulator.clock import Clock
 from simulator.clouds import Deployment
 from simulator.entra.scopes import GRAPH_APP_ID
-from simulator.entra.tokens import Caller, Tokens
+from simulator.entra.tokens import Caller, Tokens, subject
 from simulator.tenant import Person, Tenant
 from simulator.wire import Json
 
@@ -89,11 +89,18 @@ class Graph:
         return response
 
     def _route(self, request: GraphRequest) -> GraphResponse:
-        parts = urlsplit(request.url)
-        _, version, *segments = [_canonical(unquote(part)) for part in parts.path.split("/")]
-        query = parse_options(parts.query, version)
+        path = urlsplit(request.url).path
+        _, version, *segments = [_canonical(unquote(part)) for part in path.split("/")]
+        if (version, segments) == ("oidc", ["userinfo"]):
+            return _user_info(request, self._caller(request), self.deployment)
         if version not in VERSIONS:
             raise bad_request(f"Invalid version: {version}")
+        return self._on_resource(request, version, segments)
+
+    def _on_resource(
+        self, request: GraphRequest, version: str, segments: list[str]
+    ) -> GraphResponse:
+        query = parse_options(urlsplit(request.url).query, version)
         caller = self._caller(request)
         match segments:
             case ["$batch"]:
@@ -240,6 +247,26 @@ class Graph:
 def _canonical(segment: str) -> str:
     """Return a resource or action in the case of the metadata; Graph ignores the case."""
     return _SEGMENTS.get(segment.lower(), segment)
+
+
+def _user_info(request: GraphRequest, caller: Caller, deployment: Deployment) -> GraphResponse:
+    """Serialize the claims of OpenID Connect, as their scopes allow."""
+    if request.method != "POST":
+        require_method(request, "GET")
+    if caller.person is None or "openid" not in caller.permissions:
+        raise GraphError(403, "Forbidden", "The scope 'openid' is required.")
+    claims: Json = {"sub": subject(caller.app, caller.person)}
+    if "profile" in caller.permissions:
+        given, _, family = caller.person.name.partition(" ")
+        claims |= {
+            "name": caller.person.name,
+            "family_name": family,
+            "given_name": given,
+            "picture": f"{deployment.tls_url}/v1.0/me/photo/$value",
+        }
+    if "email" in caller.permissions:
+        claims["email"] = caller.person.address
+    return GraphResponse(body=claims)
 
 
 def _me(caller: Caller) -> Person:

@@ -39,12 +39,19 @@ def profile_json(person: Person) -> Json:
 
 
 def search_people(people: list[Json], query: Mapping[str, str], *, eventual: bool) -> list[Json]:
-    """Apply $search, $filter (startswith, joined by or) and $orderby=displayName."""
+    """Apply $search, $filter (startswith, joined by or) and $orderby=displayName.
+
+    The page "Advanced query capabilities" lists what needs ConsistencyLevel, and $count.
+    """
     if ("$search" in query or "$count" in query) and not eventual:
         raise GraphError(
             400,
             "Request_UnsupportedQuery",
             "This query needs the header ConsistencyLevel: eventual.",
+        )
+    if {"$filter", "$orderby"} <= query.keys() and not (eventual and query.get("$count") == "true"):
+        raise GraphError(
+            400, "Request_UnsupportedQuery", "Sorting is not supported for the current query."
         )
     check_options(query, _LIST_OPTIONS)
     if query.get("$orderby", "displayName") != "displayName":

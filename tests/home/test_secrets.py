@@ -512,4 +512,4 @@ async def test_tokens_are_watched_for_in_both_directions(
         if text not in simulator.entra.authorize_endpoint.codes
     ]
     (code,) = simulator.entra.authorize_endpoint.codes.values()
-    assert code_challenge(verifier) == code.request.challenge
+    assert code_challenge(verifier, "S256") == code.request.challenge

@@ -107,6 +107,22 @@ async def test_application_permissions(
     assert response.status == status, response.text
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "message"),
+    [
+        ("/me/presence", "Forbidden", ""),
+        ("/me", "Authorization_RequestDenied", "Insufficient privileges to complete the operation."),
+    ],
+)  # fmt: skip
+async def test_the_message_about_a_missing_permission(
+    client: Client, path: str, code: str, message: str
+) -> None:
+    response = await client.get(f"/v1.0{path}", await client.token("Presence.ReadWrite"))
+    error = response.json["error"]
+    assert isinstance(error, dict)
+    assert (response.status, error["code"], error["message"]) == (403, code, message)
+
+
 # Tokens
 
 
@@ -375,6 +391,24 @@ async def search(client: Client, query: str, headers: dict[str, str] | None = No
 )  # fmt: skip
 async def test_search_and_filter(client: Client, query: str, expected: object) -> None:
     assert await search(client, quote(query, safe="$='"), EVENTUAL) == expected
+
+
+SORTED = "$filter=startswith(displayName,'al')&$orderby=displayName"
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "expected"),
+    [
+        (SORTED, EVENTUAL, "Request_UnsupportedQuery"),
+        (f"{SORTED}&$count=true", None, "Request_UnsupportedQuery"),
+        (f"{SORTED}&$count=true", EVENTUAL, ["Alex Example"]),
+        ("$orderby=displayName&$top=1", None, ["Alex Example"]),
+    ],
+)
+async def test_sorting_a_filtered_list(
+    client: Client, query: str, headers: dict[str, str] | None, expected: object
+) -> None:
+    assert await search(client, query, headers) == expected
 
 
 async def test_search_needs_eventual_consistency(client: Client) -> None:

@@ -116,9 +116,16 @@ async def test_an_untrusted_request_is_not_redirected(
     ("changes", "error"),
     [
         ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "code id_token"}, "unsupported_response_type"),
+        ({"response_type": None}, "invalid_request"),
+        ({"response_mode": "web_message"}, "invalid_request"),
+        ({"prompt": "create"}, "invalid_request"),
+        ({"scope": None}, "invalid_request"),
         ({"code_challenge": None}, "invalid_request"),
-        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": "short"}, "invalid_request"),
+        ({"code_challenge_method": "S512"}, "invalid_request"),
         ({"scope": "Presence.Levitate"}, "invalid_scope"),
+        ({"scope": "https://graph.microsoft.com/.default Presence.Read"}, "invalid_scope"),
         ({"scope": "https://graph.microsoft.us/Presence.Read"}, "invalid_resource"),
         ({"prompt": "none"}, "login_required"),
         ({"prompt": "none", "login_hint": "robin@contoso.example"}, "interaction_required"),
@@ -129,7 +136,8 @@ async def test_errors_that_redirect_to_the_app(
 ) -> None:
     url = client.authorize_url(**changes)
     response = await client.get(url)
-    assert (response.status, fields(response.headers["Location"])["error"]) == (302, error)
+    location = fields(response.headers["Location"])
+    assert (response.status, location["error"], location["state"]) == (302, error, "a state")
 
 
 async def test_prompt_none_after_consent(client: Client) -> None:
@@ -199,8 +207,8 @@ async def test_admin_consent_is_declined(client: Client) -> None:
     url = f"{client.simulator.url}/{TENANT_ID}/adminconsent?{query}"
     response = await client.request("POST", url, data={"decision": "deny"})
     assert fields(response.headers["Location"]) == {
-        "error": "access_denied",
-        "error_subcode": "cancel",
+        "error": "permission_denied",
+        "error_description": "The admin canceled the request",
         "state": "s",
     }
 
@@ -250,8 +258,8 @@ async def test_admin_consent_to_scopes(client: Client, policy: Any, granted: set
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"scope": ""}, 90014),
-        ({"redirect_uri": ""}, 90014),
+        ({"scope": ""}, 900144),
+        ({"redirect_uri": ""}, 900144),
         ({"redirect_uri": "https://elsewhere.example"}, 50011),
         ({"scope": "https://graph.microsoft.com/Presence.ReadWrite.All"}, 70011),
         ({"client_id": TENANT_ID}, 700016),
@@ -285,7 +293,12 @@ async def test_consent_is_declined(client: Client) -> None:
 
 async def test_sign_in_is_canceled(client: Client) -> None:
     location = await client.simulator.authorize(client.authorize_url(), decision="cancel")
-    assert fields(location)["error_subcode"] == "cancel"
+    assert fields(location) == {
+        "error": "access_denied",
+        "error_subcode": "cancel",
+        "error_description": "the user canceled the authentication",
+        "state": "a state",
+    }
 
 
 async def test_a_fault_of_the_page_is_not_redirected(client: Client) -> None:
@@ -322,7 +335,10 @@ async def test_a_code_expires(client: Client) -> None:
         ({"tenant": "organizations"}, 400, 700005),
         ({"scope": "Presence.ReadWrite"}, 400, 65001),
         ({"grant_type": "password"}, 400, 70003),
-        ({"grant_type": ""}, 400, 90014),
+        ({"grant_type": "device_code"}, 400, 70003),
+        ({"grant_type": ""}, 400, 900144),
+        ({"client_id": ""}, 400, 900144),
+        ({"redirect_uri": ""}, 400, 900144),
     ],
 )
 async def test_a_code_is_bound_to_its_request(
@@ -330,6 +346,76 @@ async def test_a_code_is_bound_to_its_request(
 ) -> None:
     response = await client.redeem(**({"code": await client.code()} | changes))
     assert (response.status, response.aadsts) == (status, code)
+
+
+@pytest.mark.parametrize("method", ["plain", None])
+async def test_a_plain_code_challenge(client: Client, method: str | None) -> None:
+    code = await client.code(code_challenge=VERIFIER, code_challenge_method=method)
+    rejected = await client.redeem(code, code_verifier="x" * 43)
+    accepted = await client.redeem(code)
+    assert (rejected.aadsts, accepted.status) == (501481, 200)
+
+
+@pytest.mark.parametrize(("platform", "error"), [("public", None), ("spa", "invalid_request")])
+async def test_only_single_page_apps_must_use_pkce(
+    client: Client, platform: Any, error: str | None
+) -> None:
+    app = client.simulator.tenant.apps[PUBLIC_CLIENT_ID]
+    app.redirect_uris = {platform: [REDIRECT_URI]}
+    url = client.authorize_url(code_challenge=None, code_challenge_method=None)
+    location = fields(await client.simulator.authorize(url))
+    assert location.get("error") == error
+    if error is None:
+        response = await client.redeem(location["code"], code_verifier="")
+        assert response.status == 200
+
+
+async def test_a_redirect_uri_without_a_path_gets_a_slash(client: Client) -> None:
+    client.simulator.tenant.apps[PUBLIC_CLIENT_ID].redirect_uris["public"] = ["http://localhost"]
+    url = client.authorize_url(redirect_uri="http://localhost:4711")
+    location = await client.simulator.authorize(url)
+    assert location.startswith("http://localhost:4711/?code=")
+    code = fields(location)["code"]
+    assert (await client.redeem(code, redirect_uri="http://localhost:4711")).status == 200
+
+
+TOKEN_PATH = f"/{TENANT_ID}/oauth2/v2.0/token"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}]
+)
+async def test_only_a_form_is_read(client: Client, headers: dict[str, str]) -> None:
+    data = b"grant_type=client_credentials"
+    response = await client.request("POST", TOKEN_PATH, data=data, headers=headers)
+    assert (response.status, response.aadsts) == (400, 900144)
+
+
+@pytest.mark.parametrize("endpoint", ["token", "devicecode"])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+async def test_the_endpoints_only_accept_post(client: Client, endpoint: str, method: str) -> None:
+    path = f"/{TENANT_ID}/oauth2/v2.0/{endpoint}"
+    response = await client.request(method, path)
+    assert (response.status, "AADSTS900561" in response.text) == (400, True)
+
+
+async def test_the_correlation_id_is_the_clients(client: Client) -> None:
+    headers = {"client-request-id": "11111111-2222-3333-4444-555555555555"}
+    response = await client.request("POST", TOKEN_PATH, headers=headers)
+    assert response.json["correlation_id"] == headers["client-request-id"]
+
+
+async def test_only_single_page_apps_send_an_origin(client: Client) -> None:
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": PUBLIC_CLIENT_ID,
+        "code": await client.code(),
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": VERIFIER,
+    }
+    origin = {"Origin": "http://127.0.0.1:8123"}
+    response = await client.request("POST", TOKEN_PATH, data=form, headers=origin)
+    assert (response.status, response.aadsts) == (400, 9002326)
 
 
 async def test_a_code_of_another_app(client: Client) -> None:
@@ -413,15 +499,19 @@ async def test_scopes_can_have_full_names(client: Client) -> None:
 async def test_default_scope_requests_the_apps_permissions(client: Client) -> None:
     tokens = await client.sign_in("https://graph.microsoft.com/.default")
     scp = jwt.decode(tokens["access_token"], options={"verify_signature": False})["scp"]
-    assert scp == "Presence.Read Presence.ReadWrite User.Read"
+    assert scp == "Presence.Read Presence.ReadWrite User.Read openid"
 
 
 async def test_the_id_token_is_signed_by_a_published_key(client: Client) -> None:
-    code = await client.code(nonce="once")
+    code = await client.code(nonce="once", scope="openid profile email Presence.Read")
     token = str((await client.redeem(code)).json["id_token"])
     response = await client.get(f"/{TENANT_ID}/discovery/v2.0/keys")
     keys = jwt.PyJWKSet.from_dict(response.json)
     key = keys[jwt.get_unverified_header(token)["kid"]]
+    published = response.json["keys"]
+    assert isinstance(published, list)
+    # Microsoft's keys name no algorithm.
+    assert "alg" not in published[0]
     claims = jwt.decode(token, key, algorithms=["RS256"], audience=PUBLIC_CLIENT_ID)
     robin = client.simulator.tenant.people["robin"]
     expected = {
@@ -430,10 +520,73 @@ async def test_the_id_token_is_signed_by_a_published_key(client: Client) -> None
         "tid": TENANT_ID,
         "name": "Robin Example",
         "preferred_username": robin.address,
+        "email": robin.address,
         "ver": "2.0",
         "iss": f"{client.simulator.tls_url}/{TENANT_ID}/v2.0",
     }
     assert {name: claims[name] for name in expected} == expected
+
+
+async def test_the_id_token_matches_the_scopes(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read"))["id_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert not claims.keys() & {"name", "oid", "preferred_username", "email"}
+
+
+async def test_an_access_token_is_one_of_graphs(client: Client) -> None:
+    own = await client.token("Presence.Read")
+    app = await client.app_token("Presence.Read.All")
+    expected = {
+        "aud": "https://graph.microsoft.com",
+        "iss": f"https://sts.windows.net/{TENANT_ID}/",
+        "ver": "1.0",
+        "tid": TENANT_ID,
+    }
+    claims = [jwt.decode(text, options={"verify_signature": False}) for text in (own, app)]
+    assert [{name: found[name] for name in expected} for found in claims] == [expected, expected]
+    assert (claims[0]["scp"], claims[0]["idtyp"]) == ("Presence.Read openid", "user")
+    assert (claims[1]["roles"], claims[1]["idtyp"]) == (["Presence.Read.All"], "app")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_user_info(client: Client, method: str) -> None:
+    discovery = (await client.get(f"/{TENANT_ID}/v2.0/.well-known/openid-configuration")).json
+    tokens = await client.sign_in("profile", "email", "Presence.Read")
+    url = str(discovery["userinfo_endpoint"])
+    response = await client.request(method, url, tokens["access_token"])
+    subject = jwt.decode(tokens["id_token"], options={"verify_signature": False})["sub"]
+    assert response.json == {
+        "sub": subject,
+        "name": "Robin Example",
+        "given_name": "Robin",
+        "family_name": "Example",
+        "picture": f"{client.simulator.tls_url}/v1.0/me/photo/$value",
+        "email": "robin@contoso.example",
+    }
+
+
+async def test_user_info_needs_a_person_who_signed_in(client: Client) -> None:
+    tokens = await client.redeem(await client.code(scope="Presence.Read"))
+    texts = [str(tokens.json["access_token"]), await client.app_token(), ""]
+    statuses = [(await client.get("/oidc/userinfo", text)).status for text in texts]
+    assert statuses == [403, 403, 401]
+    wrong = await client.request("PUT", "/oidc/userinfo", await client.token("Presence.Read"))
+    assert wrong.status == 405
+
+
+async def test_sign_out(client: Client) -> None:
+    discovery = (await client.get(f"/{TENANT_ID}/v2.0/.well-known/openid-configuration")).json
+    url = str(discovery["end_session_endpoint"])
+    query = urlencode({"post_logout_redirect_uri": REDIRECT_URI})
+    registered = await client.request("GET", f"{url}?{query}")
+    assert (registered.status, registered.headers["Location"]) == (302, REDIRECT_URI)
+    posted = await client.request("POST", url, data={"post_logout_redirect_uri": REDIRECT_URI})
+    assert posted.status == 302
+    query = urlencode({"post_logout_redirect_uri": "https://elsewhere.example/"})
+    other = await client.request("GET", f"{url}?{query}")
+    assert (other.status, "You signed out" in other.text) == (200, True)
+    unknown = await client.request("GET", url.replace(TENANT_ID, "nowhere.example"))
+    assert (unknown.status, "AADSTS90002" in unknown.text) == (400, True)
 
 
 async def test_client_info_identifies_person_and_tenant(client: Client) -> None:
@@ -604,6 +757,7 @@ async def daemon(client: Client, tenant: str = TENANT_ID, **changes: str) -> obj
         ({"client_secret": "not-a-secret~of-the-daemon"}, None),
         ({"client_secret": "not-a-secret~of-the-daemon", "tenant": "organizations"}, 50194),
         ({"client_secret": "not-a-secret~of-the-daemon", "scope": "Presence.Read"}, 1002012),
+        ({"client_secret": "not-a-secret~of-the-daemon", "scope": ""}, 900144),
         ({"client_secret": "x", "client_id": PUBLIC_CLIENT_ID}, 700025),
         ({"client_assertion": "x"}, 9002313),
         ({"client_assertion": "x", "client_assertion_type": ASSERTION_TYPE}, 50027),
@@ -613,6 +767,18 @@ async def test_client_credentials(
     client: Client, changes: dict[str, str], code: int | None
 ) -> None:
     assert await daemon(client, **changes) == code
+
+
+async def test_client_credentials_are_rejected_from_a_browser(client: Client) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": DAEMON_CLIENT_ID,
+        "client_secret": "not-a-secret~of-the-daemon",
+        "scope": "https://graph.microsoft.com/.default",
+    }
+    origin = {"Origin": "https://app.example"}
+    response = await client.request("POST", TOKEN_PATH, data=form, headers=origin)
+    assert response.aadsts == 9002326
 
 
 async def test_client_credentials_need_the_tenants_authority(client: Client) -> None:
@@ -634,7 +800,13 @@ async def test_an_assertion_of_another_key(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"aud": "https://elsewhere.example/"}, {"iss": PUBLIC_CLIENT_ID}, {"exp": 1700000000}],
+    [
+        {"aud": "https://elsewhere.example/"},
+        {"iss": PUBLIC_CLIENT_ID},
+        {"exp": 1700000000},
+        {"nbf": 4000000000, "exp": 4000000600},
+        {"nbf": "now"},
+    ],
 )
 async def test_an_assertion_with_a_wrong_claim(client: Client, changes: dict[str, object]) -> None:
     text = assertion(client.simulator, daemon_certificate(), **changes)

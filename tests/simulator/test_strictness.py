@@ -61,9 +61,11 @@ async def test_a_valid_session_is_accepted(client: Client, state: tuple[str, str
         {"availability": 1},
         {"sessionId": CONFIDENTIAL_CLIENT_ID},
         {"sessionId": None},
-        {"expirationDuration": "PT4M59S"},
-        {"expirationDuration": "PT4H1S"},
         {"expirationDuration": "1 hour"},
+        {"expirationDuration": "1:00:00"},
+        {"expirationDuration": "pt1h"},
+        {"expirationDuration": "P1M"},
+        {"expirationDuration": "P1W"},
         {"expirationDuration": "PT"},
         {"expirationDuration": "P"},
         {"expirationDuration": "PT1H1D"},
@@ -74,6 +76,14 @@ async def test_a_valid_session_is_accepted(client: Client, state: tuple[str, str
 )
 async def test_an_invalid_session_is_rejected(client: Client, change: dict[str, object]) -> None:
     assert await write(client, "setPresence", SESSION | change) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    "duration", ["PT4M59S", "PT4H1S", "PT0S", "P1D", "PT4M59.999S", "P9999999D"]
+)
+async def test_a_duration_out_of_range(client: Client, duration: str) -> None:
+    body = SESSION | {"expirationDuration": duration}
+    assert await write(client, "setPresence", body) == (400, "InvalidArgument")
 
 
 @pytest.mark.parametrize("duration", ["PT5M", "PT4H", "PT300S", "PT1H30M", "P0DT1H", None])
@@ -102,15 +112,19 @@ async def test_a_valid_preference_is_accepted(client: Client, availability: str)
         {"availability": "Offline", "activity": "Offline"},
         {"availability": "Available"},
         {"activity": None},
-        {"expirationDuration": "PT0S"},
         {"expirationDuration": "P9999999999D"},
-        {"expirationDuration": "P4000000D"},
         {"sessionId": PUBLIC_CLIENT_ID},
     ],
 )
 async def test_an_invalid_preference_is_rejected(client: Client, change: dict[str, object]) -> None:
     body = PREFERENCE | change
     assert await write(client, "setUserPreferredPresence", body) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("duration", ["PT0S", "P4000000D"])
+async def test_a_preference_of_an_impossible_duration(client: Client, duration: str) -> None:
+    body = PREFERENCE | {"expirationDuration": duration}
+    assert await write(client, "setUserPreferredPresence", body) == (400, "InvalidArgument")
 
 
 def note(content: object = "Note", **members: object) -> dict[str, object]:
