@@ -36,8 +36,6 @@ from .entra.token_state import TokenState
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 from .graph.throttling import Endpoint, Throttle
 
-# Seconds between two tokens fetched because Graph rejected the one before: Entra blocks loops.
-_FETCH_INTERVAL: Final = 300.0
 # Seconds until a sign-in is tried again that others may allow meanwhile.
 _REFUSED_FOR: Final = 600.0
 _IT_TEXT: Final = f"{REPOSITORY}/blob/main/docs/setup.md#a-text-for-your-it-department"
@@ -166,9 +164,9 @@ class ConfigEntryTokenProvider:
         if rejected is None and not self.is_expired:
             return self._access_token
         async with self._lock:
-            if rejected == self._access_token and self._may_fetch(claims):
+            if rejected == self._access_token and self._state.may_fetch(claims):
                 await self._async_refresh(claims)
-                self._state.last_fetch = (claims, time.monotonic())
+                self._state.fetched(claims)
             elif self.is_expired:
                 await self._async_refresh(None)
         return self._access_token
@@ -182,12 +180,6 @@ class ConfigEntryTokenProvider:
         """Return whether the next request needs a new token."""
         expires_at: float = self._entry.data[CONF_TOKEN]["expires_at"]
         return expires_at <= time.time() + CLOCK_OUT_OF_SYNC_MAX_SEC
-
-    def _may_fetch(self, claims: str | None) -> bool:
-        """Return whether a token may be fetched in place of a rejected one."""
-        last_claims, last = self._state.last_fetch
-        is_new_challenge = claims is not None and claims != last_claims
-        return is_new_challenge or time.monotonic() - last >= _FETCH_INTERVAL
 
     async def _async_refresh(self, claims: str | None) -> None:
         """Refresh the token, unless the entry gets another one meanwhile."""

@@ -33,7 +33,7 @@ from .graph.errors import (
 )
 from .graph.missing import MissingPeople
 from .graph.models import Availability, Person, Presence, without_expired
-from .graph.pacing import Pace
+from .graph.pacing import MAX_INTERVAL, Pace
 from .graph.pending_writes import PendingWrites
 from .graph.poll_state import PollState
 from .graph.text import plain_text
@@ -102,6 +102,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         self._written_at = -inf
         self._refreshing_after_write = False
         self._cancel_expiry: CALLBACK_TYPE = lambda: None
+        self._is_expired = False
 
     @property
     def is_up_to_date(self) -> bool:
@@ -124,7 +125,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     @override
     async def _async_update_data(self) -> dict[str, Presence]:
         """Fetch presences."""
-        self._refreshing_after_write = False
+        self._refreshing_after_write = self._is_expired = False
         started = monotonic()
         try:
             read = await self.account.throttle.async_request(self.endpoint, self._async_read)
@@ -167,7 +168,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         if isinstance(err, OAuth2TokenRequestReauthError):
             # The token provider has started a reauth flow.
             self._give_up(err)
-            if not (is_up_to_others(err) or self.account.is_reconfigured):
+            # After it, only a reload polls again, and one's own poll may end the request for it.
+            is_retried = is_up_to_others(err) or self.account.is_reconfigured
+            if self.is_primary and not is_retried:
                 raise ConfigEntryAuthFailed(
                     translation_domain=DOMAIN, translation_key=reason
                 ) from err
@@ -185,14 +188,20 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             self._give_up(err)
             raise failure from err
 
+        self._expire_later(left, failure, err)
+        return known
+
+    def _expire_later(self, seconds: float, failure: UpdateFailed, err: Exception) -> None:
+        """Let the data expire unless a poll succeeds before."""
+
         @callback
         def expire(now: datetime) -> None:
             self._give_up(err)
+            self._is_expired = True
             self.async_set_update_error(failure)
 
         job = HassJob(expire, cancel_on_shutdown=True)
-        self._cancel_expiry = async_call_later(self.hass, left, job)
-        return known
+        self._cancel_expiry = async_call_later(self.hass, seconds, job)
 
     def _give_up(self, err: Exception) -> None:
         """Request what resolves an error that does not pass by itself."""
@@ -209,7 +218,10 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         )
         if err and not isinstance(err, GraphThrottledError | GraphUnavailableError):
             # It does not pass by asking often.
-            delay = max(delay, _REJECTED_INTERVAL, self.account.state.token.refused_for)
+            refused_for = self.account.state.token.refused_for
+            if isinstance(err, OAuth2TokenRequestReauthError) and not self.is_primary:
+                refused_for = refused_for or MAX_INTERVAL
+            delay = max(delay, _REJECTED_INTERVAL, refused_for)
         delay = max(min(delay, self._seconds_to_expiry(data)), _MIN_INTERVAL)
         self.update_interval = timedelta(seconds=delay)
         return delay
@@ -222,6 +234,9 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
     @override
     def _async_refresh_finished(self) -> None:
         """Tell what depends on presences that a poll succeeded."""
+        if self._is_expired and self.last_update_success:
+            # Home Assistant sees no change if they expired during this poll.
+            self.async_update_listeners()
         if self.after_read and self.last_update_success and not self.failures:
             self.after_read()
 
@@ -308,9 +323,9 @@ class ColleaguesCoordinator(PresenceCoordinator):
         found = await self.account.client.async_get_presences(missing.ids_to_read())
         for person_id in missing.update(found):
             delete_person_gone_issue(self.account, person_id)
-        for person_id in missing.ids_to_check():
+        if ids := missing.ids_to_check():
             self.account.async_create_background_task(
-                self._async_check(person_id), "look for a missing person"
+                self._async_check_each(ids), "look for missing people"
             )
         return found | missing.kept(self._state.presences)
 
@@ -333,6 +348,12 @@ class ColleaguesCoordinator(PresenceCoordinator):
         super()._give_up(err)
         if isinstance(err, GraphPermissionError) and not self.is_primary:
             create_colleagues_issue(self.account)
+
+    async def _async_check_each(self, person_ids: list[str]) -> None:
+        """Look people up one after another: an empty answer is about everyone."""
+        for person_id in person_ids:
+            if person_id in self._missing:
+                await self._async_check(person_id)
 
     async def _async_check(self, person_id: str) -> None:
         """Look a person up in the directory."""
@@ -358,7 +379,8 @@ class ColleaguesCoordinator(PresenceCoordinator):
         known_devices = dr.async_entries_for_config_entry(devices, self.config_entry.entry_id)
         device = next((each for each in known_devices if identifier in each.identifiers), None)
         subentry = self.config_entry.subentries.get(self.account.subentry_ids[person_id])
-        if device is None or device.name_by_user or subentry is None:
+        # Without a name and an address, the directory's is the id.
+        if device is None or device.name_by_user or subentry is None or name == person_id:
             return
         # A title that the user has changed stays; version 0.1.0 stored the title alone.
         known = subentry.data.get(CONF_NAME, subentry.title)

@@ -25,7 +25,7 @@ from .const import CONF_HOLD_SESSION, DOMAIN
 from .coordinator import PresenceCoordinator
 from .entra.registration import AppRegistration
 from .graph.client import PresenceClient
-from .graph.errors import GraphError
+from .graph.errors import GraphError, GraphUnavailableError
 from .graph.models import Activity, Availability, Presence
 from .issues import (
     create_preference_issue,
@@ -223,14 +223,22 @@ class PresenceSessionManager:
         self.preferences.set_session(
             person_id, replace(session, requested_until=session.set_at, is_hold=False)
         )
-        try:
-            await self._account.async_send(
-                lambda: self._account.client.async_set_presence(
+        may_be_set = False
+
+        async def send() -> None:
+            nonlocal may_be_set
+            try:
+                await self._account.client.async_set_presence(
                     person_id, self._session_id, session.activity, session.duration
                 )
-            )
-        except HomeAssistantError as err:
-            if err.translation_key != "graph_unavailable":
+            except GraphUnavailableError:
+                may_be_set = True
+                raise
+
+        try:
+            await self._account.async_send(send)
+        except HomeAssistantError:
+            if not may_be_set:
                 self.preferences.set_session(person_id, known)
             elif known is not None and session.set_at < known.requested_until:
                 # What lasted goes on, in case Graph accepted the new one.

@@ -95,3 +95,9 @@ def test_every_code_of_the_page_has_its_sentence_or_a_reason_to_have_none() -> N
 )
 def test_codes_with_one_resolution_have_one_sentence(codes: tuple[int, ...], reason: str) -> None:
     assert {reason_of(code) for code in codes} == {reason}
+
+
+@pytest.mark.parametrize("error", [None, 7, {"code": "BadRequest"}, []])
+def test_an_error_that_is_no_text_has_no_code(error: object) -> None:
+    found = SignInError.from_response({"error": error})
+    assert (found.reason, found.code) == ("sign_in_failed", "")

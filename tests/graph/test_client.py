@@ -398,14 +398,36 @@ async def test_a_write_is_one_request_to_the_persons_own_address(
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(200, "empty"), (200, "html"), (200, "truncated"), (202, "null"), (204, "empty")],
+    [(200, "empty"), (200, "wrong_type"), (202, "null"), (204, "empty")],
 )
-async def test_a_write_ignores_the_body_of_a_successful_response(
+async def test_a_write_ignores_the_json_of_a_successful_response(
     status: int, body: Body, client: PresenceClient, simulator: Simulator, robin: Person
 ) -> None:
     fault = simulator.faults.add("graph", status=status, body=body)
     await client.async_set_status_message(robin.id, OUT_FOR_LUNCH)
     assert fault.hits == 1
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda client, person_id: client.async_set_status_message(person_id, OUT_FOR_LUNCH),
+        lambda client, person_id: client.async_clear_presence(person_id, PUBLIC_CLIENT_ID),
+        lambda client, _: client.async_clear_my_work_location(),
+        lambda client, _: client.async_set_my_work_location(WorkLocation.REMOTE),
+    ],
+)
+@pytest.mark.parametrize("content", [b"<html>Welcome</html>", b"Sign in first.", b"\xff\xfe{\0}\0"])
+async def test_a_page_in_place_of_a_written_response_is_temporary(
+    write: Callable[[PresenceClient, str], Coroutine[object, object, None]],
+    content: bytes,
+    client: PresenceClient,
+    simulator: Simulator,
+    robin: Person,
+) -> None:
+    simulator.faults.add("graph", status=200, content=content)
+    error = await error_of(write(client, robin.id))
+    assert (type(error), str(error)) == (GraphUnavailableError, "HTTP 200 notJson")
 
 
 # Tokens
@@ -577,7 +599,18 @@ async def test_an_error_has_the_request_id_of_the_response(
     assert (await error_of(client.async_get_my_presence())).request_id == "94fb3b52"
 
 
-@pytest.mark.parametrize("body", ["empty", "html", "truncated", "wrong_type", "null"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 451, 503])
+@pytest.mark.parametrize("content", [b"<html>Blocked</html>", b"Access denied", b"\xef\xbb\xbf{}"])
+async def test_a_page_in_place_of_an_error_is_temporary(
+    status: int, content: bytes, client: PresenceClient, simulator: Simulator, robin: Person
+) -> None:
+    fault = simulator.faults.add("graph", status=status, content=content)
+    error = await error_of(client.async_clear_presence(robin.id, PUBLIC_CLIENT_ID))
+    assert (type(error), str(error)) == (GraphUnavailableError, f"HTTP {status} notJson")
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("body", ["empty", "wrong_type", "null"])
 async def test_an_error_without_graphs_body_has_no_code(
     body: Body, client: PresenceClient, simulator: Simulator
 ) -> None:

@@ -622,11 +622,20 @@ async def test_a_person_that_is_not_json_is_temporary(
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"value": []}, "Alex", 7, {"id": None}])
-async def test_a_response_without_a_person_gives_none(
+async def test_a_response_without_a_person_is_temporary(
     body: object, client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     simulator.faults.add("graph", json=body)
-    assert await client.async_get_person(alex.id) is None
+    error = await error_of(client.async_get_person(alex.id))
+    assert (type(error), str(error)) == (GraphUnavailableError, "HTTP 200 notPerson")
+
+
+@pytest.mark.parametrize("name", ["Alex Example", "alex", "", "100%"])
+async def test_a_name_is_not_looked_up(
+    name: str, client: PresenceClient, simulator: Simulator
+) -> None:
+    assert await client.async_get_person(name) is None
+    assert sent(simulator) == []
 
 
 async def test_an_error_that_is_not_about_the_person_is_an_error(

@@ -4,9 +4,12 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import issue_registry as ir
 import pytest
 
 from custom_components.ms_teams_presence.const import DOMAIN
@@ -155,6 +158,50 @@ async def test_a_bad_response_is_a_failed_poll_in_the_diagnostics(
     assert coordinator.failures == 1
     assert coordinator.last_failure is not None
     assert coordinator.last_failure["detail"].endswith("notPresence")
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 407])
+async def test_a_proxys_page_is_an_outage(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    both: PresenceConfigEntry,
+    simulator: Simulator,
+    status: int,
+) -> None:
+    token = both.data["token"]
+    await clock.async_advance(31)
+    page = simulator.faults.add("graph", status=status, body="html")
+    data = {"entity_id": AVAILABILITY, "message": "Lunch"}
+    with pytest.raises(HomeAssistantError, match=rf"is down \(HTTP {status} notJson\)"):
+        await hass.services.async_call(DOMAIN, "set_status_message", data, blocking=True)
+    await clock.async_advance(31)
+    assert (state(hass, MESSAGE), state(hass, AVAILABILITY)) == ("", "available")
+    for _ in range(30):
+        await clock.async_advance(5)
+    assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
+    assert state(hass, "sensor.alex_example_availability") == STATE_UNAVAILABLE
+    assert not any(both.async_get_active_flows(hass, {SOURCE_REAUTH}))
+    assert not ir.async_get(hass).issues
+    assert both.data["token"] == token
+
+    page.remove()
+    await clock.async_advance(31)
+    assert state(hass, AVAILABILITY) == "available"
+    assert state(hass, "sensor.alex_example_availability") == "available"
+
+
+async def test_a_session_is_not_forgotten_because_of_a_proxys_page(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    data = {"entity_id": AVAILABILITY, "activity": "in_a_call", "duration": "00:05:00"}
+    await hass.services.async_call(DOMAIN, "set_presence", data, blocking=True)
+    page = simulator.faults.add("POST *clearPresence", status=404, body="html")
+    with pytest.raises(HomeAssistantError):
+        await hass.services.async_call(
+            DOMAIN, "clear_presence", {"entity_id": AVAILABILITY}, blocking=True
+        )
+    page.remove()
+    assert entry.runtime_data.preferences.sessions
 
 
 async def test_an_escaped_message_is_shown_as_people_see_it(

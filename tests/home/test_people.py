@@ -1,5 +1,6 @@
 """Colleagues: found, polled, and removed."""
 
+import asyncio
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState, FlowType, SubentryFlowResult
@@ -13,6 +14,7 @@ from homeassistant.helpers import (
 )
 from homeassistant.setup import async_setup_component
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from yarl import URL
 
@@ -562,6 +564,48 @@ async def test_a_directory_that_can_not_be_asked_is_asked_ever_more_rarely(
     assert not issues(hass)
 
 
+@pytest.mark.parametrize("body", [{}, None, {"value": []}, {"error": {"code": "UnknownError"}}])
+async def test_a_directory_that_answers_without_a_person_removes_no_one(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+    body: object,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    empty = simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    looked_up = simulator.faults.add("GET /v1.0/users/*", json=body)
+    for _ in range(30):
+        await clock.async_advance(11)
+    assert looked_up.hits
+    assert not issues(hass)
+
+    empty.remove()
+    await clock.async_advance(11)
+    assert state(hass, ALEX) == "available"
+
+
+async def test_an_empty_answer_about_many_people_asks_the_directory_for_one_at_a_time(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+) -> None:
+    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(20)]
+    await async_add(hass, entry, "Crowd", *people)
+    empty = simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    waiting = simulator.faults.add("GET /v1.0/users/*", loss="hang")
+    for _ in range(2):
+        await clock.async_advance(11)
+    clock.freezer.tick(11)
+    async_fire_time_changed(hass)
+    for _ in range(2000):
+        await asyncio.sleep(0)
+    assert (empty.hits, waiting.hits) == (3, 1)
+    waiting.remove()
+
+
 def issues(hass: HomeAssistant) -> list[str | None]:
     """Return the translation keys of our issues."""
     return [
@@ -627,6 +671,23 @@ async def test_a_person_with_a_presence_is_not_gone_whatever_the_directory_has(
     assert lookups(simulator)
     assert not ir.async_get(hass).issues
     assert state(hass, ALEX) == "available"
+
+
+async def test_a_directory_without_names_renames_no_one(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    members = {"displayName": None, "mail": None, "userPrincipalName": None}
+    simulator.faults.add("GET /v1.0/users/*", json={"id": alex.id} | members)
+    for _ in range(25):
+        await clock.async_advance(DAY / 24)
+
+    assert lookups(simulator)
+    assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Example"]
 
 
 @pytest.mark.parametrize("renamed", ["device", "title"])

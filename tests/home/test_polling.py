@@ -343,6 +343,18 @@ async def test_entities_become_unavailable_a_minute_after_a_missed_poll(
     assert lines.count("ERROR") == 1
 
 
+async def test_entities_that_expire_during_a_poll_return_with_it(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    failure = simulator.faults.add(ME, status=503, times=1)
+    await clock.async_advance(6)
+    assert failure.hits == 1
+    # The poll starts, and its timer is followed by that of the expiry.
+    await clock.async_advance(70)
+
+    assert state(hass, AVAILABILITY) == "available"
+
+
 async def test_another_429_does_not_restore_outdated_presences(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:

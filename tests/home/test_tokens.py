@@ -13,6 +13,7 @@ import pytest
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Simulator
+from simulator.entra import tokens
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -174,6 +175,24 @@ async def test_a_new_claims_challenge_is_answered_at_once_and_a_repeated_one_sel
     assert entry.runtime_data.primary.last_poll is not None
 
 
+@pytest.mark.parametrize("kinds", [2, 100], ids=["in turn", "always new"])
+async def test_claims_challenges_that_no_token_satisfies_fetch_few(
+    clock: HomeClock,
+    simulator: Simulator,
+    both: PresenceConfigEntry,
+    kinds: int,
+) -> None:
+    simulator.requests.clear()
+    for number in range(40):
+        fault = simulator.faults.add("graph", claims=challenge(number // 2 % kinds))
+        await clock.async_advance(15)
+        fault.remove()
+
+    assert 4 <= token_requests(simulator) <= 8
+    await clock.async_advance(61)
+    assert state(both.runtime_data.account.hass, ROBIN) == "available"
+
+
 async def test_two_requests_with_a_revoked_token_fetch_one(
     hass: HomeAssistant, clock: HomeClock, simulator: Simulator, both: PresenceConfigEntry
 ) -> None:
@@ -183,3 +202,48 @@ async def test_two_requests_with_a_revoked_token_fetch_one(
 
     assert token_requests(simulator) == 1
     assert [state(hass, one) for one in (ROBIN, ALEX)] == ["available", "available"]
+
+
+async def test_a_refusal_that_only_colleagues_met_ends_for_them_too(
+    hass: HomeAssistant, clock: HomeClock, simulator: Simulator, both: PresenceConfigEntry
+) -> None:
+    simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=45, times=1)
+    await clock.async_advance(16)
+    expire(hass, both)
+    refused = simulator.faults.add("token", aadsts=50173)
+    await clock.async_advance(16)
+    assert refused.hits == 1
+    refused.remove()
+    for _ in range(11):
+        await clock.async_advance(61)
+
+    assert [state(hass, one) for one in (ROBIN, ALEX)] == ["available", "available"]
+    assert not any(both.async_get_active_flows(hass, {SOURCE_REAUTH}))
+
+
+async def test_a_sign_in_that_ended_is_not_asked_about_at_every_poll(
+    hass: HomeAssistant, clock: HomeClock, simulator: Simulator, both: PresenceConfigEntry
+) -> None:
+    simulator.revoke("robin")
+    simulator.expire_access_tokens()
+    simulator.requests.clear()
+    for _ in range(60):
+        await clock.async_advance(31)
+
+    assert len(list(both.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
+    assert token_requests(simulator) <= 4
+
+
+async def test_tokens_that_expire_at_once_are_not_fetched_for_every_request(
+    clock: HomeClock,
+    simulator: Simulator,
+    both: PresenceConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokens, "ACCESS_TOKEN_LIFETIME", timedelta(seconds=10))
+    expire(both.runtime_data.account.hass, both)
+    simulator.requests.clear()
+    for _ in range(60):
+        await clock.async_advance(10)
+
+    assert token_requests(simulator) <= 5

@@ -301,6 +301,31 @@ async def test_a_session_whose_request_got_no_answer_is_cleared(
     check(hass, hass_storage, entry, robin)
 
 
+@pytest.mark.parametrize(
+    "later",
+    [{"status": 429, "retry_after": 120}, {"status": 429}, {"status": 403}, {"status": 400}],
+)
+async def test_a_session_whose_first_request_got_no_answer_is_cleared(
+    hass: HomeAssistant,
+    hass_storage: dict[str, Any],
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    robin: Person,
+    later: dict[str, Any],
+) -> None:
+    simulator.faults.add("POST *setPresence", **later)
+    simulator.faults.add("POST *setPresence", loss="close", applied=True, times=1)
+    with pytest.raises(HomeAssistantError):
+        await call(hass, "set_presence", 0)
+    assert robin.sessions
+    for _ in range(5):
+        await clock.async_advance(61)
+
+    assert not robin.sessions
+    check(hass, hass_storage, entry, robin)
+
+
 @pytest.mark.parametrize("name", ["set_presence", "select_option", "set_value"])
 async def test_a_reload_waits_for_a_silent_graph_for_a_few_seconds_with_entities(
     hass: HomeAssistant,

@@ -250,7 +250,8 @@ class SignInError(Exception):
         codes = response.get("error_codes")
         number = codes[0] if isinstance(codes, list) and codes else 0
         number = number if isinstance(number, int) else 0
-        error = str(response.get("error", ""))
+        error = response.get("error")
+        error = error if isinstance(error, str) else ""
         reason = (
             _REASON_OF_AADSTS_CODE.get(number)
             or _REASON_OF_OAUTH_ERROR.get(error)

@@ -26,6 +26,7 @@ from .models import (
     WorkLocation,
     time_zone_names,
 )
+from .text import GUID
 from .time_zones import is_loaded, time_zone
 
 # Graph's answers if an id or address belongs to no one.
@@ -96,7 +97,7 @@ class PresenceClient:
         data = parse_json(content)
         await _async_load_time_zones(time_zone_names(data))
         if (presence := Presence.from_graph(data)) is None:
-            raise GraphUnavailableError(code="notPresence")
+            raise GraphUnavailableError(status=HTTPStatus.OK, code="notPresence")
         self._cached_me = content, presence
         return presence
 
@@ -200,23 +201,26 @@ class PresenceClient:
 
         https://learn.microsoft.com/graph/api/user-get
         """
-        if "/" in id_or_address:
-            # Graph would take it for a path, even if it is encoded.
+        is_address = "@" in id_or_address
+        # Graph would take a slash for one of a path, even if it is encoded.
+        if "/" in id_or_address or not (is_address or GUID.fullmatch(id_or_address)):
             return None
         # A template that cuts a text can leave half a surrogate pair, which is in no address.
         path = f"/users/{quote(id_or_address, safe='', errors='replace')}"
         try:
-            data = parse_json(
-                await self._http.async_request(
-                    hdrs.METH_GET, path, params={"$select": _USER_MEMBERS}
-                )
+            content = await self._http.async_request(
+                hdrs.METH_GET, path, params={"$select": _USER_MEMBERS}
             )
         except GraphRejectedError as err:
             if err.status not in _NOT_FOUND:
                 raise
-            data = None
-        if (person := Person.from_graph(data)) is not None or "@" not in id_or_address:
+        else:
+            if (person := Person.from_graph(parse_json(content))) is None:
+                # Of someone who is deleted, Graph says so.
+                raise GraphUnavailableError(status=HTTPStatus.OK, code="notPerson")
             return person
+        if not is_address:
+            return None
         # An e-mail address need not be the user principal name.
         found = await self.async_find_people(id_or_address)
         address = id_or_address.casefold()
@@ -294,10 +298,8 @@ class PresenceClient:
 
         https://learn.microsoft.com/graph/api/presence-setmanuallocation
         """
-        await self._http.async_request(
-            hdrs.METH_POST,
-            "/me/presence/setManualLocation",
-            {"workLocationType": _WORK_LOCATIONS[location]},
+        await self._async_post(
+            "/me/presence/setManualLocation", {"workLocationType": _WORK_LOCATIONS[location]}
         )
 
     async def async_clear_my_work_location(self) -> None:
@@ -305,12 +307,17 @@ class PresenceClient:
 
         https://learn.microsoft.com/graph/api/presence-clearlocation
         """
-        await self._http.async_request(hdrs.METH_POST, "/me/presence/clearLocation")
+        await self._async_post("/me/presence/clearLocation")
 
     async def _async_write(self, person_id: str, action: str, body: Json) -> None:
         """Call one of Graph's actions on the presence of a person."""
-        path = f"/users/{person_id}/presence/{action}"
-        await self._http.async_request(hdrs.METH_POST, path, body)
+        await self._async_post(f"/users/{person_id}/presence/{action}", body)
+
+    async def _async_post(self, path: str, body: Json | None = None) -> None:
+        """Call one of Graph's actions, which return nothing."""
+        # A page in its place is a proxy's, and the action has not run.
+        if content := await self._http.async_request(hdrs.METH_POST, path, body):
+            parse_json(content)
 
 
 async def _async_load_time_zones(names: Iterable[str]) -> None:
@@ -336,7 +343,7 @@ def _collection(data: object) -> list[object]:
     """Return the members of a collection; anything else is not presence."""
     members = data.get("value") if isinstance(data, dict) else None
     if not isinstance(members, list):
-        raise GraphUnavailableError(code="notPresence")
+        raise GraphUnavailableError(status=HTTPStatus.OK, code="notPresence")
     return members
 
 

@@ -32,6 +32,8 @@ _CLAIMS: Final = re.compile(r'\bclaims="([\w+/=-]+)"')
 _URL_SAFE_BASE64: Final = str.maketrans("-_", "+/")
 _NOT_IN_A_CODE: Final = re.compile(r"[^\w.-]", re.ASCII)
 _MAX_CODE: Final = 100
+# In place of Graph's code, for a page of a proxy.
+_NOT_JSON: Final = "notJson"
 # Seconds to wait after a 429 without Retry-After.
 _DEFAULT_RETRY_AFTER: Final = 30.0
 # The shortest wait after a 429, whose date may be over when it arrives.
@@ -117,7 +119,7 @@ class GraphHttp:
             self.response_counts[str(response.status)] += 1
             if content is None:
                 raise GraphUnavailableError(status=response.status, code="tooLarge")
-            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+            if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
                 raise _error_from_response(response, content)
             return content
         self.response_counts["none"] += 1
@@ -136,11 +138,11 @@ async def async_read_body(response: ClientResponse, limit: int) -> bytes | None:
 
 
 def parse_json(content: bytes) -> object:
-    """Parse a response; not JSON means that a proxy answered."""
+    """Parse a successful response; not JSON means that a proxy answered."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
-        raise GraphUnavailableError(code="notJson") from None
+        raise GraphUnavailableError(status=HTTPStatus.OK, code=_NOT_JSON) from None
 
 
 def parse_retry_after(value: str | None, date: str | None) -> float | None:
@@ -197,25 +199,28 @@ def _error_from_response(response: ClientResponse, content: bytes) -> GraphError
                 code=code,
                 request_id=request_id,
             )
+        case status if code == _NOT_JSON or not 400 <= status < 500:
+            return GraphUnavailableError(
+                status=status, code=code, request_id=request_id, retry_after=retry_after
+            )
         case HTTPStatus.UNAUTHORIZED:
             claims = _parse_claims(response.headers.get(hdrs.WWW_AUTHENTICATE, ""))
             return GraphAuthError(code=code, request_id=request_id, claims=claims)
         case HTTPStatus.FORBIDDEN:
             kind: type[GraphError] = GraphPermissionError
-        case status if 400 <= status < 500:
+        case _:
             kind = GraphRejectedError
-        case status:
-            return GraphUnavailableError(
-                status=status, code=code, request_id=request_id, retry_after=retry_after
-            )
     return kind(status=response.status, code=code, request_id=request_id)
 
 
 def _parse_code(content: bytes) -> str:
     """Return the code of an error body, cut to what a log may hold."""
     try:
-        return _NOT_IN_A_CODE.sub("", orjson.loads(content)["error"]["code"])[:_MAX_CODE]
-    except orjson.JSONDecodeError, KeyError, TypeError:
+        error = orjson.loads(content or b"{}")
+        return _NOT_IN_A_CODE.sub("", error["error"]["code"])[:_MAX_CODE]
+    except orjson.JSONDecodeError:
+        return _NOT_JSON
+    except KeyError, TypeError:
         return ""
 
 
