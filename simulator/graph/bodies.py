@@ -45,7 +45,8 @@ def parse_guid(value: object) -> str:
 
 
 _DURATION: Final = re.compile(
-    r"P(?:(?P<days>\d+)D)?(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+    r"P(?:(?P<days>\d+)D)?(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?",
+    re.ASCII,
 )
 
 
@@ -79,7 +80,7 @@ def object_of(properties: Mapping[str, Property]) -> Check:
     return lambda value: parse_object(value, properties)
 
 
-_DATE_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,7}))?")
+_DATE_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,7}))?", re.ASCII)
 
 
 def parse_object(value: object, properties: Mapping[str, Property]) -> Json:

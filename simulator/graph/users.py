@@ -106,15 +106,13 @@ def _starts_with(person: Json, clause: re.Match[str]) -> bool:
 
 def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
     """Parse $skiptoken and $top: start and length."""
-    try:
-        size, start = int(query.get("$top", "100")), int(query.get("$skiptoken", "0"))
-    except ValueError as error:
-        raise GraphError(400, "Request_BadRequest", "$top must be a number.") from error
-    if start < 0:
-        raise GraphError(400, "Request_BadRequest", "$skiptoken is not valid.")
-    if not 1 <= size <= 999:
+    size, start = query.get("$top", "100"), query.get("$skiptoken", "0")
+    for text in (size, start):
+        if not re.fullmatch("[0-9]{1,9}", text):
+            raise GraphError(400, "Request_BadRequest", f"'{text}' is not a number.")
+    if not 1 <= int(size) <= 999:
         raise GraphError(400, "Request_BadRequest", "$top must be between 1 and 999.")
-    return start, size
+    return int(start), int(size)
 
 
 def parse_options(text: str, version: str) -> dict[str, str]:

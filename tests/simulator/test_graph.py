@@ -385,7 +385,8 @@ async def search(client: Client, query: str, headers: dict[str, str] | None = No
         ("$filter=startswith(displayName,'al') or startswith(mail,'kim')", ["Alex Example", "Kim Example"]),
         ("$filter=displayName ge 'a'", "Request_BadRequest"),
         ("$top=2", ["Alex Example", "Guest Example"]),
-        ("$top=1000", "Request_BadRequest"),
+        *((f"$top={size}", "Request_BadRequest") for size in ("1000", "0", "1_0", "+2", "\u0661", "")),
+        ("$skiptoken=-1", "Request_BadRequest"),
         ("$expand=manager", "Request_BadRequest"),
     ],
 )  # fmt: skip
