@@ -37,6 +37,8 @@ from .graph.text import GUID, pasted_text
 
 # The section of fields that few people need.
 CONF_ADVANCED: Final = "advanced"
+# Later than any token expires, in seconds since the epoch.
+_END_OF_TIME: Final = 2**33
 # The code on an error page of Microsoft's that does not redirect back.
 _CONF_NUMBER: Final = "number"
 
@@ -192,9 +194,15 @@ def _is_token(value: object, *, is_app_only: bool) -> bool:
     """Return whether a stored token can be used and refreshed."""
     if not isinstance(value, Mapping):
         return False
-    texts = ["access_token"] if is_app_only else ["access_token", "refresh_token", "scope"]
-    return isinstance(value.get("expires_at"), int | float) and all(
-        _is_text(value.get(key)) for key in texts
+    expires_at, access_token = value.get("expires_at"), value.get("access_token")
+    texts = [value.get(key) for key in ("refresh_token", "scope")]
+    return (
+        isinstance(expires_at, int | float)
+        and abs(expires_at) < _END_OF_TIME
+        and all(
+            _is_text(text) and text.isascii() and text.isprintable()
+            for text in (access_token, *(filter(None, texts) if is_app_only else texts))
+        )
     )
 
 

@@ -1,5 +1,6 @@
-"""Names and addresses from Microsoft become a single plain line."""
+"""Names from Microsoft become a plain line; pasted text is read as it was meant."""
 
+from collections.abc import Callable
 from time import monotonic
 
 from hypothesis import given, strategies as st
@@ -10,6 +11,8 @@ from custom_components.ms_teams_presence.graph.text import (
     is_same_message,
     message_text,
     normalized,
+    pasted_person,
+    pasted_text,
     plain_text,
     unescaped,
 )
@@ -193,3 +196,30 @@ def test_a_long_content_is_read_in_time(content: str) -> None:
     is_same_message(message_text(content), "Lunch")
     message_text(content, is_html=True)
     assert monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("pasted", "meant"),
+    [
+        ('"x"', "x"),
+        ("\u201e\u00a0x \u201c ", "x"),
+        ("'\"x y\"'", "x y"),
+        ("\u00abx\u203a", "x"),
+        ("'x", "'x"),
+        ("x'", "x'"),
+        ("a'b'c", "a'b'c"),
+        ("'", ""),
+        ("", ""),
+    ],
+)
+def test_quotes_around_pasted_text_are_removed(pasted: str, meant: str) -> None:
+    assert pasted_text(pasted) == meant
+
+
+@pytest.mark.parametrize("read", [pasted_text, pasted_person], ids=["text", "person"])
+@pytest.mark.parametrize("part", ['"', '"x', "a@", "a.", "x", " ", "\u200c", "11111111-"])
+def test_long_pasted_text_is_read_at_once(read: Callable[[str], str], part: str) -> None:
+    begun = monotonic()
+    read(part * 3000 + "x")
+
+    assert monotonic() - begun < 2

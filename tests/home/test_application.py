@@ -1,6 +1,8 @@
 """App-only access: sign-in, people, reads and writes."""
 
 from datetime import UTC, datetime, timedelta
+import ssl
+from time import monotonic
 from typing import Any, cast
 
 from cryptography import x509
@@ -61,17 +63,13 @@ async def entry(account: Account) -> PresenceConfigEntry:
     return await async_sign_in(account)
 
 
-def pem(
-    *,
-    valid: timedelta = timedelta(days=1),
-    password: bytes | None = None,
-    key: rsa.RSAPrivateKey | None = None,
-) -> str:
-    """Create a self-signed certificate with its key."""
-    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def signed_by(
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, valid: timedelta = timedelta(days=1)
+) -> x509.Certificate:
+    """Create a self-signed certificate."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Another app")])
     now = datetime.now(UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -81,6 +79,17 @@ def pem(
         .not_valid_after(now + valid)
         .sign(key, hashes.SHA256())
     )
+
+
+def pem(
+    *,
+    valid: timedelta = timedelta(days=1),
+    password: bytes | None = None,
+    key: rsa.RSAPrivateKey | None = None,
+) -> str:
+    """Create a self-signed certificate with its key."""
+    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    certificate = signed_by(key, valid)
     protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if password:
         protection = serialization.BestAvailableEncryption(password)
@@ -171,14 +180,13 @@ async def test_an_app_for_app_only_access_is_detected_at_a_user_sign_in(
 
 
 KEY = daemon_certificate().private_key
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
 EC = (
-    ec.generate_private_key(ec.SECP256R1())
-    .private_bytes(
+    EC_KEY.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
-    )
-    .decode()
+    ).decode()
     + daemon_certificate().certificate
 )
 # A key on the curve brainpoolP160r1, which cryptography does not support.
@@ -187,6 +195,14 @@ MFQCAQAwFAYHKoZIzj0CAQYJKyQDAwIIAQEBBDkwNwIBAQQUAQEBAQEBAQEBAQEB
 AQEBAQEBAQGhHAMaAAQBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=
 -----END PRIVATE KEY-----
 """
+
+
+# A certificate of a key on the curve prime239v3, which cryptography does not support either.
+UNKNOWN_CERTIFICATE = ssl.DER_cert_to_PEM_cert(
+    signed_by(EC_KEY)
+    .public_bytes(serialization.Encoding.DER)
+    .replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030106"))
+)
 
 
 def private_key(text: str, password: bytes) -> str:
@@ -232,6 +248,8 @@ CERTIFICATES = {
         daemon_certificate().certificate + UNKNOWN_CURVE,
         "certificate_not_rsa",
     ),
+    "a certificate of an unknown kind": (UNKNOWN_CERTIFICATE + KEY, "certificate_without_key"),
+    "many beginnings": ("-----BEGIN X-----\n" * 10_000, "certificate_unreadable"),
     "of another app": (pem(), "certificate_wrong"),
     "not RSA": (EC, "certificate_not_rsa"),
 }
@@ -285,6 +303,7 @@ COPIED = {
     "two keys": pem().partition("-----BEGIN CERT")[0] + PAIR,
     "a key of another kind, too": EC.partition("-----BEGIN CERT")[0] + PAIR,
     "twice": PAIR + PAIR,
+    "beside one of an unknown kind": UNKNOWN_CERTIFICATE + PAIR,
     "full width": PAIR.replace("BEGIN", "\uff22\uff25\uff27\uff29\uff2e"),
 }
 
@@ -298,9 +317,11 @@ async def test_a_certificate_is_accepted_as_copied(account: Account, certificate
 
 @pytest.mark.parametrize(("certificate", "error"), CERTIFICATES.values(), ids=CERTIFICATES)
 async def test_an_invalid_certificate(account: Account, certificate: str, error: str) -> None:
+    begun = monotonic()
     flow = await async_fill(account, client_secret=None, certificate=certificate)
 
     assert flow["errors"] == {"certificate": error}
+    assert monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("missing", ["Presence.Read.All", "User.ReadBasic.All"])

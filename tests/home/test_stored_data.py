@@ -35,6 +35,8 @@ BROKEN: list[tuple[str, Any]] = [
     ("token", {"access_token": "x", "refresh_token": "y", "scope": "z", "expires_at": "soon"}),
     ("token", {"access_token": None, "refresh_token": "y", "scope": "z", "expires_at": 1}),
     ("token", {"access_token": "x", "scope": "z", "expires_at": 1}),
+    ("token", {"access_token": "x", "refresh_token": "y", "scope": "z", "expires_at": 1e20}),
+    ("token", {"access_token": "x\n", "refresh_token": "y", "scope": "z", "expires_at": 1}),
 ]
 
 
@@ -88,7 +90,12 @@ async def test_it_is_named_and_repaired_and_others_work(
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("cloud", "mars"), ("sign_in", MISSING), ("token", {}), ("tenant", None)]
+    ("key", "value"),
+    [
+        *(("cloud", "mars"), ("sign_in", MISSING), ("token", {}), ("tenant", None)),
+        ("token", {"access_token": "x", "scope": ["z"], "expires_at": 1}),
+        ("token", {"access_token": "x", "expires_at": float("nan")}),
+    ],
 )
 async def test_the_organizations_app_is_repaired_in_its_own_form(
     hass: HomeAssistant, account: Account, key: str, value: Any

@@ -22,6 +22,7 @@ from .http import MsalHttpClient
 from .registration import AppRegistration, Identity
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
     from cryptography.x509 import Certificate
     import msal
@@ -50,9 +51,11 @@ _SLOW_DOWN: Final = 5
 _MAX_DEVICE_FLOW: Final = 1800
 
 # Word processors replace hyphens by dashes; JSON and YAML escape line ends.
+_DASH: Final = r"[-\u2010-\u2015]"
+# No block contains the beginning of another; otherwise each of many would be sought to the end.
 _PEM_BLOCK: Final = re.compile(
-    r"[-\u2010-\u2015]\s*BEGIN ([A-Z0-9 ]+?)\s*[-\u2010-\u2015]{1,8}(.*?)"
-    r"[-\u2010-\u2015]\s*END \1\s*[-\u2010-\u2015]",
+    rf"{_DASH}\s{{0,9}}BEGIN ([A-Z0-9 ]{{1,40}}?)\s{{0,9}}{_DASH}{{1,8}}"
+    rf"((?:(?!{_DASH}\s{{0,9}}BEGIN).)*?){_DASH}\s{{0,9}}END \1\s{{0,9}}{_DASH}",
     re.DOTALL,
 )
 _ESCAPED_LINE_END: Final = re.compile(r"\\r\\n|\\n|\\r")
@@ -302,7 +305,7 @@ def _certificate_credential(text: str) -> dict[str, str]:
         for key in keys
         if isinstance(key, RSAPrivateKey)
         for certificate in certificates
-        if certificate.public_key() == key.public_key()
+        if _has_key(certificate, key)
     ]
     if not pairs:
         is_rsa = any(isinstance(key, RSAPrivateKey) for key in keys)
@@ -316,6 +319,17 @@ def _certificate_credential(text: str) -> dict[str, str]:
     public = b"".join(one.public_bytes(Encoding.PEM) for one in chain).decode()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return {"private_key": private, "public_certificate": public}
+
+
+def _has_key(certificate: Certificate, key: RSAPrivateKey) -> bool:
+    """Return whether a certificate belongs to a private key."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+
+    try:
+        return certificate.public_key() == key.public_key()
+    except UnsupportedAlgorithm, ValueError:
+        # Its own key is of an unknown kind.
+        return False
 
 
 def _parse_pem(text: str) -> tuple[list[Certificate], list[PrivateKeyTypes]]:

@@ -223,8 +223,10 @@ _REASON_OF_AADSTS_CODE: Final = {
 _REASON_OF_OAUTH_ERROR: Final = {
     error: reason for reason, kind in SIGN_IN_ERRORS.items() for error in kind.oauth_errors
 }
-_AADSTS_CODE: Final = re.compile(r"AADSTS\s*(\d{5,8})\b", re.IGNORECASE)
-_BARE_CODE: Final = re.compile(r"\d{5,8}")
+_AADSTS_CODE: Final = re.compile(r"AADSTS\W{0,3}(\d{5,8})\b", re.IGNORECASE)
+# In the sign-in log, and in the address of the page about an error.
+_LABELED_CODE: Final = re.compile(r"\bcode\W{0,3}(\d{5,8})(?![\w-])", re.IGNORECASE)
+_BARE_CODE: Final = re.compile(r"\W*(\d{5,8})\W*")
 # An OAuth error is one word; anything else in its place must not get into a text of ours.
 _NOT_IN_AN_ERROR: Final = re.compile(r"[^a-z_]")
 _MAX_ERROR: Final = 40
@@ -273,11 +275,10 @@ class SignInError(Exception):
     def from_aadsts_code(cls, text: str) -> Self | None:
         """Return the error for a text such as `AADSTS50105: ...`; None without a code."""
         # A page has other numbers, too: ids, times. A bare one counts only alone.
-        found = _AADSTS_CODE.search(text)
-        code = found[1] if found else text.strip()
-        if not _BARE_CODE.fullmatch(code):
-            return None
-        return cls.from_response({"error_codes": [int(code)]})
+        found = (
+            _AADSTS_CODE.search(text) or _LABELED_CODE.search(text) or _BARE_CODE.fullmatch(text)
+        )
+        return cls.from_response({"error_codes": [int(found[1])]}) if found else None
 
     @property
     def kind(self) -> SignInErrorKind:

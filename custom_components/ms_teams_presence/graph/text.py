@@ -19,8 +19,7 @@ _FILLERS: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\ufe0e\ufe0f\uffa0")
 _STRAY_JOINERS: Final = re.compile(
     r"(?<![^\x00-\u02ff])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\u02ff])"
 )
-_QUOTE: Final = r"[\"'`\u00ab\u00bb\u2018-\u201f\u2039\u203a]+"
-_QUOTED: Final = re.compile(f"{_QUOTE}(.*?){_QUOTE}", re.DOTALL)
+_QUOTES: Final = "\"'`\u00ab\u00bb\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a"
 # What Markdown or HTML makes a link, an image, a table or an alert from.
 _MARKUP: Final = re.compile(r"[\[\]<>{}|`\\]|(?<=:)//|(?<=\bwww)\.", re.IGNORECASE)
 # Only with its semicolon: "Q&A" and "R&D" are text.
@@ -86,9 +85,8 @@ def pasted_text(value: str) -> str:
         or (unicodedata.category(character) not in {"Cf", "Cs"} and character not in _FILLERS)
     )
     text = unicodedata.normalize("NFKC", _STRAY_JOINERS.sub("", visible)).strip()
-    if quoted := _QUOTED.fullmatch(text):
-        return quoted[1].strip()
-    return text
+    is_quoted = text.startswith(tuple(_QUOTES)) and text.endswith(tuple(_QUOTES))
+    return text.strip(_QUOTES).strip() if is_quoted else text
 
 
 def pasted_person(value: str) -> str:
