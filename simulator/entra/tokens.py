@@ -107,7 +107,7 @@ class Tokens:
         if app is None or not fresh or claims["generation"] != self._generation:
             return None
         if claims["idtyp"] == "app":
-            return Caller(app, None, frozenset(claims["roles"]))
+            return Caller(app, None, frozenset(claims.get("roles", ())))
         person = self.tenant.find(claims["oid"])
         return Caller(app, person, frozenset(claims["scp"].split())) if person else None
 
@@ -135,7 +135,9 @@ class Tokens:
             scp = " ".join(sorted(permissions - {"offline_access"}))
             claims |= {"oid": person.id, "scp": scp, "idtyp": "user", "sub": subject(app, person)}
         else:
-            claims |= {"roles": sorted(permissions), "idtyp": "app"}
+            claims["idtyp"] = "app"
+            if permissions:
+                claims["roles"] = sorted(permissions)
         # Graph takes tokens of version 1.0.
         issuer = f"https://sts.windows.net/{self.tenant.id}/"
         return self._sign(claims | {"ver": "1.0", "iss": issuer})

@@ -548,6 +548,14 @@ async def test_an_access_token_is_one_of_graphs(client: Client) -> None:
     assert (claims[1]["roles"], claims[1]["idtyp"]) == (["Presence.Read.All"], "app")
 
 
+async def test_an_app_without_permissions_gets_a_token_without_roles(client: Client) -> None:
+    client.simulator.tenant.apps[DAEMON_CLIENT_ID].application = set()
+    token = await client.app_token()
+    assert "roles" not in jwt.decode(token, options={"verify_signature": False})
+    robin = client.simulator.tenant.people["robin"].id
+    assert (await client.get(f"/v1.0/users/{robin}/presence", token)).status == 403
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_user_info(client: Client, method: str) -> None:
     discovery = (await client.get(f"/{TENANT_ID}/v2.0/.well-known/openid-configuration")).json
