@@ -234,16 +234,21 @@ async def test_a_sign_in_that_ended_is_not_asked_about_at_every_poll(
     assert token_requests(simulator) <= 4
 
 
-async def test_tokens_that_expire_at_once_are_not_fetched_for_every_request(
+@pytest.mark.parametrize("lifetime", [30, 60, 120])
+async def test_short_lived_tokens_are_renewed_in_time(
     clock: HomeClock,
     simulator: Simulator,
     both: PresenceConfigEntry,
     monkeypatch: pytest.MonkeyPatch,
+    lifetime: int,
 ) -> None:
-    monkeypatch.setattr(tokens, "ACCESS_TOKEN_LIFETIME", timedelta(seconds=10))
-    expire(both.runtime_data.account.hass, both)
+    hass = both.runtime_data.account.hass
+    monkeypatch.setattr(tokens, "ACCESS_TOKEN_LIFETIME", timedelta(seconds=lifetime))
+    expire(hass, both)
     simulator.requests.clear()
     for _ in range(60):
         await clock.async_advance(10)
+        assert [state(hass, one) for one in (ROBIN, ALEX)] == ["available", "available"]
 
-    assert token_requests(simulator) <= 5
+    assert token_requests(simulator) <= 600 / (lifetime - 20) + 1
+    assert not [request for request in simulator.requests if request.status == 401]

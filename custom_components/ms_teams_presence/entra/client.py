@@ -35,9 +35,7 @@ _STEP_TIMEOUT: Final = 25.0
 # What is kept of a token response, apart from `expires_in`.
 _TOKEN_MEMBERS: Final = ("access_token", "refresh_token", "scope", "token_type")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*")
-# Bounds of the lifetime of an access token, in seconds. Entra's longest is that with continuous access
-# evaluation, and its shortest is ten minutes; with less, every request would fetch a token.
-_MIN_TOKEN_LIFETIME: Final = 300
+# Entra's longest lifetime of an access token, with continuous access evaluation, in seconds.
 _MAX_TOKEN_LIFETIME: Final = 28 * 3600
 # Scopes of the sign-in itself; MSAL adds them and rejects them as arguments.
 _SIGN_IN_SCOPES: Final = frozenset({"openid", "profile", "offline_access", "email"})
@@ -391,7 +389,6 @@ def _parse_token_response(result: Mapping[str, object]) -> Token:
     expires_in = min(_number(result.get("expires_in")), _MAX_TOKEN_LIFETIME)
     if expires_in <= 0:
         raise SignInError("unexpected_answer")
-    expires_in = max(expires_in, _MIN_TOKEN_LIFETIME)
     return token | {"expires_in": expires_in, "expires_at": time.time() + expires_in}
 
 
