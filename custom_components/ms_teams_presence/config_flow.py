@@ -493,7 +493,8 @@ class PresenceOptionsFlow(OptionsFlow):
     async def async_step_init(self, user_input: UserInput = None) -> ConfigFlowResult:
         """Show the options, or store them."""
         if user_input is not None:
-            return self.async_create_entry(data=user_input)
+            # A later version may have more.
+            return self.async_create_entry(data={**self.config_entry.options, **user_input})
         schema = vol.Schema({vol.Required(CONF_HOLD_SESSION, default=False): BooleanSelector()})
         return self.async_show_form(
             step_id="init",

@@ -6,6 +6,7 @@ from typing import Any, override
 from homeassistant.components.repairs import FlowType, RepairsFlow, RepairsFlowResult
 from homeassistant.config_entries import SOURCE_RECONFIGURE, ConfigEntry, ConfigFlowContext
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
 
 from .auth import description_placeholders
 from .const import CONF_HOLD_SESSION, DOMAIN, ISSUE_COLLEAGUES_REFUSED
@@ -72,7 +73,9 @@ class PersonGoneFlow(_ConfirmFlow):
 
     @override
     def _still_applies(self, entry: ConfigEntry) -> bool:
-        return self._subentry_id in entry.subentries
+        # Without the issue, the person has returned.
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        return issue is not None and self._subentry_id in entry.subentries
 
     @override
     async def _async_placeholders(self, entry: ConfigEntry) -> dict[str, str]:

@@ -43,7 +43,7 @@ import voluptuous as vol
 from .const import DOMAIN
 from .graph.client import SESSION_ACTIVITIES
 from .graph.models import Activity, Availability, Person, Presence, StatusMessage, WorkLocation
-from .graph.text import normalized, plain_text
+from .graph.text import normalized, pasted_person, plain_text
 from .preferred_presence import MAX_SESSION, MIN_SESSION
 from .runtime import PresenceConfigEntry, PresenceRuntime
 
@@ -224,7 +224,8 @@ async def _async_get_presence(call: ServiceCall) -> ServiceResponse:
     account = entry.runtime_data.account
     if not account.can_read_others:
         raise _validation_error("colleagues_not_included", account=entry.title)
-    people = dict.fromkeys(filter(None, map(plain_text, call.data[ATTR_PEOPLE])))
+    names = (plain_text(pasted_person(name)) for name in call.data[ATTR_PEOPLE])
+    people = dict.fromkeys(filter(None, names))
     if not people:
         raise _validation_error("people_empty")
     presences = await account.async_get_presences(list(people))

@@ -465,6 +465,7 @@ async def test_other_entities_of_areas_labels_and_groups_are_ignored(
     [
         ("kim@contoso.example", ["kim@contoso.example"]),
         (["\u200bkim@contoso.example\ufeff", " kim@contoso.example"], ["kim@contoso.example"]),
+        (["Kim <kim@contoso.example>", "mailto:kim@contoso.example"], ["kim@contoso.example"]),
     ],
 )
 async def test_get_presence_reads_each_person_once(

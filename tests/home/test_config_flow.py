@@ -924,6 +924,7 @@ async def test_reconfigure_adds_write_access(hass: HomeAssistant, account: Accou
 async def test_holding_a_session_is_the_only_option(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
+    hass.config_entries.async_update_entry(entry, options={"later": 1})
     flow = await hass.config_entries.options.async_init(entry.entry_id)
     schema = flow["data_schema"]
     assert schema is not None
@@ -934,7 +935,8 @@ async def test_holding_a_session_is_the_only_option(
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert entry.options == {"hold_session": True}
+    # What a later version has stored stays.
+    assert entry.options == {"hold_session": True, "later": 1}
 
 
 async def test_read_only_access_has_no_options(hass: HomeAssistant, account: Account) -> None:

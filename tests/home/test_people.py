@@ -414,6 +414,34 @@ async def test_a_colleague_who_left_becomes_unavailable_and_can_be_removed_by_a_
     assert [subentry.title for subentry in entry.subentries.values()] == ["Kim Example"]
 
 
+async def test_a_colleague_who_has_returned_is_not_removed_by_an_open_dialog(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    clock: HomeClock,
+    account: Account,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    assert await async_setup_component(hass, "repairs", {})
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", alex)
+    simulator.tenant.remove_person("alex")
+    for _ in range(3):
+        await clock.async_advance(31)
+    (issue,) = [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
+    shown = await repairs.async_open(hass_client, issue.issue_id)
+    simulator.tenant.add_person("alex", "Alex Example", person_id=alex.id)
+    for _ in range(62):
+        await clock.async_advance(60)
+    # The HTTP client's token has expired.
+    flows = hass.data["repairs"]["flow_manager"]
+    done = await flows.async_configure(shown["flow_id"], {})
+
+    assert done["type"] == "create_entry"
+    assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Example"]
+    assert state(hass, ALEX) == "available"
+
+
 async def test_colleagues_who_cannot_be_read_at_the_start_come_later(
     hass: HomeAssistant,
     clock: HomeClock,
