@@ -285,7 +285,7 @@ class Account:
         raise self._to_home_assistant_error(error, Endpoint.WRITES) from error
 
     @callback
-    def async_create_background_task(self, job: Coroutine[Any, Any, None], name: str) -> None:
+    def async_create_background_task(self, job: Coroutine[Any, Any, Any], name: str) -> None:
         """Create a background task tied to the config entry."""
         self.entry.async_create_background_task(self.hass, job, f"{DOMAIN} {name}")
 

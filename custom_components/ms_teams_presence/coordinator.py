@@ -1,6 +1,7 @@
 """Data update coordinators."""
 
 from abc import abstractmethod
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -230,6 +231,13 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
         """Return the seconds until a message has disappeared."""
         return inf
 
+    @override
+    async def async_request_refresh(self) -> None:
+        """Request a poll, which a canceled caller does not cancel."""
+        # Home Assistant would count a canceled poll as failed, and data would not outlast it.
+        poll = self.hass.async_create_task(super().async_request_refresh(), f"{DOMAIN} poll")
+        await asyncio.shield(poll)
+
     @callback
     @override
     def _async_refresh_finished(self) -> None:
@@ -352,11 +360,11 @@ class ColleaguesCoordinator(PresenceCoordinator):
     async def _async_check_each(self, person_ids: list[str]) -> None:
         """Look people up one after another: an empty answer is about everyone."""
         for person_id in person_ids:
-            if person_id in self._missing:
-                await self._async_check(person_id)
+            if person_id in self._missing and not await self._async_check(person_id):
+                break
 
-    async def _async_check(self, person_id: str) -> None:
-        """Look a person up in the directory."""
+    async def _async_check(self, person_id: str) -> bool:
+        """Look a person up in the directory; return whether it responds."""
         request = partial(self.account.client.async_get_person, person_id)
         try:
             person = await self.account.throttle.async_request(Endpoint.DIRECTORY, request)
@@ -364,12 +372,13 @@ class ColleaguesCoordinator(PresenceCoordinator):
             _LOGGER.debug("The directory is unavailable: %s", err)
             if not isinstance(err, GraphPermissionError):
                 self._names_due[person_id] = monotonic() + _NAME_RETRY
-            return
+            return False
         if person is not None:
             self._follow_name(person_id, person.name)
         elif person_id in self._missing:
             self._missing.mark_deleted(person_id)
             create_person_gone_issue(self.account, person_id)
+        return True
 
     @callback
     def _follow_name(self, person_id: str, name: str) -> None:

@@ -634,6 +634,21 @@ async def test_an_empty_answer_about_many_people_asks_the_directory_for_one_at_a
     waiting.remove()
 
 
+async def test_a_failing_directory_is_asked_about_one_missing_person(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+) -> None:
+    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(5)]
+    await async_add(hass, entry, "Crowd", *people)
+    simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
+    failing = simulator.faults.add("GET /v1.0/users/*", status=503)
+    for _ in range(4):
+        await clock.async_advance(11)
+    assert failing.hits == 1
+
+
 def issues(hass: HomeAssistant) -> list[str | None]:
     """Return the translation keys of our issues."""
     return [

@@ -355,6 +355,25 @@ async def test_entities_that_expire_during_a_poll_return_with_it(
     assert state(hass, AVAILABILITY) == "available"
 
 
+async def test_an_automation_that_is_stopped_during_an_update_does_not_fail_it(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    await clock.async_advance(6)
+    silent = simulator.faults.add(ME, loss="hang", times=1)
+    update = hass.async_create_task(async_update_entity(hass))
+    while not silent.hanging:  # noqa: ASYNC110  # faults set no event
+        await asyncio.sleep(0)
+    update.cancel()
+    await asyncio.wait([update])
+    simulator.faults.add(ME, status=503)
+    silent.remove()
+    data = {"entity_id": AVAILABILITY, "message": "Lunch"}
+    await hass.services.async_call(DOMAIN, "set_status_message", data, blocking=True)
+    for _ in range(5):
+        await clock.async_advance(6)
+        assert state(hass, AVAILABILITY) == "available"
+
+
 async def test_another_429_does_not_restore_outdated_presences(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
