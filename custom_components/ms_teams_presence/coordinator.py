@@ -358,13 +358,14 @@ class ColleaguesCoordinator(PresenceCoordinator):
             create_colleagues_issue(self.account)
 
     async def _async_check_each(self, person_ids: list[str]) -> None:
-        """Look people up one after another: an empty answer is about everyone."""
+        """Look people up one after another."""
+        # An empty answer is about everyone.
         for person_id in person_ids:
             if person_id in self._missing and not await self._async_check(person_id):
                 break
 
     async def _async_check(self, person_id: str) -> bool:
-        """Look a person up in the directory; return whether it responds."""
+        """Look a person up; return whether the directory responds."""
         request = partial(self.account.client.async_get_person, person_id)
         try:
             person = await self.account.throttle.async_request(Endpoint.DIRECTORY, request)

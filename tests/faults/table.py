@@ -289,13 +289,10 @@ def _ask(scene: Ask, trouble: Trouble) -> str:
     """Expect one request, and a person or an error."""
     quiet = "nothing logged"
     requests = _requests(1, trouble, get=True)
-    if scene.name and (_status(trouble) in {400, 404} or trouble.name in _EMPTY_RESULTS):
+    if scene.name and _status(trouble) in {400, 404}:
         # No such user principal name, so the mail addresses are searched.
         return told("found", requests, "then it works", quiet)
     return told(f"rejected ({_reason(trouble)})", requests, "then it works", quiet)
-
-
-_EMPTY_RESULTS: Final = frozenset({"a body of another type", "a body that is null"})
 
 
 def _sign_in(scene: SignIn, trouble: Trouble) -> str:
@@ -375,9 +372,11 @@ _NO_PRESENCE: Final = tuple(
     Trouble(name=name, response=response) for name, response in NO_PRESENCE.items()
 )
 _NETWORKS: Final = tuple(Trouble(name=name, network=network) for name, network in NETWORKS.items())
-# A write with a good status has been applied, whatever the body. An endless body is an exception.
+# A write with a good status has been applied, except for a page of a proxy and an endless body.
 _DONE_BODIES: Final = frozenset(
-    name for name, response in STRANGE.items() if "body" in response and response["body"] != "huge"
+    name
+    for name, response in STRANGE.items()
+    if "body" in response and response["body"] not in {"html", "huge"}
 )
 _STRANGE_TO_WRITES: Final = tuple(
     replace(trouble, response={**(trouble.response or {}), "applied": True})

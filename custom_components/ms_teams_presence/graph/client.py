@@ -15,7 +15,7 @@ from aiohttp import ClientSession, hdrs
 
 from .clouds import Cloud
 from .errors import GraphError, GraphRejectedError, GraphUnavailableError
-from .http import GraphHttp, TokenProvider, parse_json
+from .http import GraphHttp, TokenProvider, check_is_no_page, parse_json
 from .models import (
     Activity,
     Availability,
@@ -315,9 +315,8 @@ class PresenceClient:
 
     async def _async_post(self, path: str, body: Json | None = None) -> None:
         """Call one of Graph's actions, which return nothing."""
-        # A page in its place is a proxy's, and the action has not run.
-        if content := await self._http.async_request(hdrs.METH_POST, path, body):
-            parse_json(content)
+        # After a page of a proxy the action has not run.
+        check_is_no_page(await self._http.async_request(hdrs.METH_POST, path, body))
 
 
 async def _async_load_time_zones(names: Iterable[str]) -> None:

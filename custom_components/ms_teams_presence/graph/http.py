@@ -137,6 +137,16 @@ async def async_read_body(response: ClientResponse, limit: int) -> bytes | None:
     return bytes(content)
 
 
+def check_is_no_page(content: bytes) -> None:
+    """Raise an error for a page of a proxy."""
+    if _is_page(content):
+        raise GraphUnavailableError(status=HTTPStatus.OK, code=_NOT_JSON)
+
+
+def _is_page(content: bytes) -> bool:
+    return content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+
+
 def parse_json(content: bytes) -> object:
     """Parse a successful response; not JSON means that a proxy answered."""
     try:
@@ -199,13 +209,13 @@ def _error_from_response(response: ClientResponse, content: bytes) -> GraphError
                 code=code,
                 request_id=request_id,
             )
+        case HTTPStatus.UNAUTHORIZED if not _is_page(content):
+            claims = _parse_claims(response.headers.get(hdrs.WWW_AUTHENTICATE, ""))
+            return GraphAuthError(code=code, request_id=request_id, claims=claims)
         case status if code == _NOT_JSON or not 400 <= status < 500:
             return GraphUnavailableError(
                 status=status, code=code, request_id=request_id, retry_after=retry_after
             )
-        case HTTPStatus.UNAUTHORIZED:
-            claims = _parse_claims(response.headers.get(hdrs.WWW_AUTHENTICATE, ""))
-            return GraphAuthError(code=code, request_id=request_id, claims=claims)
         case HTTPStatus.FORBIDDEN:
             kind: type[GraphError] = GraphPermissionError
         case _:
