@@ -12,7 +12,7 @@ from tests.repository import INTEGRATION, SOURCES
 MAX_CLASS: int = 330
 MAX_FUNCTION: int = 40
 # Lines of code outside `graph/` and `entra/`, without blanks, docstrings, comments and imports.
-MAX_CODE: int = 2990
+MAX_CODE: int = 2970
 # Words per docstring, on average.
 MAX_WORDS: float = 9.5
 # From lowest to highest; modules only import from lower layers.
