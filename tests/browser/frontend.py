@@ -8,7 +8,6 @@ import re
 import shutil
 from typing import Final
 
-import hass_frontend
 from homeassistant.util.yaml import load_yaml_dict
 from playwright.async_api import (
     BrowserContext,
@@ -108,6 +107,9 @@ TEXTS: Final = texts_in("en")
 
 def labels_in(language: str) -> dict[str, str]:
     """Return Home Assistant's translations for integrations."""
+    # Not installed with the older Home Assistant, which imports this module, too.
+    import hass_frontend  # noqa: PLC0415
+
     directory = hass_frontend.where() / "static/translations/config"
     (file,) = directory.glob(f"{language}-{'?' * 32}.json")
     labels: dict[str, str] = json.loads(file.read_text())
