@@ -256,16 +256,16 @@ def _user_info(request: GraphRequest, caller: Caller, deployment: Deployment) ->
     if caller.person is None or "openid" not in caller.permissions:
         raise GraphError(403, "Forbidden", "The scope 'openid' is required.")
     claims: Json = {"sub": subject(caller.app, caller.person)}
+    profile = profile_json(caller.person)
     if "profile" in caller.permissions:
-        given, _, family = caller.person.name.partition(" ")
         claims |= {
-            "name": caller.person.name,
-            "family_name": family,
-            "given_name": given,
+            "name": profile["displayName"],
+            "family_name": profile["surname"] or "",
+            "given_name": profile["givenName"],
             "picture": f"{deployment.tls_url}/v1.0/me/photo/$value",
         }
     if "email" in caller.permissions:
-        claims["email"] = caller.person.address
+        claims["email"] = profile["mail"]
     return GraphResponse(body=claims)
 
 
