@@ -352,6 +352,13 @@ async def async_reject_token(clock: HomeClock, simulator: Simulator, **options: 
     await clock.async_advance(31)
 
 
+async def async_set_message(hass: HomeAssistant) -> None:
+    """Set the status message by the action."""
+    target = {"entity_id": AVAILABILITY}
+    data = {"message": "Still here"}
+    await hass.services.async_call(DOMAIN, "set_status_message", data, target=target, blocking=True)
+
+
 def token_requests(simulator: Simulator) -> int:
     """Return how often a token was requested."""
     return sum(request.path.endswith("/token") for request in simulator.requests)
@@ -376,13 +383,7 @@ async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
     assert state(hass, AVAILABILITY) == STATE_UNAVAILABLE
     assert notice(hass, entry)
     with pytest.raises(HomeAssistantError) as error:
-        await hass.services.async_call(
-            DOMAIN,
-            "set_status_message",
-            {"message": "Still here"},
-            target={"entity_id": AVAILABILITY},
-            blocking=True,
-        )
+        await async_set_message(hass)
     assert error.value.translation_key == "sign_in_needed"
     assert token_requests(simulator) <= 7
 
@@ -500,13 +501,7 @@ async def test_a_401_for_another_path_does_not_blame_the_sign_in(
     for minute in range(10):
         if minute % 3 == 0:
             with suppress(HomeAssistantError):
-                await hass.services.async_call(
-                    DOMAIN,
-                    "set_status_message",
-                    {"message": "Still here"},
-                    target={"entity_id": AVAILABILITY},
-                    blocking=True,
-                )
+                await async_set_message(hass)
         for _ in range(6):
             await clock.async_advance(10)
     assert state(hass, AVAILABILITY) == "available"
@@ -564,13 +559,7 @@ async def test_the_notice_has_the_reason_of_a_failed_action(
     clock.freezer.tick(entry.data["token"]["expires_in"])
     account.simulator.faults.add("token", aadsts=7000222)
     with pytest.raises(HomeAssistantError):
-        await hass.services.async_call(
-            DOMAIN,
-            "set_status_message",
-            {"message": "Still here"},
-            target={"entity_id": AVAILABILITY},
-            blocking=True,
-        )
+        await async_set_message(hass)
     flow = notice(hass, entry)
     assert flow
     assert await async_cause(account, flow) == SENTENCES["secret_expired"]

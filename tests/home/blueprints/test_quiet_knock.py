@@ -113,6 +113,13 @@ class Hall(House):
         """Press a button."""
         await self.act("input_button.press", entity_id=button)
 
+    async def ask(self, **inputs: object) -> None:
+        """Knock during a call, and wait until Mara is asked."""
+        await self.shows(MARA, "in_a_call")
+        await self.automate(**inputs)
+        await self.knock()
+        await self.later(2)
+
     async def press(self, button: str = BUTTON) -> None:
         """Press a button in the same instant."""
         await self.hass.services.async_call(
@@ -209,10 +216,7 @@ async def test_lamp_pulses_once_and_the_phone_offers_answers(hall: Hall, activit
 async def test_answer_appears_on_the_sign(
     hall: Hall, title: str, data: dict[str, object], shown: str
 ) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.answer(title, data)
     assert hall.sign == shown
     assert hall.sent[-1] == {"message": "clear_notification", "data": {"tag": DOOR}}
@@ -223,10 +227,7 @@ async def test_answer_appears_on_the_sign(
 
 
 async def test_second_answer_changes_nothing(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.answer("Five minutes")
     await hall.answer("Come in")
     assert hall.sign == "Five minutes"
@@ -236,10 +237,7 @@ async def test_second_answer_changes_nothing(hall: Hall) -> None:
 
 
 async def test_no_answer_is_shown_until_the_call_ends(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.later(61)
     assert hall.sign == "In a call"
     assert hall.sent[-1]["message"] == "clear_notification"
@@ -251,10 +249,7 @@ async def test_no_answer_is_shown_until_the_call_ends(hall: Hall) -> None:
 
 
 async def test_call_that_ends_before_the_answer_is_come_in(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.shows(MARA, "available")
     assert hall.sign == "Come in"
     assert hall.sent[-1]["message"] == "clear_notification"
@@ -262,20 +257,14 @@ async def test_call_that_ends_before_the_answer_is_come_in(hall: Hall) -> None:
 
 async def test_phone_that_is_offline_does_not_stop_the_sign(hall: Hall) -> None:
     hall.is_offline = True
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.later(61)
     assert hall.sign == "In a call"
 
 
 @pytest.mark.parametrize("phones", [[], ["removed"]])
 async def test_without_a_phone_the_sign_shows_the_call(hall: Hall, phones: list[str]) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(phones=phones)
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(phones=phones)
     await hall.later(61)
     assert hall.sign == "In a call"
     assert hall.sent == []
@@ -310,10 +299,7 @@ async def test_another_knock_replaces_the_question(hall: Hall) -> None:
 
 
 async def test_late_answer_is_not_for_the_next_visitor(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.later(61)
     assert hall.sign == "In a call"
     await hall.knock()
@@ -325,10 +311,7 @@ async def test_late_answer_is_not_for_the_next_visitor(hall: Hall) -> None:
 
 
 async def test_answer_after_the_call_changes_nothing(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     await hall.shows(MARA, "available")
     await hall.answer("After the call")
     assert hall.sign == "Come in"
@@ -340,10 +323,7 @@ async def test_answer_after_the_call_changes_nothing(hall: Hall) -> None:
 @pytest.mark.parametrize("lamps", [[], [LAMP]])
 async def test_answer_in_the_instant_of_asking_counts(hall: Hall, lamps: list[str]) -> None:
     hall.taps = "Five minutes"
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(lamps=lamps)
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(lamps=lamps)
     assert hall.sign == "Five minutes"
     assert hall.sent[-1] == {"message": "clear_notification", "data": {"tag": DOOR}}
     await hall.shows(MARA, "available")
@@ -360,10 +340,7 @@ async def test_answer_while_another_phone_is_asked_takes_the_question_off_both(h
         received.append(call.data["message"])
 
     hall.hass.services.async_register("notify", "mobile_app_tablet", notify)
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(phones=[hall.phone, tablet])
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(phones=[hall.phone, tablet])
     await hall.answer("Five minutes")
     assert hall.sign == "Five minutes"
     is_reached.set()
@@ -439,10 +416,7 @@ async def test_end_of_one_call_is_not_the_end_of_another_persons(hall: Hall) -> 
 
 async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Hall) -> None:
     hall.hass.services.async_remove("notify", "mobile_app_mara_s_phone")
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     assert not hall.is_on(LAMP)
     await hall.later(61)
     assert hall.sign == "In a call"
@@ -453,10 +427,7 @@ async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Ha
 
 
 async def test_removed_sensor_keeps_the_question_open(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     hall.hass.states.async_remove(MARA)
     await hall.answer("Five minutes")
     assert hall.sign == "Five minutes"
@@ -476,10 +447,7 @@ async def test_sensor_that_does_not_exist_asks(hall: Hall) -> None:
 
 
 async def test_flapping_sensor_and_button_do_not_ask_again(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate()
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask()
     pressed = hall.state(BUTTON).state
     for state in ("unavailable", "unknown", "unavailable"):
         await hall.shows(MARA, state)
@@ -493,10 +461,7 @@ async def test_flapping_sensor_and_button_do_not_ask_again(hall: Hall) -> None:
 
 
 async def test_removed_sign_does_not_end_the_run(hall: Hall) -> None:
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(speaking=[SPEAK])
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(speaking=[SPEAK])
     er.async_get(hall.hass).async_remove(SIGN)
     await hall.settle()
     assert hall.hass.states.get(SIGN) is None
@@ -533,10 +498,7 @@ async def test_lamps_that_fail_do_not_end_the_run(
 
     monkeypatch.setattr(Lamp, "async_turn_on", fail)
     monkeypatch.setattr(Lamp, "async_turn_off", fail)
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(sign_lamps=[PORCH])
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(sign_lamps=[PORCH])
     await hall.answer("Five minutes")
     assert hall.sign == "Five minutes"
     await hall.shows(MARA, "available")
@@ -548,10 +510,7 @@ async def test_lamps_that_fail_do_not_end_the_run(
 async def test_actions_that_fail_do_not_end_the_run(hall: Hall) -> None:
     hall.hass.services.async_register("test", "fail", hall.fail)
     fail = [{"action": "test.fail"}]
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(asking=fail, speaking=fail)
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(asking=fail, speaking=fail)
     await hall.answer("Five minutes")
     assert hall.sign == "Five minutes"
     await hall.shows(MARA, "available")
@@ -635,20 +594,14 @@ async def test_sign_lamp_shows_the_answer_and_is_restored(hall: Hall) -> None:
 
 async def test_group_is_restored_lamp_by_lamp(hall: Hall) -> None:
     await hall.add_group("light.all", LAMP, PORCH)
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(lamps="light.all")
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(lamps="light.all")
     assert not hall.is_on(LAMP)
     assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (9, 8, 7)
 
 
 async def test_lamp_without_power_is_left_out(hall: Hall) -> None:
     hall.lamp.show(available=False)
-    await hall.shows(MARA, "in_a_call")
-    await hall.automate(lamps=[LAMP, "light.removed"])
-    await hall.knock()
-    await hall.later(2)
+    await hall.ask(lamps=[LAMP, "light.removed"])
     assert hall.lamp.orders == 0
     assert len(hall.questions) == 1
 
