@@ -167,7 +167,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
                 self.pace.throttled(monotonic(), err.retry_after)
         _LOGGER.debug("Poll failed (%d in a row): %s: %s", self.failures, reason, err)
         if isinstance(err, OAuth2TokenRequestReauthError):
-            # The token provider has started a reauth flow.
+            # The token provider requests a sign-in for a new error, but not for one that it has kept.
             self._give_up(err)
             # After it, only a reload polls again, and one's own poll may end the request for it.
             is_retried = is_up_to_others(err) or self.account.is_reconfigured

@@ -32,7 +32,7 @@ _CLAIMS: Final = re.compile(r'\bclaims="([\w+/=-]+)"')
 _URL_SAFE_BASE64: Final = str.maketrans("-_", "+/")
 _NOT_IN_A_CODE: Final = re.compile(r"[^\w.-]", re.ASCII)
 _MAX_CODE: Final = 100
-# In place of Graph's code, for a page of a proxy.
+# In place of Graph's code, for what a proxy sends.
 _NOT_JSON: Final = "notJson"
 # Seconds to wait after a 429 without Retry-After.
 _DEFAULT_RETRY_AFTER: Final = 30.0
