@@ -376,7 +376,7 @@ class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
         identity = implementation.identity
         return await self._async_create_or_update_entry(
             identity.unique_id,
-            identity.name,
+            identity.title,
             {CONF_OBJECT_ID: identity.object_id, CONF_NAME: identity.name, CONF_TOKEN: token},
         )
 
@@ -388,7 +388,7 @@ class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
             return await self._async_show_error(error)
         unique_id = f"{tenant_id}.{registration.client_id}".lower()
         return await self._async_create_or_update_entry(
-            unique_id, registration.tenant, {CONF_TOKEN: token}
+            unique_id, registration.title, {CONF_TOKEN: token}
         )
 
     async def _async_handle_form(

@@ -237,7 +237,9 @@ async def test_sign_in_is_translated_and_fits(
     await expect(frontend.dialog).to_contain_text(frontend.labels["config_flow.device_created"])
     await check_step(frontend, tmp_path / "end.png", "config.create_entry.lamp")
     await frontend.finish()
-    assert [entry["title"] for entry in await demo.home.entries()] == ["Robin Example"]
+    assert [entry["title"] for entry in await demo.home.entries()] == [
+        "Robin Example (contoso.example)"
+    ]
 
 
 async def test_a_text_that_is_too_wide_is_found(frontend: Frontend) -> None:

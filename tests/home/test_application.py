@@ -101,7 +101,7 @@ def pem(
 
 async def test_the_app_signs_in_with_its_secret(entry: PresenceConfigEntry) -> None:
     assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
-    assert entry.title == TENANT_ID
+    assert entry.title == "Microsoft Teams"
     assert entry.data["sign_in"] == "application"
     assert "refresh_token" not in entry.data["token"]
     assert not entry.runtime_data.account.people
@@ -113,6 +113,7 @@ async def test_the_app_signs_in_with_its_certificate(account: Account) -> None:
     )
 
     assert entry.unique_id == f"{TENANT_ID}.{DAEMON_CLIENT_ID}"
+    assert entry.title == "Microsoft Teams (contoso.example)"
 
 
 async def test_an_app_cannot_be_added_twice(account: Account, entry: PresenceConfigEntry) -> None:

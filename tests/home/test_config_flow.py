@@ -16,7 +16,7 @@ from yarl import URL
 from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
-from simulator import SignInError, Simulator
+from simulator import Person, SignInError, Simulator
 from simulator.tenant import (
     CONFIDENTIAL_CLIENT_ID,
     CONFIDENTIAL_CLIENT_SECRET,
@@ -54,7 +54,7 @@ async def test_browser_sign_in_creates_an_entry(hass: HomeAssistant, account: Ac
     entry = await account.async_sign_in()
 
     robin = account.simulator.tenant.people["robin"]
-    assert entry.title == "Robin Example"
+    assert entry.title == "Robin Example (contoso.example)"
     assert entry.unique_id == f"{TENANT_ID}.{robin.id}"
     assert {key: entry.data[key] for key in FORM} == FORM
     assert entry.data["sign_in"] == "browser"
@@ -155,7 +155,7 @@ async def test_without_a_request_the_internal_url_is_used(
     hass.config.external_url = "https://example.com"
     account = Account(hass, simulator, hass_client_no_auth)
 
-    assert (await account.async_sign_in()).title == "Robin Example"
+    assert (await account.async_sign_in()).title == "Robin Example (contoso.example)"
 
 
 async def test_without_any_url_the_flow_shows_an_error(
@@ -537,6 +537,25 @@ async def test_an_id_token_without_necessary_claims(
     assert_form(flow, "device_code", {"base": error})
 
 
+@pytest.mark.parametrize(
+    ("name", "username", "title"),
+    [
+        ("Robin", "robin@fabrikam.example", "Robin (fabrikam.example)"),
+        # Microsoft promises neither claim, and no format.
+        ("Robin", "+1 425 555 0100", "Robin"),
+        ("Robin", "", "Robin"),
+        ("", "robin@fabrikam.example", "robin@fabrikam.example"),
+        ("", "", "Microsoft Teams"),
+    ],
+)
+async def test_an_account_is_titled_with_its_person_and_domain(
+    account: Account, robin: Person, name: str, username: str, title: str
+) -> None:
+    robin.name, robin.address = name, username
+
+    assert (await account.async_sign_in()).title == title
+
+
 async def test_the_error_lists_permissions_that_were_not_granted(
     hass: HomeAssistant, account: Account
 ) -> None:
@@ -626,7 +645,7 @@ async def test_device_code_sign_in_creates_an_entry(hass: HomeAssistant, account
     flow = await async_wait(hass, account, flow)
 
     assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
-    assert flow["title"] == "Robin Example"
+    assert flow["title"] == "Robin Example (contoso.example)"
     assert flow["result"].data["sign_in"] == "device_code"
     assert set(flow["result"].data["token"]) == TOKEN_MEMBERS
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -819,7 +838,7 @@ async def test_reauth_with_another_account_is_rejected(
 
     assert flow["type"] is FlowResultType.ABORT
     assert flow["reason"] == "wrong_account"
-    assert flow["description_placeholders"] == {"account": "Robin Example"}
+    assert flow["description_placeholders"] == {"account": "Robin Example (contoso.example)"}
     assert dict(entry.data) == before
 
 

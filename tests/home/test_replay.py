@@ -246,4 +246,4 @@ async def test_a_code_cannot_add_another_account_to_a_flow(
 
     assert form["errors"] == {"base": "try_again"}
     assert_waits(hass, theirs)
-    assert (await account.async_visit(theirs, "alex"))["title"] == "Alex Example"
+    assert (await account.async_visit(theirs, "alex"))["title"] == "Alex Example (contoso.example)"

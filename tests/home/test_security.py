@@ -245,15 +245,15 @@ async def test_remaining_data_is_deleted_after_thirty_days(
         assert await async_files(hass, hass_storage, needles) == expected
 
 
-async def test_home_assistant_logs_the_name_of_an_account_that_it_cannot_set_up(
-    hass: HomeAssistant, account: Account, robin: Person, caplog: pytest.LogCaptureFixture
+async def test_home_assistant_logs_the_title_of_an_account_that_it_cannot_set_up(
+    hass: HomeAssistant, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     entry = await account.async_sign_in()
     account.simulator.faults.add("graph", status=503)
     await hass.config_entries.async_reload(entry.entry_id)
 
-    assert f"Config entry '{robin.name}' for {DOMAIN} integration not ready" in caplog.text
+    assert f"Config entry '{entry.title}' for {DOMAIN} integration not ready" in caplog.text
 
 
 async def test_home_assistants_own_action_repeats_a_text_that_is_too_long_and_ours_does_not(

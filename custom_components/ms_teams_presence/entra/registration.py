@@ -16,6 +16,12 @@ SIGN_IN_APPLICATION: Final = "application"
 
 # The tenant of personal accounts, which have no presence.
 _PERSONAL_TENANT: Final = "9188040d-6c67-4c5b-b112-36a304b66dad"
+# An account without a person or the person's name.
+_NAMELESS: Final = "Microsoft Teams"
+
+
+def _title(name: str, domain: str) -> str:
+    return f"{name} ({domain})" if domain else name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +92,11 @@ class AppRegistration:
         )
 
     @property
+    def title(self) -> str:
+        """Return the config entry's title; an object ID would only be a row of digits."""
+        return _title(_NAMELESS, self.tenant if "." in self.tenant else "")
+
+    @property
     def scopes(self) -> list[str]:
         """Return the scopes to request; app-only access can only request `.default`."""
         permissions = [DEFAULT_SCOPE] if self.is_app_only else self.permissions
@@ -105,6 +116,12 @@ class Identity:
     tenant_id: str
     object_id: str
     name: str
+    domain: str
+
+    @property
+    def title(self) -> str:
+        """Return the config entry's title, which tells it from a colleague's."""
+        return _title(self.name, self.domain)
 
     @property
     def unique_id(self) -> str:
@@ -130,5 +147,6 @@ class Identity:
         return cls(
             tenant_id=tenant_id.lower(),
             object_id=object_id.lower(),
-            name=name or username or "Microsoft Teams",
+            name=name or username or _NAMELESS,
+            domain=username.rpartition("@")[2] if name and "@" in username else "",
         )
