@@ -7,6 +7,7 @@ from asyncio import constants
 import os
 from pathlib import Path
 import tempfile
+import traceback
 from typing import Final
 
 import pytest
@@ -18,9 +19,10 @@ from simulator.tls import NAMES, Certificate
 NAME = "microsoft.test"
 # Every test trusts it.
 AUTHORITY = trustme.CA()
+_FOLDER: Final = tempfile.TemporaryDirectory(prefix="simulator-certificate-")
 # Home Assistant reads it when its HTTP session is imported, `requests` in other tests, too.
 CERTIFICATE = Certificate.create(
-    Path(tempfile.mkdtemp(prefix="simulator-certificate-")),
+    Path(_FOLDER.name),
     names=(*NAMES, NAME),
     authority=AUTHORITY,
 )
@@ -54,8 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Disable asyncio's debug mode for `--again`; make it cheaper otherwise."""
-    # Frames stored for each coroutine and timer.
-    constants.DEBUG_STACK_DEPTH = 2  # type: ignore[misc]
+    # Frames stored for each callback, task and future. They take most of the debug mode's time, so
+    # only a run in one process, whose output a person reads, has them.
+    frames = 0 if hasattr(config, "workerinput") else 2
+    constants.DEBUG_STACK_DEPTH = frames  # type: ignore[misc]
+    traceback.extract_stack.__defaults__ = (None, frames)
     if config.getoption("again"):
         config.pluginmanager.register(_WithoutDebugMode())
 
