@@ -340,6 +340,29 @@ async def test_escaped_messages_of_everyone_are_shown_as_typed(
     assert (await _async_get_presence(hass, both, alex.id))["status_message"] == "a < b"
 
 
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00.0000000", "9999-12-30T23:00:00.0000000"])
+async def test_a_message_with_an_end_that_stands_for_none_stays_without_extra_reads(
+    clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator, robin: Person, end: str
+) -> None:
+    members = {
+        "availability": "Available",
+        "activity": "Available",
+        "statusMessage": {
+            "message": {"content": "Lunch", "contentType": "text"},
+            "expiryDateTime": {"dateTime": end, "timeZone": "UTC"},
+        },
+    }
+    simulator.faults.add(MY_PRESENCE, json={"id": robin.id} | members)
+    # The polls after the change are over.
+    for _ in range(90):
+        await clock.async_advance(1)
+    simulator.requests.clear()
+    for _ in range(60):
+        await clock.async_advance(1)
+        assert state(clock.hass, MESSAGE) == "Lunch"
+    assert len(simulator.requests) <= 20
+
+
 async def test_a_message_that_lingers_ends_by_our_clock_with_one_read(
     hass: HomeAssistant,
     clock: HomeClock,

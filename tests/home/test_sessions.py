@@ -303,6 +303,30 @@ async def test_available_is_repeated_though_the_wall_clock_is_set(
     assert not robin.sessions
 
 
+@pytest.mark.parametrize("hours", [-3, 3])
+async def test_available_is_repeated_without_a_preference_though_the_wall_clock_is_set(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    hours: int,
+) -> None:
+    robin.close_teams()
+    await async_act(hass, "set_presence", activity="available", duration="00:30:00")
+    utcnow = dt_util.utcnow
+    shift = timedelta(hours=hours)
+    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + shift)
+    for _ in range(29):
+        await clock.async_advance(MINUTE)
+        # A preference would hide that the session is inactive.
+        assert (robin.availability, robin.activity) == ("Available", "Available")
+    for _ in range(3):
+        await clock.async_advance(MINUTE)
+
+    assert not robin.sessions
+
+
 async def test_a_session_is_renewed_after_a_restart_with_an_earlier_clock(
     hass: HomeAssistant,
     clock: HomeClock,

@@ -341,15 +341,20 @@ async def test_sensor_becomes_available_after_a_restart(
     assert studio.lit() == lit
 
 
-@pytest.mark.parametrize("group", ["switch.signs", "group.signs"])
+@pytest.mark.parametrize(
+    "signs",
+    [["switch.signs", HELPER], ["group.signs", HELPER], "group.signs", "group.every"],
+)
 async def test_members_of_a_group_are_restored_individually(
-    studio: Studio, plug: Plug, group: str
+    studio: Studio, plug: Plug, signs: str | list[str]
 ) -> None:
     await studio.add_group("switch.nested", SIGN)
     await studio.add_group("switch.signs", SIGN, "switch.nested")
     await studio.act("group.set", object_id="signs", entities=["switch.signs", HELPER])
+    # It is off unless all of its members are on.
+    await studio.act("group.set", object_id="every", entities=[SIGN, HELPER], all=True)
     plug.show(on=True)
-    await studio.automate(switches=[group, HELPER])
+    await studio.automate(switches=signs)
     await studio.shows(MARA, "in_a_call")
     assert studio.lit() == [SIGN, HELPER]
     await studio.shows(MARA, "available")
