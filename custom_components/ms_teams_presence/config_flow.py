@@ -201,6 +201,7 @@ class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
     _implementation: MicrosoftOAuth2Implementation
     _device_flow: DeviceFlow
     _device_flow_task: asyncio.Task[dict[str, Any]]
+    _cancel_poll: Callable[[], object] = staticmethod(lambda: None)
     _error: SignInError
     _start_sign_in: Callable[[], Coroutine[Any, Any, ConfigFlowResult]]
     _success: str | UndefinedType = UNDEFINED
@@ -424,9 +425,11 @@ class MicrosoftTeamsPresenceConfigFlow(_RegistrationFlow, domain=DOMAIN):
     async def _async_start_device_flow(self) -> ConfigFlowResult:
         """Request a device code and start polling."""
         self._device_flow = await self._implementation.async_initiate_device_flow()
-        self._device_flow_task = self._create_task(
-            self._implementation.async_poll_device_flow(self._device_flow)
-        )
+        # The form may have been submitted twice.
+        self._cancel_poll()
+        poll = self._implementation.async_poll_device_flow(self._device_flow)
+        self._device_flow_task = self._create_task(poll)
+        self._cancel_poll = self._device_flow_task.cancel
         return await self.async_step_wait_for_device_code()
 
     async def _async_create_or_update_entry(

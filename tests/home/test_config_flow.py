@@ -757,6 +757,25 @@ async def test_closing_the_dialog_stops_polling(hass: HomeAssistant, account: Ac
     assert not account.simulator.requests
 
 
+async def test_of_two_submissions_of_the_device_code_form_one_polls(
+    hass: HomeAssistant, account: Account
+) -> None:
+    simulator = account.simulator
+    simulator.entra.device_code_endpoint.interval = 0
+    form = await account.async_open("device_code")
+    waiting = simulator.faults.add("token", loss="hang")
+    await asyncio.gather(*(account.async_configure(form, FORM) for _ in range(2)))
+    flow = await account.async_configure(form)
+    await asyncio.sleep(0.5)
+    assert waiting.hanging == 1
+
+    waiting.remove()
+    assert flow["description_placeholders"] is not None
+    simulator.enter_device_code(flow["description_placeholders"]["code"])
+    assert (await async_wait(hass, account, flow))["type"] is FlowResultType.CREATE_ENTRY
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
 async def test_removing_the_account_ends_its_reconfiguration(
     hass: HomeAssistant, account: Account
 ) -> None:
