@@ -339,8 +339,8 @@ async def _async_clear_due(hass: HomeAssistant, entry: ConfigEntry, store: Prefe
 
     async def clear_again(now: datetime) -> None:
         known = hass.config_entries.async_entry_for_domain_unique_id(DOMAIN, str(entry.unique_id))
-        # An enabled account does it itself.
-        if known is None or known.disabled_by:
+        # An enabled account does it itself, unless it was added again: that one only knows its own.
+        if known is None or known.disabled_by or not async_get_store(hass, known.entry_id).sessions:
             await _async_clear_due(hass, entry, store)
 
     if due := {key: session for key, session in store.sessions.items() if session.due_at <= now}:

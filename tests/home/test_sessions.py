@@ -159,6 +159,30 @@ async def test_a_session_is_cleared_after_its_account(
     assert not hass_storage.get(f"{DOMAIN}.{entry.entry_id}", {}).get("data", {}).get("sessions")
 
 
+@pytest.mark.parametrize("is_set_again", [False, True])
+async def test_a_session_is_cleared_though_its_account_is_added_again(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    entry: PresenceConfigEntry,
+    robin: Person,
+    simulator: Simulator,
+    is_set_again: bool,  # noqa: FBT001
+) -> None:
+    await async_act(hass, "set_presence", activity="in_a_call", duration="04:00:00")
+    failing = simulator.faults.add("POST *clearPresence", status=429, retry_after=20)
+    await hass.config_entries.async_remove(entry.entry_id)
+    await account.async_sign_in()
+    if is_set_again:
+        await async_act(hass, "set_presence", activity="presenting", duration="04:00:00")
+    assert failing.hits == 1
+    failing.remove()
+    for _ in range(5):
+        await clock.async_advance(MINUTE + 1)
+
+    assert bool(robin.sessions) == is_set_again
+
+
 async def test_a_session_that_expired_is_forgotten_by_a_disabled_account(
     hass: HomeAssistant,
     clock: HomeClock,
