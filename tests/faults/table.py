@@ -230,7 +230,8 @@ def _read(scene: Read, trouble: Trouble) -> str:
     if trouble.times == 1:
         return told("up to date", "1 request", "nothing logged")
     is_me = scene is READ[0]
-    silent = scene is READ[1] and _status(trouble) in _REFUSED
+    # These may be about the colleague's id.
+    silent = scene is READ[1] and _status(trouble) in {400, 404}
     asks = _asks(trouble, expire=scene.expire) if is_me or scene.expire else None
     sees_token = trouble if not scene.expire else Trouble(name=trouble.name, response={})
     requests = None if trouble.response is None else _requests(3, sees_token, get=is_me)

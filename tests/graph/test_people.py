@@ -8,9 +8,10 @@ import ssl
 import threading
 
 from aiohttp import ClientSession, TCPConnector
+from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.ms_teams_presence.graph import client as client_module
+from custom_components.ms_teams_presence.graph import client as client_module, rejected
 from custom_components.ms_teams_presence.graph.client import PresenceClient
 from custom_components.ms_teams_presence.graph.clouds import CLOUDS, DEFAULT_SCOPE
 from custom_components.ms_teams_presence.graph.errors import (
@@ -145,7 +146,7 @@ async def test_presences_need_one_request_for_every_650_people(
 async def test_the_requests_for_many_presences_go_out_at_once(
     simulator: Simulator, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_MAX_PEOPLE", 1)
+    monkeypatch.setattr(rejected, "_MAX_PEOPLE", 1)
     ids = crowd(simulator, 3)
     barrier = asyncio.Barrier(len(ids))
     app = App(session, simulator)
@@ -257,9 +258,44 @@ async def test_a_bad_id_costs_the_other_requests_nothing(
     assert len(sent(simulator)) == 2
 
 
-@pytest.mark.parametrize("ids", [[NO_ID], [NO_ID, ""], ["half \ud83d"]])
-async def test_only_bad_ids_give_no_presences(ids: list[str], client: PresenceClient) -> None:
-    assert await client.async_get_presences(ids) == {}
+@pytest.mark.parametrize("bad", [NO_ID, "half \ud83d"])
+async def test_one_bad_id_gives_no_presences(bad: str, client: PresenceClient) -> None:
+    assert await client.async_get_presences([bad]) == {}
+
+
+async def test_if_no_one_of_several_can_be_read_it_is_an_error(
+    client: PresenceClient, simulator: Simulator
+) -> None:
+    error = await error_of(client.async_get_presences([NO_ID, ""]))
+    assert (type(error), error.status) == (GraphRejectedError, 400)
+    assert len(sent(simulator)) == 3
+
+
+async def test_a_bad_id_is_searched_for_once_and_then_rarely_requested(
+    client: PresenceClient, simulator: Simulator, freezer: FrozenDateTimeFactory
+) -> None:
+    ids = crowd(simulator, 20)
+    await client.async_get_presences([*ids, NO_ID])
+    simulator.requests.clear()
+    for _ in range(360):
+        freezer.tick(10)
+        assert (await client.async_get_presences([*ids, NO_ID])).keys() == set(ids)
+    # After 30 seconds, a minute, two, four ...
+    assert len(sent(simulator)) == 360 + 6
+
+
+async def test_a_person_whom_graph_rejected_for_a_moment_is_back_soon(
+    client: PresenceClient, simulator: Simulator, freezer: FrozenDateTimeFactory
+) -> None:
+    ids = crowd(simulator, 3)
+    # The request for all, and the one for the first of them.
+    simulator.faults.add("graph", status=400, times=2)
+    assert (await client.async_get_presences(ids)).keys() == set(ids[1:])
+    freezer.tick(30)
+    assert (await client.async_get_presences(ids)).keys() == set(ids)
+    simulator.requests.clear()
+    assert (await client.async_get_presences(ids)).keys() == set(ids)
+    assert len(sent(simulator)) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404])
@@ -274,7 +310,8 @@ async def test_a_request_that_is_rejected_once_is_split(
 
 
 @pytest.mark.parametrize(
-    ("status", "people", "requests"), [(400, 650, 51), (404, 650, 51), (400, 1300, 52)]
+    ("status", "people", "requests"),
+    [(400, 21, 25), (400, 650, 25), (404, 650, 25), (400, 1300, 26), (409, 650, 1)],
 )
 async def test_a_graph_that_rejects_everything_is_not_flooded(
     status: int, people: int, requests: int, client: PresenceClient, simulator: Simulator
@@ -291,6 +328,8 @@ async def test_a_graph_that_rejects_everything_is_not_flooded(
         (401, GraphAuthError, 2),
         (403, GraphPermissionError, 1),
         (429, GraphThrottledError, 1),
+        (408, GraphUnavailableError, 1),
+        (409, GraphRejectedError, 1),
         (503, GraphUnavailableError, 1),
     ],
 )

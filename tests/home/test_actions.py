@@ -681,6 +681,16 @@ async def test_a_write_without_a_response_is_retried(
     assert text_of(robin) == "Twice does no harm"
 
 
+async def test_a_write_that_timed_out_at_microsoft_is_retried(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, robin: Person
+) -> None:
+    slow = simulator.faults.add("POST *setStatusMessage", times=2, status=408, applied=True)
+    await async_act(hass, "set_status_message", message="At last")
+
+    assert slow.hits == 2
+    assert text_of(robin) == "At last"
+
+
 async def test_a_write_that_times_out_is_retried(
     hass: HomeAssistant,
     clock: HomeClock,

@@ -814,6 +814,72 @@ async def test_a_directory_that_refuses_is_asked_for_names_another_day(
     assert [subentry.title for subentry in entry.subentries.values()] == ["Alex Married"]
 
 
+async def test_a_colleague_whom_graph_rejects_for_a_moment_stays_available(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "example", alex, simulator.tenant.people["kim"])
+    # The request for both, and the one for the first of them.
+    rejected = simulator.faults.add("POST *getPresencesByUserId", status=400, times=2)
+    for _ in range(6):
+        await clock.async_advance(11)
+        assert state(hass, ALEX) == state(hass, "sensor.kim_example_availability") == "available"
+    assert rejected.hits == 2
+    for person in (alex, simulator.tenant.people["kim"]):
+        person.join_call()
+    await clock.async_advance(11)
+    assert state(hass, ALEX) == state(hass, "sensor.kim_example_availability") == "busy"
+
+
+async def test_the_only_colleague_is_gone_if_neither_graph_nor_the_directory_knows_the_id(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    alex: Person,
+) -> None:
+    await async_add(hass, entry, "alex", alex)
+    simulator.tenant.remove_person("alex")
+    simulator.faults.add("POST *getPresencesByUserId", status=404)
+    for _ in range(4):
+        await clock.async_advance(11)
+
+    assert issues(hass) == ["person_gone"]
+
+
+@pytest.mark.parametrize(
+    ("status", "number", "most"), [(400, 21, 140), (400, 2, 35), (408, 21, 60), (409, 21, 21)]
+)
+async def test_a_graph_that_rejects_all_colleagues_is_not_flooded(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    status: int,
+    number: int,
+    most: int,
+) -> None:
+    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(number)]
+    await async_add(hass, entry, "Crowd", *people)
+    trouble = simulator.faults.add("POST *getPresencesByUserId", status=status)
+    for _ in range(60):
+        await clock.async_advance(10)
+    assert 20 <= trouble.hits <= most
+    assert state(hass, "sensor.crowd_0_availability") == STATE_UNAVAILABLE
+    failure = entry.runtime_data.coordinators[1].last_failure
+    assert failure is not None
+    assert failure["reason"] == ("graph_unavailable" if status == 408 else "refused")
+    assert not issues(hass)
+
+    trouble.remove()
+    for _ in range(3):
+        await clock.async_advance(10)
+    assert state(hass, "sensor.crowd_0_availability") == "available"
+
+
 async def test_colleagues_that_may_not_be_read_are_a_repair_that_leads_to_the_sign_in(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,

@@ -12,7 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs
 import orjson
 
 from ..graph.clouds import Cloud
-from ..graph.http import async_read_body, parse_retry_after
+from ..graph.http import async_read_body, is_outage, parse_retry_after
 from .errors import SignInError
 
 # Seconds for one request, from name resolution to the last byte.
@@ -125,7 +125,7 @@ class MsalHttpClient:
         except ClientError, TimeoutError, OSError:
             error = SignInError("cannot_connect")
         else:
-            if response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= 500:
+            if response.status == HTTPStatus.TOO_MANY_REQUESTS or is_outage(response.status):
                 retry_after = parse_retry_after(
                     response.headers.get(hdrs.RETRY_AFTER), response.headers.get(hdrs.DATE)
                 )

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 import gc
 from http import HTTPStatus
-from itertools import batched
 import re
 from typing import Final
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from urllib.parse import quote
 from aiohttp import ClientSession, hdrs
 
 from .clouds import Cloud
-from .errors import GraphError, GraphRejectedError, GraphUnavailableError
+from .errors import GraphRejectedError, GraphUnavailableError
 from .http import GraphHttp, TokenProvider, check_is_no_page, parse_json
 from .models import (
     Activity,
@@ -26,15 +25,12 @@ from .models import (
     WorkLocation,
     time_zone_names,
 )
+from .rejected import RejectedPeople
 from .text import GUID
 from .time_zones import is_loaded, time_zone
 
 # Graph's answers if an id or address belongs to no one.
 _NOT_FOUND: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
-# How many people one request may be about.
-_MAX_PEOPLE: Final = 650
-# How many requests may be rejected in the search for the ids that spoil theirs.
-_MAX_REJECTIONS: Final = 50
 # How many people a search returns.
 SEARCH_LIMIT: Final = 25
 _USER_MEMBERS: Final = "id,displayName,mail,userPrincipalName"
@@ -79,6 +75,7 @@ class PresenceClient:
         self._http = GraphHttp(session, f"{cloud.graph}/v1.0", token_provider)
         self._cached_me: tuple[bytes, Presence] | None = None
         self._cached_people: dict[str, Presence] = {}
+        self._rejected = RejectedPeople()
 
     @property
     def response_counts(self) -> dict[str, int]:
@@ -105,52 +102,21 @@ class PresenceClient:
         """Return the presences of people by object id; ids unknown to Graph are left out.
 
         Sends one request for every 650 people, all at once. An id that spoils its request is found
-        by halving it.
+        by halving it, and rarely requested again.
 
         https://learn.microsoft.com/graph/api/cloudcommunications-getpresencesbyuserid
         """
-        chunks = batched(person_ids, _MAX_PEOPLE, strict=False)
-        rejections: list[GraphError] = []
-        reads = [
-            asyncio.ensure_future(self._async_get_chunk(chunk, rejections)) for chunk in chunks
-        ]
-        try:
-            answers = await asyncio.gather(*reads)
-        finally:
-            # After a failure the others are not needed.
-            for read in reads:
-                read.cancel()
+        read = await self._rejected.async_read(person_ids, self._async_get_part)
         wanted = {person_id.lower() for person_id in person_ids}
-        self._cached_people = {
-            presence.id: presence
-            for answer in answers
-            for presence in answer
-            if presence.id in wanted
-        }
+        self._cached_people = {presence.id: presence for presence in read if presence.id in wanted}
         return dict(self._cached_people)
 
-    async def _async_get_chunk(
-        self, person_ids: tuple[str, ...], rejections: list[GraphError]
-    ) -> list[Presence]:
+    async def _async_get_part(self, person_ids: tuple[str, ...]) -> list[Presence]:
         """Return the presences of at most 650 people."""
         body: Json = {"ids": list(person_ids)}
-        try:
-            content = await self._http.async_request(
-                hdrs.METH_POST, "/communications/getPresencesByUserId", body
-            )
-        except GraphRejectedError as err:
-            rejections.append(err)
-            if len(rejections) > _MAX_REJECTIONS:
-                # It is not about a few ids: a request for each would be a flood.
-                raise
-            if len(person_ids) == 1:
-                return []
-            middle = len(person_ids) // 2
-            return [
-                presence
-                for half in (person_ids[:middle], person_ids[middle:])
-                for presence in await self._async_get_chunk(half, rejections)
-            ]
+        content = await self._http.async_request(
+            hdrs.METH_POST, "/communications/getPresencesByUserId", body
+        )
         # Thousands of short-lived objects would start a collection of all of Home Assistant's
         # objects, which takes much longer than parsing them.
         with _gc_paused():

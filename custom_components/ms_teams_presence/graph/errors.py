@@ -48,7 +48,7 @@ class GraphThrottledError(GraphError):
 
 
 class GraphUnavailableError(GraphError):
-    """Graph is unreachable, down (5xx) or answers something else."""
+    """Graph is unreachable, down (408, 5xx) or answers something else."""
 
     def __init__(
         self,

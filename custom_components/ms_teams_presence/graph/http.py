@@ -137,6 +137,11 @@ async def async_read_body(response: ClientResponse, limit: int) -> bytes | None:
     return bytes(content)
 
 
+def is_outage(status: int) -> bool:
+    """Return whether a status is a server's trouble or timeout, which pass by themselves."""
+    return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def check_is_no_page(content: bytes) -> None:
     """Raise an error for a page of a proxy."""
     if _is_page(content):
@@ -212,7 +217,7 @@ def _error_from_response(response: ClientResponse, content: bytes) -> GraphError
         case HTTPStatus.UNAUTHORIZED if not _is_page(content):
             claims = _parse_claims(response.headers.get(hdrs.WWW_AUTHENTICATE, ""))
             return GraphAuthError(code=code, request_id=request_id, claims=claims)
-        case status if code == _NOT_JSON or not 400 <= status < 500:
+        case status if code == _NOT_JSON or is_outage(status) or status < 400:
             return GraphUnavailableError(
                 status=status, code=code, request_id=request_id, retry_after=retry_after
             )
