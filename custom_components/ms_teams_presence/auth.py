@@ -36,7 +36,7 @@ from .entra.token_state import TokenState
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 from .graph.throttling import Endpoint, Throttle
 
-# Seconds until a sign-in is tried again that others may allow meanwhile.
+# Seconds until a sign-in is tried again that may not be refused then: Entra blocks loops.
 _REFUSED_FOR: Final = 600.0
 _IT_TEXT: Final = f"{REPOSITORY}/blob/main/docs/setup.md#a-text-for-your-it-department"
 # Bytes of the nonce that tells two attempts of one flow apart.
@@ -194,10 +194,10 @@ class ConfigEntryTokenProvider:
         except OAuth2TokenRequestBaseError as err:
             if self._entry.data[CONF_TOKEN] != token:
                 return
+            if is_retried_rarely(err):
+                self._state.refusal = err
+                self._state.refused_until = time.monotonic() + _REFUSED_FOR
             if isinstance(err, OAuth2TokenRequestReauthError):
-                if is_up_to_others(err):
-                    self._state.refusal = err
-                    self._state.refused_until = time.monotonic() + _REFUSED_FOR
                 self._start_reauth(err)
             raise
         if self._entry.data[CONF_TOKEN] == token:
@@ -227,9 +227,9 @@ class InMemoryTokenProvider:
         return str(self._token["access_token"])
 
 
-def is_up_to_others(err: Exception) -> bool:
-    """Return whether someone other than the user can resolve a sign-in error."""
-    return isinstance(err.__cause__, SignInError) and err.__cause__.is_up_to_others
+def is_retried_rarely(err: Exception) -> bool:
+    """Return whether a sign-in error may end without the user, but not soon."""
+    return isinstance(err.__cause__, SignInError) and err.__cause__.is_retried_rarely
 
 
 def redirect_uri(hass: HomeAssistant) -> str:

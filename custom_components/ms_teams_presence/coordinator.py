@@ -24,7 +24,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 from homeassistant.util import dt as dt_util
 
 from .account import Account, root_cause
-from .auth import is_up_to_others
+from .auth import is_retried_rarely
 from .const import CONF_NAME, DOMAIN
 from .graph.errors import (
     GraphError,
@@ -170,7 +170,7 @@ class PresenceCoordinator(DataUpdateCoordinator[dict[str, Presence]]):
             # The token provider requests a sign-in for a new error, but not for one that it has kept.
             self._give_up(err)
             # After it, only a reload polls again, and one's own poll may end the request for it.
-            is_retried = is_up_to_others(err) or self.account.is_reconfigured
+            is_retried = is_retried_rarely(err) or self.account.is_reconfigured
             if self.is_primary and not is_retried:
                 raise ConfigEntryAuthFailed(
                     translation_domain=DOMAIN, translation_key=reason

@@ -364,6 +364,7 @@ def token_requests(simulator: Simulator) -> int:
     return sum(request.path.endswith("/token") for request in simulator.requests)
 
 
+RARELY: Final = range(5, 8)
 UP_TO_OTHERS: Final = [50057, 50105, 53003, 65001, 7000112, 7000218]
 
 
@@ -394,6 +395,46 @@ async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
     assert state(hass, "sensor.alex_example_availability") == "available"
     assert not hass.config_entries.flow.async_progress()
     assert not ir.async_get(hass).issues
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "acts"),
+    [
+        # When these pass is not known: unknown codes and errors, a blocked request loop.
+        ({"aadsts": 99999, "error": "surprise", "status": 400}, RARELY, True),
+        ({"json": {"error": "surprise"}, "status": 400}, RARELY, True),
+        ({"aadsts": 700024}, RARELY, True),
+        ({"aadsts": 50196}, RARELY, True),
+        # Only the user resolves these: polls of oneself end.
+        ({"aadsts": 50173}, RARELY, False),
+        ({"aadsts": 7000215}, RARELY, False),
+        # These pass soon.
+        ({"status": 408}, range(60, 130), False),
+        ({"status": 403}, range(60, 130), False),
+        ({"aadsts": 90033}, range(60, 130), False),
+    ],
+)
+async def test_how_often_a_refused_sign_in_is_repeated_in_an_hour(
+    hass: HomeAssistant,
+    clock: HomeClock,
+    account: Account,
+    options: dict[str, Any],
+    expected: range,
+    acts: bool,  # noqa: FBT001
+) -> None:
+    simulator = account.simulator
+    entry = await account.async_sign_in(colleagues=True)
+    await async_add(hass, entry, "alex", simulator.tenant.people["alex"])
+    clock.freezer.tick(entry.data["token"]["expires_in"])
+    simulator.faults.add("token", **options)
+    simulator.requests.clear()
+    for minute in range(60):
+        await clock.async_advance(60)
+        if acts and minute % 5 == 0:
+            with pytest.raises(HomeAssistantError):
+                await async_set_message(hass)
+
+    assert token_requests(simulator) in expected
 
 
 @pytest.mark.parametrize("application", [False, True])
@@ -580,7 +621,8 @@ async def test_an_unknown_error_requests_a_sign_in_after_a_minute(
     assert cause == SENTENCES["sign_in_failed"].format(code="surprise")
 
     account.simulator.faults.clear()
-    await clock.async_advance(31)
+    for _ in range(20):
+        await clock.async_advance(31)
     assert state(hass, AVAILABILITY) == "available"
     assert notice(hass, entry) is None
 

@@ -22,7 +22,7 @@ class Resolution(Enum):
     RETRY = auto()
     """It passes by itself."""
     UNKNOWN = auto()
-    """Retried; the code is shown to be searched for."""
+    """Retried rarely; the code is shown to be searched for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,6 +217,9 @@ SIGN_IN_ERRORS: Final[dict[str, SignInErrorKind]] = {
 # Beside those of `Resolution.ADMIN`: what an administrator can undo without the user.
 _UP_TO_OTHERS: Final = frozenset({"account_disabled", "app_disabled", "public_client_refused"})
 
+# Entra's answer for a few minutes to an app that asks too often.
+_REQUEST_LOOP: Final = "AADSTS50196"
+
 _REASON_OF_AADSTS_CODE: Final = {
     code: reason for reason, kind in SIGN_IN_ERRORS.items() for code in kind.aadsts_codes
 }
@@ -291,6 +294,13 @@ class SignInError(Exception):
         return self.kind.resolution not in {Resolution.UNKNOWN, Resolution.RETRY}
 
     @property
-    def is_up_to_others(self) -> bool:
-        """Return whether someone other than the user can resolve it."""
-        return self.kind.resolution is Resolution.ADMIN or self.reason in _UP_TO_OTHERS
+    def is_retried_rarely(self) -> bool:
+        """Return whether it may end without the user, but not soon."""
+        if self.kind.resolution is Resolution.UNKNOWN:
+            # Without a code it is not Entra's, but a proxy's.
+            return self.code != ""
+        return (
+            self.kind.resolution is Resolution.ADMIN
+            or self.reason in _UP_TO_OTHERS
+            or self.code == _REQUEST_LOOP
+        )

@@ -16,7 +16,7 @@ class TokenState:
     """Last fetch and refusal of a token; times are monotonic."""
 
     refusal: Exception | None = None
-    """The last error that others can resolve."""
+    """The last error that is retried rarely."""
     refused_until: float = -inf
     # When a token was fetched because Graph rejected the one before, and the challenges since.
     _fetched_at: float = -inf
