@@ -1,4 +1,4 @@
-"""People whose ids Graph rejects: found by halving a request, and rarely requested again."""
+"""People whose ids Graph rejects: found by halving, rarely requested again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
