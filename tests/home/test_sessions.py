@@ -1,4 +1,4 @@
-"""Presence sessions end, whatever fails, and stored ones are read, whatever is stored."""
+"""Retries of presence sessions, and invalid stored data."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -40,7 +40,7 @@ FAULTS: Final[list[dict[str, Any]]] = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("end", ["preference", "option"])
-async def test_a_hold_that_can_not_be_cleared_is_cleared_later(
+async def test_clearing_a_hold_is_retried_with_backoff(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -61,7 +61,7 @@ async def test_a_hold_that_can_not_be_cleared_is_cleared_later(
         await hass.async_block_till_done(wait_background_tasks=True)
     assert failing.hits
     assert robin.sessions
-    # It is tried less and less often, also after a reload.
+    # The delay grows with each retry, also after a reload.
     for _ in range(20):
         await clock.async_advance(MINUTE)
     tried = failing.hits
@@ -75,7 +75,7 @@ async def test_a_hold_that_can_not_be_cleared_is_cleared_later(
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"loss": "close", "applied": True}])
-async def test_a_session_goes_on_if_another_could_not_be_set(
+async def test_a_session_continues_if_another_cannot_be_set(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -98,7 +98,7 @@ async def test_a_session_goes_on_if_another_could_not_be_set(
     assert not robin.sessions
 
 
-async def test_a_session_is_no_longer_cleared_once_graph_let_it_expire(
+async def test_an_expired_session_is_no_longer_cleared(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -123,7 +123,7 @@ async def test_a_session_is_no_longer_cleared_once_graph_let_it_expire(
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("end", ["disable", "remove"])
 @pytest.mark.parametrize("entry_state", [ConfigEntryState.LOADED, ConfigEntryState.SETUP_RETRY])
-async def test_a_session_is_cleared_after_its_account(
+async def test_clearing_a_session_is_retried_after_disabling_or_removing_the_account(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -200,7 +200,7 @@ async def test_a_session_that_expired_is_forgotten_by_a_disabled_account(
     assert hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]["sessions"] == {}
 
 
-async def test_removal_clears_the_session_of_an_account_that_was_disabled_at_the_start(
+async def test_removing_an_account_that_was_disabled_at_startup_clears_its_session(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     hass_storage: dict[str, Any],
@@ -221,7 +221,7 @@ async def test_removal_clears_the_session_of_an_account_that_was_disabled_at_the
     assert f"{DOMAIN}.{disabled.entry_id}" not in hass_storage
 
 
-async def test_a_hold_does_not_replace_a_session_that_does_not_show(
+async def test_a_hold_does_not_replace_a_session_that_is_not_shown(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -239,7 +239,7 @@ async def test_a_hold_does_not_replace_a_session_that_does_not_show(
     assert session_calls(simulator) == ["Away PT4H", "InACall PT1H"]
 
 
-async def test_an_account_that_is_enabled_again_clears_its_sessions_itself(
+async def test_an_account_that_is_enabled_again_clears_its_session_once(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -260,7 +260,7 @@ async def test_an_account_that_is_enabled_again_clears_its_sessions_itself(
     assert session_calls(simulator) == calls
 
 
-async def test_a_session_that_never_shows_is_set_less_and_less_often(
+async def test_a_session_that_is_never_shown_is_set_with_backoff(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -269,7 +269,7 @@ async def test_a_session_that_never_shows_is_set_less_and_less_often(
 ) -> None:
     await async_enable_hold(hass, entry)
     robin.close_teams()
-    # Graph accepts it, and somebody else's app ends it at once.
+    # Graph accepts the session but never shows it.
     simulator.faults.add("POST *setPresence", status=200, body="empty")
     await async_prefer(hass, "busy")
     for _ in range(15):
@@ -285,7 +285,7 @@ async def test_a_session_that_never_shows_is_set_less_and_less_often(
     for _ in range(33):
         await clock.async_advance(MINUTE + 1)
     assert robin.availability == "Busy"
-    # The next one starts with the shortest delay again.
+    # The next session starts with the shortest delay again.
     robin.clear_session(PUBLIC_CLIENT_ID)
     for _ in range(2):
         await clock.async_advance(MINUTE + 1)
@@ -293,7 +293,7 @@ async def test_a_session_that_never_shows_is_set_less_and_less_often(
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
-async def test_available_is_repeated_though_the_wall_clock_is_set(
+async def test_available_is_renewed_after_the_system_clock_changes(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -312,7 +312,7 @@ async def test_available_is_repeated_though_the_wall_clock_is_set(
     for _ in range(29):
         await clock.async_advance(MINUTE)
         assert (robin.availability, robin.activity) == ("Available", "Available")
-    # What is stored and shown follows the wall clock, for a restart.
+    # The stored end follows the system clock, for a restart.
     data = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
     ends_at = datetime.fromisoformat(data["sessions"][robin.id]["ends_at"])
     assert timedelta() < ends_at - dt_util.utcnow() <= timedelta(minutes=1)
@@ -376,7 +376,7 @@ async def test_a_session_is_renewed_after_a_restart_with_an_earlier_clock(
 
 
 @pytest.mark.parametrize("chosen_in", ["teams", "home_assistant"])
-async def test_a_presence_that_appear_offline_hides_is_explained(
+async def test_a_session_hidden_by_appear_offline_creates_a_repair(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -400,7 +400,7 @@ async def test_a_presence_that_appear_offline_hides_is_explained(
 
 
 @pytest.mark.parametrize("action", ["clear_presence", "wait"])
-async def test_the_repair_about_a_hidden_presence_goes_with_its_session(
+async def test_the_repair_for_a_hidden_session_is_deleted_with_it(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -421,7 +421,7 @@ async def test_the_repair_about_a_hidden_presence_goes_with_its_session(
     assert not issues(hass)
 
 
-async def test_a_presence_that_shows_late_is_not_explained(
+async def test_a_session_that_is_shown_late_creates_no_repair(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.prefer("Offline")
@@ -465,7 +465,7 @@ CASES: Final = [
 async def async_store(
     hass: HomeAssistant, entry: PresenceConfigEntry, hass_storage: dict[str, Any], file: Any
 ) -> None:
-    """Start with other stored data."""
+    """Set up the account with other stored data."""
     await hass.config_entries.async_unload(entry.entry_id)
     hass_storage[f"{DOMAIN}.{entry.entry_id}"] = file
     await hass.config_entries.async_setup(entry.entry_id)
@@ -488,7 +488,7 @@ async def async_check_start(
     hass_storage: dict[str, Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Require that the account works, warned once, and leaves no file when it is removed."""
+    """Check for one warning, a working account, clean removal."""
     assert entry.state is ConfigEntryState.LOADED
     assert len(complaints(caplog)) == 1
     caplog.clear()
@@ -501,7 +501,7 @@ async def async_check_start(
 
 
 @pytest.mark.parametrize(("part", "member", "value"), CASES)
-async def test_a_stored_member_that_can_not_be_read_is_dropped(
+async def test_a_stored_record_with_an_invalid_member_is_dropped(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     hass_storage: dict[str, Any],
@@ -518,7 +518,7 @@ async def test_a_stored_member_that_can_not_be_read_is_dropped(
         record[member] = value
     caplog.clear()
     await async_store(hass, entry, hass_storage, file)
-    # The other part is read.
+    # The other record is kept.
     data = hass_storage[f"{DOMAIN}.{entry.entry_id}"]["data"]
     assert {key: len(known) for key, known in data.items()} == {
         key: 0 if key == part else 1 for key in ("preferences", "sessions")
@@ -549,7 +549,7 @@ FILE: Final[dict[str, Any]] = {"version": 1, "minor_version": 1, "key": "x"}
         "x",
     ],
 )
-async def test_a_store_that_can_not_be_read_is_dropped(
+async def test_an_invalid_store_is_dropped(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     hass_storage: dict[str, Any],
@@ -560,7 +560,7 @@ async def test_a_store_that_can_not_be_read_is_dropped(
     await async_check_start(hass, entry, hass_storage, caplog)
 
 
-async def test_what_is_stored_about_another_person_is_cleared(
+async def test_stored_data_of_another_person_is_removed(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -581,7 +581,7 @@ async def test_what_is_stored_about_another_person_is_cleared(
     assert not issues(hass)
 
 
-async def test_the_account_is_removed_with_an_unreadable_store_though_it_was_never_set_up(
+async def test_an_account_that_was_never_set_up_is_removed_with_its_invalid_store(
     hass: HomeAssistant,
     account: Account,
     entry: PresenceConfigEntry,
