@@ -185,13 +185,18 @@ async def test_a_script_that_is_restarted_or_stopped_leaves_no_half_of_a_write(
     }
     script = {"script": {"focus": {"mode": "restart", "sequence": [step]}}}
     assert await async_setup_component(hass, "script", script)
-    slow = simulator.faults.add("POST *setUserPreferredPresence", latency=0.3)
+    path = "POST *setUserPreferredPresence"
+    silent = simulator.faults.add(path, loss="hang", applied=True, times=1)
     await hass.services.async_call("script", "focus", {"availability": "do_not_disturb"})
-    await async_wait_for(slow)
+    await async_wait_for(silent)
+    await asyncio.sleep(0.1)
+    assert robin.preference
     if end == "restart":
         await hass.services.async_call("script", "focus", {"availability": "busy"})
     else:
         await hass.services.async_call("script", "turn_off", {"entity_id": "script.focus"})
+    await asyncio.sleep(0.1)
+    silent.remove()
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert state(hass, SELECT) == ("busy" if end == "restart" else "do_not_disturb")
@@ -215,12 +220,15 @@ async def test_an_automation_that_is_saved_meanwhile_leaves_no_half_of_a_write(
         },
     }
     assert await async_setup_component(hass, "automation", {"automation": [automation]})
-    slow = simulator.faults.add("POST *setPresence", times=1, latency=0.3)
+    silent = simulator.faults.add("POST *setPresence", loss="hang", applied=True, times=1)
     hass.bus.async_fire("focus")
-    await async_wait_for(slow)
+    await async_wait_for(silent)
+    await asyncio.sleep(0.1)
+    assert robin.sessions
     saved = {"automation": [automation | {"description": "Saved"}]}
     with patch("homeassistant.config.load_yaml_config_file", autospec=True, return_value=saved):
         await hass.services.async_call("automation", "reload", blocking=True)
+    silent.remove()
     await hass.async_block_till_done(wait_background_tasks=True)
 
     assert robin.sessions
