@@ -93,7 +93,9 @@ async def test_the_organizations_app_sets_the_message_of_a_colleague(
     await frontend.dialog.locator("input[name=client_secret]").fill(DAEMON_CLIENT_SECRET)
     await frontend.submit()
     await frontend.finish()
-    assert [entry["title"] for entry in await home.entries()] == [TENANT_DOMAIN]
+    assert [entry["title"] for entry in await home.entries()] == [
+        f"Microsoft Teams ({TENANT_DOMAIN})"
+    ]
 
     await frontend.add_colleagues()
     await frontend.search("alex")
