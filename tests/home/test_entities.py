@@ -1,4 +1,4 @@
-"""States of a person's entities, and writing with them."""
+"""States of entities, and writes with text and select."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,7 +37,7 @@ SELECT = "select.robin_example_preferred_presence"
 
 
 async def async_poll(hass: HomeAssistant) -> None:
-    """Update an entity on request."""
+    """Call `homeassistant.update_entity`."""
     await hass.services.async_call(
         "homeassistant", "update_entity", {"entity_id": SENSORS["availability"]}, blocking=True
     )
@@ -45,7 +45,7 @@ async def async_poll(hass: HomeAssistant) -> None:
 
 
 def shown(hass: HomeAssistant) -> tuple[str, ...]:
-    """Return the states of the sensors, in order."""
+    """Return the states of the sensors in order."""
     return tuple(state(hass, entity_id) for entity_id in SENSORS.values())
 
 
@@ -70,7 +70,7 @@ async def _update_entity(hass: HomeAssistant) -> None:
         (["join_call", "set_out_of_office"], ("busy", "in_a_call", "on", "off", "off", "on")),
     ],
 )
-async def test_both_vocabularies_show_the_same(
+async def test_both_vocabularies_give_the_same_states(
     hass: HomeAssistant,
     account: Account,
     robin: Person,
@@ -86,7 +86,7 @@ async def test_both_vocabularies_show_the_same(
     assert shown(hass) == expected
 
 
-async def test_a_conference_call_is_a_call(
+async def test_in_call_is_on_during_a_conference_call(
     hass: HomeAssistant, account: Account, robin: Person
 ) -> None:
     robin.join_call(conference=True)
@@ -95,7 +95,7 @@ async def test_a_conference_call_is_a_call(
     assert shown(hass)[:3] == ("busy", "in_a_conference_call", "on")
 
 
-async def test_unknown_values_are_unknown_states(
+async def test_unknown_values_give_unknown_states(
     hass: HomeAssistant, account: Account, robin: Person
 ) -> None:
     account.simulator.faults.add(
@@ -108,7 +108,7 @@ async def test_unknown_values_are_unknown_states(
     assert state(hass, MESSAGE) == ""
 
 
-async def test_a_change_in_teams_is_seen(
+async def test_update_entity_reads_a_change_in_teams(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.join_call()
@@ -117,7 +117,7 @@ async def test_a_change_in_teams_is_seen(
     assert shown(hass)[:3] == ("busy", "in_a_call", "on")
 
 
-async def test_the_device_is_the_person(
+async def test_a_person_is_a_service_device_with_all_entities(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     devices = dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
@@ -141,7 +141,7 @@ async def test_the_device_is_the_person(
     ]
 
 
-async def test_with_read_access_there_is_nothing_to_write_with(
+async def test_read_access_has_no_text_or_select_entity(
     hass: HomeAssistant, account: Account
 ) -> None:
     await account.async_sign_in(access="read")
@@ -151,7 +151,7 @@ async def test_with_read_access_there_is_nothing_to_write_with(
     assert hass.states.get(SELECT) is None
 
 
-async def test_a_message_with_all_its_attributes(
+async def test_a_status_message_has_all_attributes(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=2)
@@ -167,7 +167,7 @@ async def test_a_message_with_all_its_attributes(
     assert found.attributes["pinned"] is True
 
 
-async def test_a_long_message_is_cut_in_the_state_and_whole_in_the_attribute(
+async def test_a_long_status_message_is_truncated_in_the_state_only(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.set_status_message("m" * 280)
@@ -179,30 +179,30 @@ async def test_a_long_message_is_cut_in_the_state_and_whole_in_the_attribute(
     assert len(state(hass, TEXT)) == 255
 
 
-async def test_typing_sets_the_message_and_emptying_clears_it(
+async def test_set_value_sets_the_status_message_and_an_empty_value_clears_it(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
-    await async_type(hass, " In the workshop ")
+    await async_set_value(hass, " In the workshop ")
     assert robin.status_message is not None
     assert robin.status_message.content == "In the workshop"
     assert state(hass, MESSAGE) == state(hass, TEXT) == "In the workshop"
 
-    await async_type(hass, "")
+    await async_set_value(hass, "")
     assert robin.status_message is None
     assert state(hass, MESSAGE) == state(hass, TEXT) == ""
 
 
-async def test_typing_only_invisible_characters_clears_it(
+async def test_a_value_of_invisible_characters_clears_the_status_message(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.set_status_message("Old")
-    await async_type(hass, "\u2060 \u200b")
+    await async_set_value(hass, "\u2060 \u200b")
 
     assert robin.status_message is None
     assert state(hass, MESSAGE) == state(hass, TEXT) == ""
 
 
-async def async_type(hass: HomeAssistant, value: str) -> None:
+async def async_set_value(hass: HomeAssistant, value: str) -> None:
     """Set the text entity."""
     await hass.services.async_call(
         "text", "set_value", {"entity_id": TEXT, "value": value}, blocking=True
@@ -229,7 +229,7 @@ async def async_select(hass: HomeAssistant, option: str) -> None:
         ("offline", "Offline", "OffWork"),
     ],
 )
-async def test_selecting_a_preference_shows_it_in_teams(
+async def test_a_selected_preference_is_shown_in_teams(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     robin: Person,
@@ -244,7 +244,7 @@ async def test_selecting_a_preference_shows_it_in_teams(
     assert state(hass, SENSORS["availability"]) == option
 
 
-async def test_automatic_clears_the_preference(
+async def test_selecting_automatic_clears_the_preference(
     hass: HomeAssistant, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     await async_select(hass, "busy")
@@ -256,7 +256,7 @@ async def test_automatic_clears_the_preference(
 
 
 @pytest.mark.parametrize(("option", "days"), [("do_not_disturb", 1), ("away", 7)])
-async def test_a_preference_ends_by_itself(
+async def test_a_preference_expires(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -271,7 +271,7 @@ async def test_a_preference_ends_by_itself(
     assert state(hass, SELECT) == "automatic"
 
 
-async def test_a_preference_is_remembered_over_a_reload(
+async def test_a_reload_keeps_the_preference(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     await async_select(hass, "busy")
@@ -281,7 +281,7 @@ async def test_a_preference_is_remembered_over_a_reload(
     assert state(hass, SELECT) == "busy"
 
 
-async def test_a_preference_that_expired_meanwhile_is_not_restored(
+async def test_a_preference_that_expired_while_unloaded_is_not_restored(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
 ) -> None:
     await async_select(hass, "busy")
@@ -293,7 +293,7 @@ async def test_a_preference_that_expired_meanwhile_is_not_restored(
     assert state(hass, SELECT) == "automatic"
 
 
-async def test_a_failed_write_gives_the_reason_and_changes_nothing(
+async def test_a_failed_write_raises_the_reason_and_keeps_the_state(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     simulator.faults.add("POST *setUserPreferredPresence", status=403)
@@ -304,7 +304,7 @@ async def test_a_failed_write_gives_the_reason_and_changes_nothing(
     assert state(hass, SELECT) == "automatic"
 
 
-async def test_only_what_changed_writes_its_state(
+async def test_only_changed_entities_write_their_state(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -334,7 +334,7 @@ async def test_only_what_changed_writes_its_state(
     assert all("robin" in entity_id for entity_id in written)
 
 
-async def test_the_first_poll_writes_nothing_that_setting_up_wrote(
+async def test_the_first_poll_does_not_repeat_states_written_at_setup(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry
 ) -> None:
     before = {state.entity_id: state.last_reported for state in hass.states.async_all()}
@@ -344,7 +344,7 @@ async def test_the_first_poll_writes_nothing_that_setting_up_wrote(
     assert {state.entity_id: state.last_reported for state in hass.states.async_all()} == before
 
 
-async def test_a_write_that_changes_nothing_writes_no_state(
+async def test_an_action_that_changes_nothing_writes_no_state(
     hass: HomeAssistant, entry: PresenceConfigEntry
 ) -> None:
     await async_select(hass, "automatic")
@@ -370,7 +370,7 @@ async def test_a_write_that_changes_nothing_writes_no_state(
     assert not written
 
 
-async def test_unavailable_after_a_minute_of_failures_and_back_after_one_success(
+async def test_entities_are_unavailable_after_a_minute_of_failures_until_a_poll_succeeds(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -391,7 +391,7 @@ async def test_unavailable_after_a_minute_of_failures_and_back_after_one_success
     assert len(complaints(caplog)) == 1
 
 
-BROKEN: list[dict[str, Any]] = [
+INVALID: list[dict[str, Any]] = [
     {"body": "empty"},
     {"body": "html"},
     {"body": "truncated"},
@@ -408,8 +408,8 @@ BROKEN: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fault", BROKEN)
-async def test_one_broken_answer_changes_nothing(
+@pytest.mark.parametrize("fault", INVALID)
+async def test_one_invalid_response_changes_no_state(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -429,7 +429,7 @@ async def test_one_broken_answer_changes_nothing(
 WORK_LOCATION = "sensor.robin_example_work_location"
 
 
-async def test_the_work_location_is_shown(
+async def test_the_work_location_follows_teams(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     seen = [state(hass, WORK_LOCATION)]
@@ -441,7 +441,7 @@ async def test_the_work_location_is_shown(
     assert seen == ["not_set", "office", "remote", "time_off"]
 
 
-async def test_a_cloud_without_work_locations_has_no_such_sensor(
+async def test_a_cloud_without_work_locations_has_no_work_location_sensor(
     hass: HomeAssistant, cloud: Cloud, account: Account
 ) -> None:
     CLOUDS["simulator"] = replace(cloud, has_work_location=False)
@@ -459,7 +459,7 @@ async def test_a_cloud_without_work_locations_has_no_such_sensor(
     assert error.value.translation_key == "no_work_location"
 
 
-async def test_a_message_goes_at_its_end_without_waiting_for_a_poll(
+async def test_a_status_message_expires_without_a_poll(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.close_teams()
@@ -473,7 +473,7 @@ async def test_a_message_goes_at_its_end_without_waiting_for_a_poll(
     assert state(hass, MESSAGE) == ""
 
 
-async def test_a_message_that_graph_still_shows_after_its_end_is_gone(
+async def test_an_expired_status_message_that_graph_still_returns_is_not_shown(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -497,7 +497,7 @@ async def test_a_message_that_graph_still_shows_after_its_end_is_gone(
     assert state(hass, MESSAGE) == ""
 
 
-async def test_devices_tell_an_account_from_a_colleague(
+async def test_device_models_distinguish_accounts_from_colleagues(
     hass: HomeAssistant, account: Account, alex: Person
 ) -> None:
     entry = await account.async_sign_in(colleagues=True)
@@ -510,7 +510,7 @@ async def test_devices_tell_an_account_from_a_colleague(
     }
 
 
-async def test_the_recorder_stores_a_message_once(
+async def test_the_recorder_excludes_the_message_attribute(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, robin: Person
 ) -> None:
     robin.set_status_message("Back at ten")

@@ -1,4 +1,4 @@
-"""The quiet-knock blueprint, with a button, a sign, lamps and a phone."""
+"""The quiet-knock blueprint with button, sign, lamps and phone."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -40,14 +40,14 @@ SPEAK = {
 
 @dataclass
 class Hall(House):
-    """A hall with a door, and Mara behind it."""
+    """A hall with button, sign, lamps and phone."""
 
     blueprint: str = "quiet_knock"
     lamp: Lamp = field(default_factory=lambda: Lamp("Desk", ColorMode.RGB, colour=(1, 2, 3)))
     sent: list[dict[str, Any]] = field(default_factory=list)
     is_offline: bool = False
     taps: str = ""
-    """The answer that is tapped as soon as it is offered."""
+    """Title of the answer to tap on arrival."""
     phone: str = ""
 
     async def prepare(self) -> None:
@@ -68,7 +68,7 @@ class Hall(House):
         await self.shows(MARA, "available")
 
     def add_phone(self, name: str) -> str:
-        """Add a phone with the companion app, and return its device."""
+        """Add a phone's device and return its id."""
         entry = MockConfigEntry(domain="mobile_app")
         entry.add_to_hass(self.hass)
         device = dr.async_get(self.hass).async_get_or_create(
@@ -85,7 +85,7 @@ class Hall(House):
             self.tap(self.action(self.taps))
 
     async def fail(self, _: ServiceCall) -> None:
-        """Fail like an action whose device is out of reach."""
+        """Fail like an unreachable device."""
         raise HomeAssistantError("out of reach")
 
     @override
@@ -102,7 +102,7 @@ class Hall(House):
         return {"id": "knock", **super().config({**usual, **inputs})}
 
     async def add_garden(self, sensor: str) -> None:
-        """Set up Mara's door, and another with the same lamp and phone."""
+        """Set up two automations that share lamp and phone."""
         inputs = {"activity_sensor": sensor, "buttons": GARDEN, "sign": OTHER_SIGN}
         garden = {**self.config(inputs), "id": "garden", "alias": "Garden"}
         config = {"automation": [self.config({}), garden]}
@@ -114,7 +114,7 @@ class Hall(House):
         await self.act("input_button.press", entity_id=button)
 
     async def ask(self, **inputs: object) -> None:
-        """Knock during a call, and wait until Mara is asked."""
+        """Knock during a call and wait for the notification."""
         await self.shows(MARA, "in_a_call")
         await self.automate(**inputs)
         await self.knock()
@@ -128,7 +128,7 @@ class Hall(House):
         await self.settle()
 
     def action(self, title: str, question: int = -1) -> str:
-        """Return an answer's action, as a question offers it."""
+        """Return the action id of an answer."""
         actions = self.questions[question]["data"]["actions"]
         return {action["title"]: str(action["action"]) for action in actions}[title]
 
@@ -139,19 +139,19 @@ class Hall(House):
     async def answer(
         self, title: str, data: Mapping[str, object] | None = None, *, question: int = -1
     ) -> None:
-        """Tap an answer to a question, the last by default."""
+        """Tap an answer, of the last notification by default."""
         await self.later(2)
         self.tap(self.action(title, question), **(data or {}))
         await self.settle()
 
     @property
     def sign(self) -> str:
-        """Return the text at the door."""
+        """Return the text of the sign."""
         return self.state(SIGN).state
 
     @property
     def questions(self) -> list[dict[str, Any]]:
-        """Return the notifications that ask."""
+        """Return the notifications that offer answers."""
         return [sent for sent in self.sent if sent["message"] != "clear_notification"]
 
 
@@ -171,7 +171,7 @@ def test_only_the_person_is_required() -> None:
     assert {name for name, value in inputs.items() if "default" not in value} == {"activity_sensor"}
 
 
-async def test_sign_says_come_in_without_a_call(hall: Hall) -> None:
+async def test_sign_shows_come_in_without_a_call(hall: Hall) -> None:
     await hall.automate()
     await hall.knock()
     assert hall.sign == "Come in"
@@ -236,7 +236,7 @@ async def test_second_answer_changes_nothing(hall: Hall) -> None:
     assert hall.sign == "Come in"
 
 
-async def test_no_answer_is_shown_until_the_call_ends(hall: Hall) -> None:
+async def test_sign_shows_the_call_without_an_answer_until_the_call_ends(hall: Hall) -> None:
     await hall.ask()
     await hall.later(61)
     assert hall.sign == "In a call"
@@ -248,14 +248,14 @@ async def test_no_answer_is_shown_until_the_call_ends(hall: Hall) -> None:
     assert hall.sign == "Come in"
 
 
-async def test_call_that_ends_before_the_answer_is_come_in(hall: Hall) -> None:
+async def test_sign_shows_come_in_if_the_call_ends_before_the_answer(hall: Hall) -> None:
     await hall.ask()
     await hall.shows(MARA, "available")
     assert hall.sign == "Come in"
     assert hall.sent[-1]["message"] == "clear_notification"
 
 
-async def test_phone_that_is_offline_does_not_stop_the_sign(hall: Hall) -> None:
+async def test_sign_shows_the_call_if_the_phone_is_offline(hall: Hall) -> None:
     hall.is_offline = True
     await hall.ask()
     await hall.later(61)
@@ -263,14 +263,14 @@ async def test_phone_that_is_offline_does_not_stop_the_sign(hall: Hall) -> None:
 
 
 @pytest.mark.parametrize("phones", [[], ["removed"]])
-async def test_without_a_phone_the_sign_shows_the_call(hall: Hall, phones: list[str]) -> None:
+async def test_sign_shows_the_call_without_a_phone(hall: Hall, phones: list[str]) -> None:
     await hall.ask(phones=phones)
     await hall.later(61)
     assert hall.sign == "In a call"
     assert hall.sent == []
 
 
-async def test_two_knocks_at_once_ask_once_and_restore_the_lamp(hall: Hall) -> None:
+async def test_two_knocks_at_once_send_one_notification_and_restore_the_lamp(hall: Hall) -> None:
     hall.lamp.show(on=True)
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
@@ -284,7 +284,7 @@ async def test_two_knocks_at_once_ask_once_and_restore_the_lamp(hall: Hall) -> N
     assert hall.sign == "After the call"
 
 
-async def test_another_knock_replaces_the_question(hall: Hall) -> None:
+async def test_another_knock_replaces_the_notification(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
     for _ in range(2):
@@ -298,7 +298,7 @@ async def test_another_knock_replaces_the_question(hall: Hall) -> None:
     assert hall.sign == "Five minutes"
 
 
-async def test_late_answer_is_not_for_the_next_visitor(hall: Hall) -> None:
+async def test_answer_to_an_earlier_notification_is_ignored(hall: Hall) -> None:
     await hall.ask()
     await hall.later(61)
     assert hall.sign == "In a call"
@@ -321,7 +321,9 @@ async def test_answer_after_the_call_changes_nothing(hall: Hall) -> None:
 
 
 @pytest.mark.parametrize("lamps", [[], [LAMP]])
-async def test_answer_in_the_instant_of_asking_counts(hall: Hall, lamps: list[str]) -> None:
+async def test_answer_on_arrival_of_the_notification_is_accepted(
+    hall: Hall, lamps: list[str]
+) -> None:
     hall.taps = "Five minutes"
     await hall.ask(lamps=lamps)
     assert hall.sign == "Five minutes"
@@ -330,7 +332,7 @@ async def test_answer_in_the_instant_of_asking_counts(hall: Hall, lamps: list[st
     assert hall.sign == "Come in"
 
 
-async def test_answer_while_another_phone_is_asked_takes_the_question_off_both(hall: Hall) -> None:
+async def test_answer_clears_the_notification_on_a_slower_phone_too(hall: Hall) -> None:
     tablet = hall.add_phone("Tablet")
     is_reached = asyncio.Event()
     received: list[str] = []
@@ -348,7 +350,7 @@ async def test_answer_while_another_phone_is_asked_takes_the_question_off_both(h
     assert received == ["In a call, one moment", "clear_notification"]
 
 
-async def test_call_that_ends_during_the_pulse_is_not_asked_about(hall: Hall) -> None:
+async def test_call_that_ends_during_the_pulse_sends_no_notification(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
     await hall.knock()
@@ -360,7 +362,7 @@ async def test_call_that_ends_during_the_pulse_is_not_asked_about(hall: Hall) ->
 
 
 @pytest.mark.parametrize("sensor", [MARA, KIM])
-async def test_answers_of_two_doors_are_not_mixed_up(hall: Hall, sensor: str) -> None:
+async def test_each_answer_is_shown_on_the_sign_of_its_automation(hall: Hall, sensor: str) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.shows(KIM, "presenting")
     await hall.add_garden(sensor)
@@ -387,7 +389,7 @@ async def test_answers_of_two_doors_are_not_mixed_up(hall: Hall, sensor: str) ->
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-async def test_two_doors_share_a_lamp_that_pulses_once(hall: Hall, *, is_on: bool) -> None:
+async def test_lamp_of_two_automations_pulses_once(hall: Hall, *, is_on: bool) -> None:
     hall.lamp.show(on=is_on)
     await hall.shows(MARA, "in_a_call")
     await hall.add_garden(MARA)
@@ -402,7 +404,7 @@ async def test_two_doors_share_a_lamp_that_pulses_once(hall: Hall, *, is_on: boo
     assert len(hall.questions) == 2
 
 
-async def test_end_of_one_call_is_not_the_end_of_another_persons(hall: Hall) -> None:
+async def test_end_of_a_call_does_not_change_another_persons_sign(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.shows(KIM, "in_a_call")
     await hall.add_garden(KIM)
@@ -414,7 +416,7 @@ async def test_end_of_one_call_is_not_the_end_of_another_persons(hall: Hall) -> 
     assert hall.state(OTHER_SIGN).state == "Come in"
 
 
-async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Hall) -> None:
+async def test_sign_shows_the_call_if_the_phone_is_not_registered(hall: Hall) -> None:
     hall.hass.services.async_remove("notify", "mobile_app_mara_s_phone")
     await hall.ask()
     assert not hall.is_on(LAMP)
@@ -426,7 +428,7 @@ async def test_phone_that_is_not_registered_leaves_the_call_on_the_sign(hall: Ha
     assert hall.sign == ""
 
 
-async def test_removed_sensor_keeps_the_question_open(hall: Hall) -> None:
+async def test_removed_sensor_keeps_the_notification(hall: Hall) -> None:
     await hall.ask()
     hall.hass.states.async_remove(MARA)
     await hall.answer("Five minutes")
@@ -435,7 +437,7 @@ async def test_removed_sensor_keeps_the_question_open(hall: Hall) -> None:
     assert hall.sign == "Come in"
 
 
-async def test_sensor_that_does_not_exist_asks(hall: Hall) -> None:
+async def test_missing_sensor_counts_as_a_call(hall: Hall) -> None:
     await hall.automate(activity_sensor="sensor.removed_activity")
     await hall.knock()
     await hall.later(2)
@@ -446,7 +448,7 @@ async def test_sensor_that_does_not_exist_asks(hall: Hall) -> None:
     assert hall.sign == "Come in"
 
 
-async def test_flapping_sensor_and_button_do_not_ask_again(hall: Hall) -> None:
+async def test_flapping_sensor_and_button_send_no_other_notification(hall: Hall) -> None:
     await hall.ask()
     pressed = hall.state(BUTTON).state
     for state in ("unavailable", "unknown", "unavailable"):
@@ -474,7 +476,7 @@ async def test_removed_sign_does_not_end_the_run(hall: Hall) -> None:
     assert hall.state(hall.automation).attributes["current"] == 0
 
 
-async def test_lamp_lost_while_it_pulses_is_restored_when_the_sign_is_emptied(hall: Hall) -> None:
+async def test_lamp_unavailable_during_the_pulse_is_restored_later(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
     await hall.knock()
@@ -490,7 +492,7 @@ async def test_lamp_lost_while_it_pulses_is_restored_when_the_sign_is_emptied(ha
     assert hall.hass.states.async_entity_ids("scene") == []
 
 
-async def test_lamps_that_fail_do_not_end_the_run(
+async def test_failing_lamps_do_not_end_the_run(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(_: Lamp, **__: object) -> None:
@@ -507,7 +509,7 @@ async def test_lamps_that_fail_do_not_end_the_run(
     assert hall.sign == ""
 
 
-async def test_actions_that_fail_do_not_end_the_run(hall: Hall) -> None:
+async def test_failing_actions_do_not_end_the_run(hall: Hall) -> None:
     hall.hass.services.async_register("test", "fail", hall.fail)
     fail = [{"action": "test.fail"}]
     await hall.ask(asking=fail, speaking=fail)
@@ -521,7 +523,7 @@ async def test_actions_that_fail_do_not_end_the_run(hall: Hall) -> None:
 
 @pytest.fixture
 async def pulsing(hall: Hall) -> Hall:
-    """Return the hall while the lamp is white and the sign lamp is red."""
+    """Return the hall during the pulse."""
     await hall.shows(MARA, "in_a_call")
     await hall.automate(sign_lamps=[PORCH])
     await hall.knock()
@@ -530,8 +532,8 @@ async def pulsing(hall: Hall) -> Hall:
     return hall
 
 
-def is_as_before(hall: Hall) -> bool:
-    """Return whether both lamps and the sign are as before the knock."""
+def is_restored(hall: Hall) -> bool:
+    """Return whether lamps and sign are restored."""
     return (
         not hall.is_on(LAMP)
         and hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (9, 8, 7)
@@ -542,7 +544,7 @@ def is_as_before(hall: Hall) -> bool:
 
 async def test_stop_during_the_pulse_restores_the_lamps(pulsing: Hall) -> None:
     await pulsing.stop(after=0)
-    assert is_as_before(pulsing)
+    assert is_restored(pulsing)
     assert pulsing.sent == []
 
 
@@ -555,7 +557,7 @@ async def test_automation_turned_off_during_the_pulse_restores_the_lamps_when_tu
     await pulsing.later(2)
     assert pulsing.is_on(LAMP)
     await pulsing.act("automation.turn_on", entity_id=pulsing.automation)
-    assert is_as_before(pulsing)
+    assert is_restored(pulsing)
     assert pulsing.sent == []
 
 
@@ -563,11 +565,11 @@ async def test_automation_saved_during_the_pulse_restores_the_lamps(
     pulsing: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await pulsing.save(monkeypatch, sign_lamps=[PORCH], answer_seconds=30)
-    assert is_as_before(pulsing)
+    assert is_restored(pulsing)
     assert pulsing.sent == []
 
 
-async def test_knock_after_the_call_restores_a_lamp_that_was_pulsing(hall: Hall) -> None:
+async def test_knock_after_the_call_restores_a_pulsing_lamp(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.automate()
     await hall.knock()
@@ -592,21 +594,21 @@ async def test_sign_lamp_shows_the_answer_and_is_restored(hall: Hall) -> None:
     assert hall.hass.states.async_entity_ids("scene") == []
 
 
-async def test_group_is_restored_lamp_by_lamp(hall: Hall) -> None:
+async def test_lamps_of_a_group_are_restored_individually(hall: Hall) -> None:
     await hall.add_group("light.all", LAMP, PORCH)
     await hall.ask(lamps="light.all")
     assert not hall.is_on(LAMP)
     assert hall.state(PORCH).attributes[ATTR_RGB_COLOR] == (9, 8, 7)
 
 
-async def test_lamp_without_power_is_left_out(hall: Hall) -> None:
+async def test_unavailable_lamp_is_ignored(hall: Hall) -> None:
     hall.lamp.show(available=False)
     await hall.ask(lamps=[LAMP, "light.removed"])
     assert hall.lamp.orders == 0
     assert len(hall.questions) == 1
 
 
-async def test_other_ways_to_knock_ask_and_speak(hall: Hall) -> None:
+async def test_custom_triggers_and_actions(hall: Hall) -> None:
     await hall.shows(MARA, "in_a_call")
     await hall.automate(
         phones=[],
@@ -625,13 +627,13 @@ async def test_other_ways_to_knock_ask_and_speak(hall: Hall) -> None:
     assert hall.state(OTHER_SIGN).state == "Five minutes"
 
 
-async def test_restart_empties_the_sign(hall: Hall) -> None:
+async def test_restart_clears_the_sign(hall: Hall) -> None:
     await hall.act("input_text.set_value", entity_id=SIGN, value="Key is under the mat")
     await hall.restart()
     assert hall.sign == ""
 
 
-async def test_other_sensor_of_the_person_is_an_error(hall: Hall) -> None:
+async def test_wrong_sensor_is_an_error(hall: Hall) -> None:
     await hall.shows("sensor.mara_availability", "busy", options=["available", "busy"])
     await hall.automate(activity_sensor="sensor.mara_availability")
     await hall.knock()
