@@ -109,7 +109,7 @@ async def test_a_foreign_page_reads_nothing(demo: Demo, foreign: Page) -> None:
         assert (await send(foreign, url))[0] == BLOCKED
 
 
-async def test_a_foreign_page_can_not_control_teams(demo: Demo, foreign: Page) -> None:
+async def test_a_foreign_page_cannot_control_teams(demo: Demo, foreign: Page) -> None:
     before = await demo.microsoft.state()
     assert set(await use_simulator(foreign, demo.microsoft.url)) == {BLOCKED}
     assert (await demo.microsoft.state())["people"] == before["people"]
@@ -136,7 +136,7 @@ async def test_a_rebound_host_is_not_signed_in(demo: Demo, window: BrowserContex
         assert (status, "invalid_auth" in text) == (200, True)
 
 
-async def test_a_rebound_host_can_not_make_a_user(demo: Demo, window: BrowserContext) -> None:
+async def test_a_rebound_host_cannot_create_a_user(demo: Demo, window: BrowserContext) -> None:
     page = await window.new_page()
     await page.goto(f"{rebound(demo.home.url)}/manifest.json")
     owner = {
@@ -166,7 +166,7 @@ async def test_the_login_page_requires_a_password_at_a_rebound_host(
 
 
 @pytest.mark.parametrize("server", ["home", "pages", "sign-in and Graph"])
-async def test_other_addresses_are_not_listened_at(demo: Demo, server: str) -> None:
+async def test_servers_listen_only_on_the_loopback_address(demo: Demo, server: str) -> None:
     urls = {
         "home": demo.home.url,
         "pages": demo.microsoft.url,

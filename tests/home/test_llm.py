@@ -215,7 +215,7 @@ async def test_get_presence_of_everyone(
     assert await async_call(hass, tool, person="") == presence
 
 
-async def test_what_is_not_exposed_is_not_read(
+async def test_entities_that_are_not_exposed_are_not_read(
     hass: HomeAssistant, both: PresenceConfigEntry, robin: Person
 ) -> None:
     expose(hass, "binary_sensor.robin_example_in_a_call")
@@ -471,7 +471,7 @@ async def test_until(
     ("name", "arguments"),
     [(SET_MESSAGE, {"message": "Away"}), (SET_PRESENCE, {"availability": "busy"})],
 )
-async def test_what_is_wrong_about_the_end_or_the_person_is_a_sentence(
+async def test_an_invalid_end_or_person_is_an_error(
     hass: HomeAssistant,
     freezer: FrozenDateTimeFactory,
     account: Account,
@@ -499,7 +499,7 @@ async def test_what_is_wrong_about_the_end_or_the_person_is_a_sentence(
         (SET_PRESENCE, {"availability": "in_a_call"}, "value must be one of ['automatic',"),
     ],
 )
-async def test_what_is_wrong_about_the_rest_is_a_sentence(
+async def test_an_invalid_message_or_availability_is_an_error(
     hass: HomeAssistant,
     entry: PresenceConfigEntry,
     simulator: Simulator,

@@ -573,7 +573,7 @@ async def test_the_directory_is_asked_again_after_trouble(
     assert issues(hass) == ["person_gone"]
 
 
-async def test_a_directory_that_can_not_be_asked_is_asked_ever_more_rarely(
+async def test_failed_lookups_of_a_missing_person_are_retried_with_backoff(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -787,7 +787,7 @@ async def test_names_are_asked_for_one_at_a_time(
 
 
 @pytest.mark.parametrize(("status", "per_day"), [(403, 1), (503, 100)])
-async def test_a_directory_that_refuses_is_asked_for_names_another_day(
+async def test_rejected_lookups_of_names_are_retried_once_a_day(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -1029,7 +1029,7 @@ async def test_get_presence_without_colleagues_points_to_reconfigure(
         "[alex@contoso.example](mailto:alex@contoso.example)",
     ],
 )
-async def test_what_copying_adds_does_not_matter_to_a_search(
+async def test_characters_added_by_copying_do_not_affect_a_search(
     hass: HomeAssistant, account: Account, alex: Person, text: str
 ) -> None:
     entry = await account.async_sign_in(colleagues=True)

@@ -160,7 +160,7 @@ async def test_clearing_a_session_is_retried_after_disabling_or_removing_the_acc
 
 
 @pytest.mark.parametrize("is_set_again", [False, True])
-async def test_a_session_is_cleared_though_its_account_is_added_again(
+async def test_a_session_of_a_removed_account_is_cleared_after_adding_it_again(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -183,7 +183,7 @@ async def test_a_session_is_cleared_though_its_account_is_added_again(
     assert bool(robin.sessions) == is_set_again
 
 
-async def test_a_session_that_expired_is_forgotten_by_a_disabled_account(
+async def test_a_disabled_account_drops_an_expired_session(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -328,7 +328,7 @@ async def test_available_is_renewed_after_the_system_clock_changes(
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
-async def test_available_is_repeated_without_a_preference_though_the_wall_clock_is_set(
+async def test_a_session_without_a_preference_is_renewed_after_the_system_clock_changes(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,

@@ -170,7 +170,7 @@ def assert_shows_error(
 
 
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.TOKEN))
-async def test_at_the_end_of_a_sign_in(
+async def test_each_error_of_the_token_endpoint(
     account: Account, caplog: pytest.LogCaptureFixture, reason: str, kind: SignInErrorKind
 ) -> None:
     flow = await account.async_fill()
@@ -182,7 +182,7 @@ async def test_at_the_end_of_a_sign_in(
 
 
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.CALLBACK))
-async def test_in_the_address_that_microsofts_page_leads_back_to(
+async def test_each_error_of_the_callback(
     account: Account, reason: str, kind: SignInErrorKind
 ) -> None:
     for error in kind.oauth_errors:
@@ -211,7 +211,7 @@ async def test_invalid_client_at_the_callback_is_about_the_apps_permissions(
 
 
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.DEVICE))
-async def test_when_a_code_is_asked_for(
+async def test_each_error_of_the_device_code_endpoint(
     account: Account, reason: str, kind: SignInErrorKind
 ) -> None:
     account.simulator.faults.add("devicecode", **fault(kind))
@@ -221,7 +221,7 @@ async def test_when_a_code_is_asked_for(
 
 
 @pytest.mark.parametrize(("reason", "kind"), rows(Place.DISCOVERY))
-async def test_when_the_tenant_is_looked_up(
+async def test_each_error_of_discovery(
     account: Account, reason: str, kind: SignInErrorKind
 ) -> None:
     account.simulator.faults.add("discovery", **fault(kind))
@@ -303,7 +303,7 @@ async def test_an_error_before_any_request_is_about_the_certificate(reason: str)
     assert SENTENCES[reason]
 
 
-async def test_asking_it_and_trying_again_needs_nothing_typed_twice(account: Account) -> None:
+async def test_submitting_after_approval_retries_without_the_form(account: Account) -> None:
     flow = await account.async_fill()
     account.simulator.faults.add("token", times=1, aadsts=90094)
     flow = await account.async_visit(flow)
@@ -313,7 +313,7 @@ async def test_asking_it_and_trying_again_needs_nothing_typed_twice(account: Acc
     assert flow["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_where_a_code_is_blocked_the_browser_is_a_tap_away(account: Account) -> None:
+async def test_a_blocked_device_code_offers_the_browser(account: Account) -> None:
     account.simulator.faults.add("devicecode", aadsts=530035)
     flow = await account.async_configure(await account.async_open("device_code"), FORM)
     flow = await account.async_configure(flow, {"next_step_id": "browser"})
@@ -327,7 +327,7 @@ async def test_where_a_code_is_blocked_the_browser_is_a_tap_away(account: Accoun
 
 
 def notice(hass: HomeAssistant, entry: PresenceConfigEntry) -> ConfigFlowResult | None:
-    """Return the reauth flow of an account, the only notice about its sign-in."""
+    """Return the reauth flow of an account, if any."""
     issues = ir.async_get(hass).issues
     flows = list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
     assert not [issue_id for domain, issue_id in issues if domain == DOMAIN]
@@ -369,7 +369,7 @@ UP_TO_OTHERS: Final = [50057, 50105, 53003, 65001, 7000112, 7000218]
 
 
 @pytest.mark.parametrize("aadsts", UP_TO_OTHERS)
-async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
+async def test_an_error_that_others_resolve_is_retried_every_ten_minutes(
     hass: HomeAssistant, clock: HomeClock, account: Account, aadsts: int
 ) -> None:
     simulator = account.simulator
@@ -414,7 +414,7 @@ async def test_a_refusal_that_others_resolve_is_tried_again_every_ten_minutes(
         ({"aadsts": 90033}, range(60, 130), False),
     ],
 )
-async def test_how_often_a_refused_sign_in_is_repeated_in_an_hour(
+async def test_token_requests_per_hour_after_an_error(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -438,7 +438,7 @@ async def test_how_often_a_refused_sign_in_is_repeated_in_an_hour(
 
 
 @pytest.mark.parametrize("application", [False, True])
-async def test_a_refusal_that_others_resolve_at_the_start_is_tried_again_too(
+async def test_an_error_that_others_resolve_is_retried_at_setup_too(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,
@@ -495,7 +495,7 @@ async def test_a_sign_in_that_has_begun_is_not_aborted_by_a_successful_poll(
     assert left["step_id"] == "auth"
 
 
-async def test_a_start_that_was_refused_goes_on_by_itself(
+async def test_setup_succeeds_once_others_have_resolved_the_error(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     simulator = account.simulator
@@ -514,7 +514,7 @@ async def test_a_start_that_was_refused_goes_on_by_itself(
     assert not hass.config_entries.flow.async_progress()
 
 
-async def test_a_refusal_that_only_the_user_resolves_is_not_repeated(
+async def test_an_error_that_only_the_user_resolves_is_not_retried(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     simulator = account.simulator
@@ -690,7 +690,7 @@ async def test_a_code_that_is_blocked_later_leads_to_the_browser(
     assert entry.data["sign_in"] == "browser"
 
 
-async def test_at_the_start_of_home_assistant_too(
+async def test_a_revoked_sign_in_at_setup_has_one_notice(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     await hass.config_entries.async_unload(entry.entry_id)

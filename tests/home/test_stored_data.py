@@ -53,7 +53,7 @@ async def async_break(
 
 
 @pytest.mark.parametrize(("key", "value"), BROKEN)
-async def test_it_is_named_and_repaired_and_others_work(
+async def test_reconfigure_fixes_invalid_data_and_other_accounts_work(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
     account: Account,
@@ -97,7 +97,7 @@ async def test_it_is_named_and_repaired_and_others_work(
         ("token", {"access_token": "x", "expires_at": float("nan")}),
     ],
 )
-async def test_the_organizations_app_is_repaired_in_its_own_form(
+async def test_reconfigure_fixes_the_organizations_app_in_its_own_form(
     hass: HomeAssistant, account: Account, key: str, value: Any
 ) -> None:
     entry = await application.async_sign_in(account)
@@ -123,7 +123,7 @@ async def test_the_organizations_app_is_repaired_in_its_own_form(
         ("room", {"object_id": "x"}),
     ],
 )
-async def test_a_colleague_that_can_not_be_read_harms_no_other(
+async def test_an_invalid_subentry_does_not_affect_others(
     hass: HomeAssistant,
     caplog: pytest.LogCaptureFixture,
     both: PresenceConfigEntry,
@@ -150,7 +150,7 @@ async def test_a_colleague_that_can_not_be_read_harms_no_other(
 
 
 @pytest.mark.parametrize("key", ["cloud", "client_id", "sign_in", "token"])
-async def test_it_can_be_removed_with_its_file(
+async def test_an_account_with_missing_data_is_removed_with_its_store(
     hass: HomeAssistant, hass_storage: dict[str, Any], account: Account, key: str
 ) -> None:
     entry = await account.async_sign_in()
@@ -171,7 +171,7 @@ async def test_it_can_be_removed_with_its_file(
     assert file not in hass_storage
 
 
-async def test_a_request_to_sign_in_again_asks_for_what_is_missing(
+async def test_reauth_requires_missing_data(
     hass: HomeAssistant, account: Account, entry: PresenceConfigEntry
 ) -> None:
     data = {key: value for key, value in entry.data.items() if key not in {"tenant", "cloud"}}

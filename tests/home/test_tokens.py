@@ -1,4 +1,4 @@
-"""Tokens: kept until a better one exists, fetched seldom, and never stored beside another app."""
+"""Token refreshes: when they happen, and which are stored."""
 
 import asyncio
 import base64
@@ -39,7 +39,7 @@ def app_of(simulator: Simulator, entry: PresenceConfigEntry) -> str | None:
 
 
 def expire(hass: HomeAssistant, entry: PresenceConfigEntry) -> None:
-    """Let the stored token be over."""
+    """Expire the stored token."""
     token = {**entry.data["token"], "expires_at": 0}
     hass.config_entries.async_update_entry(entry, data={**entry.data, "token": token})
 
@@ -51,7 +51,7 @@ WITH_SECRET = {
 
 
 @pytest.mark.parametrize("changes", [WITH_SECRET, {}], ids=["another app", "the same app"])
-@pytest.mark.parametrize("answer", ["token", "refused"])
+@pytest.mark.parametrize("answer", ["token", "error"])
 async def test_a_renewal_that_ends_after_a_new_sign_in_changes_nothing(
     hass: HomeAssistant,
     account: Account,
@@ -64,8 +64,8 @@ async def test_a_renewal_that_ends_after_a_new_sign_in_changes_nothing(
     flow = await account.async_configure(flow, {"next_step_id": "browser"})
     flow = await account.async_configure(flow, FORM | changes)
     expire(hass, entry)
-    refusal: dict[str, Any] = {"aadsts": 50173} if answer == "refused" else {}
-    slow = simulator.faults.add("token", times=1, latency=1.5, **refusal)
+    error: dict[str, Any] = {"aadsts": 50173} if answer == "error" else {}
+    slow = simulator.faults.add("token", times=1, latency=1.5, **error)
     write = hass.async_create_task(
         hass.services.async_call(
             DOMAIN,
@@ -101,7 +101,7 @@ async def test_a_renewal_is_stored_as_long_as_the_app_stays(
 
 
 @pytest.mark.parametrize("outage", [{"status": 503}, {"loss": "close"}, {"aadsts": 90033}])
-async def test_one_401_while_entra_is_down_costs_nobody_the_good_token(
+async def test_a_401_while_entra_is_down_keeps_the_valid_token(
     hass: HomeAssistant,
     clock: HomeClock,
     simulator: Simulator,
@@ -110,11 +110,11 @@ async def test_one_401_while_entra_is_down_costs_nobody_the_good_token(
 ) -> None:
     token = dict(both.data["token"])
     simulator.faults.add("token", **outage)
-    refused = simulator.faults.add("POST *getPresencesByUserId", times=1, status=401)
+    rejected = simulator.faults.add("POST *getPresencesByUserId", times=1, status=401)
     for _ in range(10):
         await clock.async_advance(31)
 
-    assert refused.hits == 1
+    assert rejected.hits == 1
     assert dict(both.data["token"]) == token
     assert state(hass, ROBIN) == "available"
     assert state(hass, ALEX) == "available"
@@ -124,15 +124,15 @@ async def test_one_401_while_entra_is_down_costs_nobody_the_good_token(
 async def test_a_401_that_survives_a_new_token_fetches_one_in_five_minutes(
     clock: HomeClock, simulator: Simulator, both: PresenceConfigEntry, path: str
 ) -> None:
-    refused = simulator.faults.add(path, status=401)
+    rejected = simulator.faults.add(path, status=401)
     simulator.requests.clear()
     for _ in range(40):
         await clock.async_advance(15)
 
-    assert refused.hits > 10
+    assert rejected.hits > 10
     assert token_requests(simulator) == 2
 
-    refused.remove()
+    rejected.remove()
     await clock.async_advance(301)
     assert state(both.runtime_data.account.hass, ROBIN) == "available"
     assert token_requests(simulator) == 2
@@ -204,16 +204,16 @@ async def test_two_requests_with_a_revoked_token_fetch_one(
     assert [state(hass, one) for one in (ROBIN, ALEX)] == ["available", "available"]
 
 
-async def test_a_refusal_that_only_colleagues_met_ends_for_them_too(
+async def test_a_rejected_refresh_by_a_poll_of_colleagues_is_retried(
     hass: HomeAssistant, clock: HomeClock, simulator: Simulator, both: PresenceConfigEntry
 ) -> None:
     simulator.faults.add("GET /v1.0/me/presence", status=429, retry_after=45, times=1)
     await clock.async_advance(16)
     expire(hass, both)
-    refused = simulator.faults.add("token", aadsts=50173)
+    rejected = simulator.faults.add("token", aadsts=50173)
     await clock.async_advance(16)
-    assert refused.hits == 1
-    refused.remove()
+    assert rejected.hits == 1
+    rejected.remove()
     for _ in range(11):
         await clock.async_advance(61)
 
@@ -221,7 +221,7 @@ async def test_a_refusal_that_only_colleagues_met_ends_for_them_too(
     assert not any(both.async_get_active_flows(hass, {SOURCE_REAUTH}))
 
 
-async def test_a_sign_in_that_ended_is_not_asked_about_at_every_poll(
+async def test_a_revoked_sign_in_does_not_request_a_token_at_every_poll(
     hass: HomeAssistant, clock: HomeClock, simulator: Simulator, both: PresenceConfigEntry
 ) -> None:
     simulator.revoke("robin")

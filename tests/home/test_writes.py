@@ -436,7 +436,7 @@ async def test_a_hold_that_graph_has_not_answered_is_cleared_with_the_account(
     assert not complaints(caplog)
 
 
-async def test_clearing_the_location_takes_back_no_message(
+async def test_clearing_the_location_does_not_revert_the_message(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,

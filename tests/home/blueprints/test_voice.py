@@ -45,14 +45,14 @@ class Home(ConnectedHouse):
         self.runs += 1
 
     async def say(self, text: str) -> str:
-        """Return the answer to a sentence, which must start one run."""
+        """Return the answer to a sentence that starts one run."""
         self.runs = 0
         answer = await self.ask(text)
         assert self.runs == 1, text
         return answer
 
     async def ask(self, text: str) -> str:
-        """Return the answer to a sentence, from the automation or Assist."""
+        """Return the answer of the automation or Assist."""
         result = await conversation.async_converse(
             self.hass, text, None, Context(), language=self.hass.config.language
         )
@@ -60,7 +60,7 @@ class Home(ConnectedHouse):
         return str(result.response.speech["plain"]["speech"])
 
     def message(self) -> tuple[str, str]:
-        """Return the message in Teams and the local time of its end."""
+        """Return the message in Teams and its local end."""
         message = self.robin.status_message
         if message is None:
             return "", ""
@@ -70,7 +70,7 @@ class Home(ConnectedHouse):
         )
 
     def preference(self) -> tuple[str, str]:
-        """Return the preferred presence in Teams and the local time of its end."""
+        """Return the preferred presence in Teams and its local end."""
         preferred = self.robin.preference
         if preferred is None:
             return "", ""
@@ -85,7 +85,7 @@ async def home(
     simulator: Simulator,
     robin: Person,
 ) -> AsyncGenerator[Home]:
-    """Return a home at half past twelve; Robin is in a call and Alex is available."""
+    """Return a home at 12:30, with Robin in a call."""
     freezer.move_to(at(12, 29, day=4))
     # Before the first request.
     for domain in ("homeassistant", "conversation"):
@@ -129,7 +129,7 @@ def test_only_people_are_required() -> None:
     assert {name for name, value in inputs.items() if "default" not in value} == {"people"}
 
 
-async def test_document_says_what_is_answered(home: Home) -> None:
+async def test_sentences_have_the_documented_answers(home: Home) -> None:
     await home.choose()
     assert len(rows()) == 14
     for said, answer in rows():
@@ -212,7 +212,7 @@ async def test_do_not_disturb_and_its_end(home: Home) -> None:
         assert home.preference() == ("", "")
 
 
-async def test_someone_unknown_is_not_known(home: Home) -> None:
+async def test_an_unknown_name_is_in_the_answer(home: Home) -> None:
     await home.choose()
     assert await home.say("is Zoe in a call") == "I don't know Zoe."
     assert await home.say("what is the annex doing") == "I don't know the annex."
@@ -228,7 +228,9 @@ async def test_two_people_of_one_first_name_are_both_answered(home: Home) -> Non
     assert await home.say("is robin o'hara-smith in a call") == "Robin O'Hara-Smith: Available."
 
 
-async def test_nobody_is_in_a_call_or_available(home: Home, simulator: Simulator) -> None:
+async def test_answers_if_no_person_is_in_a_call_or_available(
+    home: Home, simulator: Simulator
+) -> None:
     await home.choose()
     simulator.tenant.people["alex"].join_call()
     await home.poll()
@@ -241,7 +243,7 @@ async def test_nobody_is_in_a_call_or_available(home: Home, simulator: Simulator
     assert await home.say("is anyone in a call") == "No."
 
 
-async def test_a_lost_account_is_not_known_and_sets_nothing(home: Home) -> None:
+async def test_an_unloaded_account_is_unknown_and_not_written(home: Home) -> None:
     await home.choose()
     await home.unload_account()
     assert await home.say("is Robin in a call") == "Robin Example: not known."
@@ -252,7 +254,9 @@ async def test_a_lost_account_is_not_known_and_sets_nothing(home: Home) -> None:
     assert await home.say("do not disturb") == refusal
 
 
-async def test_a_refused_write_does_not_say_done(home: Home, simulator: Simulator) -> None:
+async def test_a_rejected_write_has_an_error_as_its_answer(
+    home: Home, simulator: Simulator
+) -> None:
     await home.choose()
     fault = simulator.faults.add("graph", status=403)
     for said in ("set my status to lunch", "do not disturb for an hour"):
@@ -277,7 +281,7 @@ async def test_without_a_person_to_set_there_are_only_questions(home: Home) -> N
     assert await home.say("is Alex in a call") == "Alex Example: Available."
 
 
-async def test_only_chosen_people_are_told(home: Home) -> None:
+async def test_only_chosen_people_are_known(home: Home) -> None:
     await home.choose(people=[home.devices["Alex Example"]])
     assert await home.say("is Robin in a call") == "I don't know Robin."
     assert await home.say("is anyone in a call") == "No."
@@ -299,7 +303,7 @@ async def test_disabled_and_renamed_entities(home: Home) -> None:
     )
 
 
-async def test_someone_else_is_asked_about_the_unknown(home: Home) -> None:
+async def test_sentences_about_unknown_names_go_to_the_chosen_agent(home: Home) -> None:
     asked: list[dict[str, Any]] = []
 
     async def process(call: ServiceCall) -> dict[str, Any]:
@@ -320,7 +324,7 @@ async def test_someone_else_is_asked_about_the_unknown(home: Home) -> None:
     assert await home.say("what is the dryer doing") == "That did not work."
 
 
-async def test_assist_is_never_asked_by_itself(home: Home) -> None:
+async def test_sentences_are_not_sent_back_to_assist(home: Home) -> None:
     await home.choose(agent="conversation.home_assistant")
     assert (
         await home.say("what is the washing machine doing") == "I don't know the washing machine."
@@ -339,7 +343,7 @@ async def test_other_sentences_remain_with_assist(home: Home) -> None:
         assert home.runs == 0, said
 
 
-async def test_two_people_who_speak_at_once_are_both_answered(home: Home) -> None:
+async def test_two_sentences_at_once_are_both_answered(home: Home) -> None:
     await home.choose()
     said = ("lunch", "tea")
     answers = await asyncio.gather(*(home.ask(f"set my status to {word}") for word in said))
@@ -349,7 +353,7 @@ async def test_two_people_who_speak_at_once_are_both_answered(home: Home) -> Non
     assert f"Your status message is: {home.message()[0]}." in answers
 
 
-async def test_a_run_by_hand_does_nothing(home: Home) -> None:
+async def test_manual_run_does_nothing(home: Home) -> None:
     await home.choose()
     await home.trigger()
     assert home.message() == home.preference() == ("", "")
