@@ -1,4 +1,4 @@
-"""Loaded by pytest before any other plugin, because it prepares the import of Home Assistant.
+"""First pytest plugin; it prepares the import of Home Assistant.
 
 `--again` is for a complete run on another Home Assistant; it skips tests that don't depend on it.
 """
@@ -41,7 +41,7 @@ _LOWER_RINGS: Final = frozenset({"graph", "simulator"})
 
 
 class _WithoutDebugMode:
-    """Overrides a fixture of the test package that nearly doubles the time."""
+    """Override a slow fixture of the test package."""
 
     @pytest.fixture(autouse=True)
     def enable_event_loop_debug(self) -> None:

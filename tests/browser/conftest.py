@@ -14,7 +14,7 @@ from .frontend import Frontend, browser_window
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse to run beside the test package, which forbids sockets and processes."""
+    """Reject runs beside the test package, which forbids sockets."""
     here = Path(__file__).parent
     ours = any(item.path.is_relative_to(here) for item in items)
     if ours and config.pluginmanager.hasplugin("homeassistant"):
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="module")
 def provoked() -> list[str]:
-    """Return a list for complaints that a test provokes: a part of each, once for each time."""
+    """Return a list for expected complaints: a part of each."""
     return []
 
 
@@ -31,7 +31,7 @@ def provoked() -> list[str]:
 async def demo(
     tmp_path_factory: pytest.TempPathFactory, provoked: list[str]
 ) -> AsyncIterator[Demo]:
-    """Run the demo home and its tenant, nobody signed in; then read Home Assistant's log."""
+    """Run the demo home; then check Home Assistant's log."""
     state = tmp_path_factory.mktemp("demo")
     async with running(state, free_ports()) as demo:
         yield demo
@@ -43,14 +43,14 @@ async def demo(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def window(demo: Demo) -> AsyncIterator[BrowserContext]:
-    """Open a browser window, which has Home Assistant's pages at hand from the second one on."""
+    """Open a browser window with a cache of pages."""
     async with browser_window(demo.home) as context:
         yield context
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def frontend(window: BrowserContext, demo: Demo) -> AsyncIterator[Frontend]:
-    """Open a tab for Home Assistant, and close whatever the test leaves open."""
+    """Open a tab for Home Assistant; close all tabs afterwards."""
     yield Frontend(await window.new_page(), demo.home)
     for page in window.pages:
         await page.close()

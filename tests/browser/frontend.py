@@ -242,7 +242,7 @@ class Frontend:
         await self._choose(name)
 
     async def _choose(self, name: str) -> None:
-        """Click the item of an open picker whose texts have all words of a name."""
+        """Click the picker's item that has all words."""
         items = self.page.locator("ha-picker-combo-box ha-combo-box-item")
         for word in name.split():
             items = items.filter(has_text=word)

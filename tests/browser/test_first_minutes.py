@@ -1,4 +1,4 @@
-"""README's first steps, up to the first red lamp, with counted clicks."""
+"""README's first steps with counted clicks."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""A page of another site can't access Home Assistant or the simulator."""
+"""Other sites can't access Home Assistant or the simulator."""
 
 from collections.abc import AsyncIterator
 import json

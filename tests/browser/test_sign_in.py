@@ -164,7 +164,7 @@ async def remove_accounts(demo: Demo) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def accepted(demo: Demo) -> None:
-    """Accept the permissions, so that Microsoft's page asks for the account only."""
+    """Accept the permissions before the sign-in."""
     await remove_accounts(demo)
     await sign_in(demo, ROBIN)
 

@@ -1,4 +1,4 @@
-"""Every code of Microsoft's reference page has its sentence, or a reason to have none."""
+"""Every code of Microsoft's reference page is explained or exempt."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Ids in pasted text: any order, labels, addresses, and text without ids."""
+"""Ids in pasted text with labels and addresses."""
 
 import pytest
 

@@ -106,7 +106,7 @@ class WrongClock:
 
 @dataclass(frozen=True)
 class ChangedReads:
-    """Reads that show a message late, for too long or changed, or by another clock."""
+    """Reads that return a message late, too long, or changed."""
 
     lag: float = 0
     message_lingers: float = 0
@@ -183,7 +183,7 @@ class DamagedStore:
 
 @dataclass(frozen=True)
 class CanceledAction:
-    """An action whose script is stopped while Graph has not responded yet."""
+    """An action canceled before Graph has responded."""
 
     write: Write
     entity_id: str
@@ -221,7 +221,7 @@ class CanceledAction:
 
 @dataclass(frozen=True)
 class OneThrottledEndpoint:
-    """One endpoint that is throttled for a time, during which the entry is reloaded."""
+    """A reload while one endpoint is throttled."""
 
     match: str
     other: str

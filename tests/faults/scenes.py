@@ -1,4 +1,4 @@
-"""Situations in which a fault occurs. Each plays one fault and returns a description of the result."""
+"""Situations in which a fault occurs, and their results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The faults, the situations in which they occur, and the expected results."""
+"""Faults, situations in which they occur, and expected results."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Names from Microsoft become a plain line; pasted text is read as it was meant."""
+"""Names from Microsoft and pasted text as plain text."""
 
 from collections.abc import Callable
 from time import monotonic

@@ -86,7 +86,7 @@ class Account:
     async def async_configure(
         self, flow: ConfigFlowResult, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Submit a step; fields of a form's section are found by their names."""
+        """Submit a step, with a section's fields by name."""
         return await self.hass.config_entries.flow.async_configure(
             flow["flow_id"], nested(flow, user_input)
         )

@@ -48,7 +48,7 @@ class Tagged:
 
     @classmethod
     def of(cls, source: Path, folder: Path) -> Self:
-        """Commit a working tree's tracked and unignored files to a new repository."""
+        """Commit a working tree's files to a new repository."""
         tagged = cls(folder / "repository.git", folder / "tree")
         tagged.work_tree.mkdir(parents=True)
         tagged.git("init", "--quiet")

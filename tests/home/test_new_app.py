@@ -1,4 +1,4 @@
-"""The organization's app registered anew in Entra: another client id, and everything stays."""
+"""A new registration of the organization's app keeps everything."""
 
 from dataclasses import replace
 from typing import Any

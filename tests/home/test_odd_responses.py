@@ -1,4 +1,4 @@
-"""Responses of Graph that are not what was sent, or no presence."""
+"""Responses of Graph with changed, delayed or missing data."""
 
 from datetime import timedelta
 from itertools import pairwise

@@ -659,7 +659,7 @@ def issues(hass: HomeAssistant) -> list[str | None]:
 
 
 def lookups(simulator: Simulator) -> list[str]:
-    """Return whom the directory was asked for."""
+    """Return the ids of the directory lookups."""
     return [
         request.path.rpartition("/")[2]
         for request in simulator.requests

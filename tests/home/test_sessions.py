@@ -475,7 +475,7 @@ async def async_store(
 async def async_set_both(
     hass: HomeAssistant, entry: PresenceConfigEntry, hass_storage: dict[str, Any]
 ) -> dict[str, Any]:
-    """Set a preference and a session, and return the file."""
+    """Set a preference and a session; return the file."""
     await async_prefer(hass, "busy")
     await async_act(hass, "set_presence", activity="in_a_call")
     file: dict[str, Any] = hass_storage[f"{DOMAIN}.{entry.entry_id}"]

@@ -336,7 +336,7 @@ def notice(hass: HomeAssistant, entry: PresenceConfigEntry) -> ConfigFlowResult 
 
 
 async def async_cause(account: Account, flow: ConfigFlowResult | None) -> str:
-    """Return the sentence of the first form of a reauth flow."""
+    """Return the cause that a reauth flow shows."""
     assert flow is not None
     form = await account.async_configure(flow)
     assert form["step_id"] == "reauth_confirm"

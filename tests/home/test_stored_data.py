@@ -1,4 +1,4 @@
-"""An account whose stored data can't be read says so, can be repaired, and harms no other."""
+"""Accounts and colleagues with invalid stored data."""
 
 from types import MappingProxyType
 from typing import Any
@@ -43,7 +43,7 @@ BROKEN: list[tuple[str, Any]] = [
 async def async_break(
     hass: HomeAssistant, entry: PresenceConfigEntry, key: str, value: Any
 ) -> None:
-    """Replace a member of the stored data, and start again."""
+    """Replace a member of the data and reload."""
     data = {name: known for name, known in entry.data.items() if name != key}
     if value is not MISSING:
         data[key] = value

@@ -1,4 +1,4 @@
-"""Every trigger works with every condition that the same poll makes true."""
+"""Triggers with conditions that the same poll changes."""
 
 from collections.abc import Awaitable, Callable
 from itertools import product
@@ -278,7 +278,7 @@ async def async_rename(hass: HomeAssistant, clock: HomeClock) -> None:
 
 
 async def async_enable(hass: HomeAssistant, clock: HomeClock) -> None:
-    """Disable an entity and enable it, which reloads the account after half a minute."""
+    """Disable and enable an entity, which reloads the account."""
     registry = er.async_get(hass)
     registry.async_update_entity(AVAILABILITY, disabled_by=er.RegistryEntryDisabler.USER)
     await hass.async_block_till_done(wait_background_tasks=True)

@@ -1,4 +1,4 @@
-"""A write is one step: what Graph accepts is stored and shown, whatever is canceled or reloaded."""
+"""Accepted writes are stored and shown, even if canceled."""
 
 import asyncio
 from collections.abc import Coroutine, Generator
@@ -43,7 +43,7 @@ WRITES: Final = [*(action.name for action in ACTIONS), "select_option", "set_val
 
 
 def call(hass: HomeAssistant, name: str, number: int) -> Coroutine[Any, Any, Any]:
-    """Call an action, the select or the text, with one of two values."""
+    """Call an action with one of two values."""
     domain, entity_id, values = DOMAIN, AVAILABILITY, VALUES.get(name, [{}])
     if name == "select_option":
         domain, entity_id, values = "select", SELECT, [{"option": "busy"}, {"option": "automatic"}]
@@ -55,7 +55,7 @@ def call(hass: HomeAssistant, name: str, number: int) -> Coroutine[Any, Any, Any
 
 @types.coroutine
 def canceled_at(coroutine: Coroutine[Any, Any, Any], number: int) -> Generator[Any, Any]:
-    """Run a coroutine and cancel its task at the suspension with a number."""
+    """Run a coroutine and cancel its task at a suspension."""
     steps = coroutine.__await__()
     error: BaseException | None = None
     for suspension in count(1):
@@ -76,7 +76,7 @@ def canceled_at(coroutine: Coroutine[Any, Any, Any], number: int) -> Generator[A
 
 
 async def async_canceled_at(coroutine: Coroutine[Any, Any, Any], number: int) -> None:
-    """Run a coroutine as a task, canceled at the suspension with a number."""
+    """Run a coroutine as a task, canceled at a suspension."""
     await canceled_at(coroutine, number)
 
 

@@ -45,7 +45,7 @@ class Home(ConnectedHouse):
         self.runs += 1
 
     async def say(self, text: str) -> str:
-        """Return the answer to a sentence that starts one run."""
+        """Return the answer of the only started run."""
         self.runs = 0
         answer = await self.ask(text)
         assert self.runs == 1, text
@@ -70,7 +70,7 @@ class Home(ConnectedHouse):
         )
 
     def preference(self) -> tuple[str, str]:
-        """Return the preferred presence in Teams and its local end."""
+        """Return the preference in Teams and its local end."""
         preferred = self.robin.preference
         if preferred is None:
             return "", ""
