@@ -46,7 +46,7 @@ SAMPLE: Final = frozenset(
         "Reading one's own presence: an id and no presence",
     }
 )
-STATUSES: Final = (400, 401, 403, 404, 409, 410, 429, 500, 502, 503, 504)
+STATUSES: Final = (400, 401, 403, 404, 408, 409, 410, 429, 500, 502, 503, 504)
 
 STRANGE: Final[dict[str, Options]] = {
     "connection closed without a response": {"loss": "close"},
@@ -304,7 +304,7 @@ def _sign_in(scene: SignIn, trouble: Trouble) -> str:
         said = reason.get(status, "graph_unavailable")
     elif 300 <= status < 400:
         said = "unexpected_answer"
-    elif status == 429 or status >= 500:
+    elif status in {408, 429} or status >= 500:
         said = "microsoft_unavailable"
     elif status:
         said = "sign_in_failed"
