@@ -45,6 +45,7 @@ _CHANGING: Final = frozenset(
         "_PendingWrite",
         # In the traceback of the last failure.
         "MsalHttpClient",
+        "_Outcome",
         "_MsalApplication",
     }
 )
