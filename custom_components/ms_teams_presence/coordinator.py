@@ -328,13 +328,15 @@ class ColleaguesCoordinator(PresenceCoordinator):
     @override
     async def _async_read(self) -> dict[str, Presence]:
         missing = self._missing
-        found = await self.account.client.async_get_presences(missing.ids_to_read())
+        found, rejection = await missing.async_read(self.account.client.async_get_presences)
         for person_id in missing.update(found):
             delete_person_gone_issue(self.account, person_id)
         if ids := missing.ids_to_check():
             self.account.async_create_background_task(
                 self._async_check_each(ids), "look for missing people"
             )
+        if rejection:
+            raise rejection
         return found | missing.kept(self._state.presences)
 
     @override

@@ -850,6 +850,43 @@ async def test_the_only_colleague_is_gone_if_neither_graph_nor_the_directory_kno
     assert issues(hass) == ["person_gone"]
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_colleagues_who_left_together_are_gone_and_may_return(
+    hass: HomeAssistant,
+    caplog: pytest.LogCaptureFixture,
+    clock: HomeClock,
+    entry: PresenceConfigEntry,
+    simulator: Simulator,
+    status: int,
+) -> None:
+    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(3)]
+    await async_add(hass, entry, "Crowd", *people)
+    for person in people:
+        simulator.tenant.remove_person(person.key)
+    rejected = simulator.faults.add("POST *getPresencesByUserId", status=status)
+    for _ in range(15):
+        await clock.async_advance(11)
+    assert issues(hass) == ["person_gone"] * 3
+    assert state(hass, "sensor.crowd_0_availability") == STATE_UNAVAILABLE
+
+    # They are requested again once an hour, which is no failure.
+    asked = rejected.hits
+    caplog.clear()
+    for _ in range(75):
+        await clock.async_advance(60)
+    assert 1 <= rejected.hits - asked <= 5
+    assert not complaints(caplog)
+    assert entry.runtime_data.coordinators[1].failures == 0
+
+    rejected.remove()
+    for person in people:
+        simulator.tenant.add_person(person.key, person.name, person_id=person.id)
+    for _ in range(60):
+        await clock.async_advance(60)
+    assert state(hass, "sensor.crowd_0_availability") == "available"
+    assert not issues(hass)
+
+
 @pytest.mark.parametrize(
     ("status", "number", "most"), [(400, 21, 140), (400, 2, 35), (408, 21, 60), (409, 21, 21)]
 )

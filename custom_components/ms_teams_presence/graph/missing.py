@@ -1,9 +1,10 @@
 """People that Graph leaves out of its answers, for a while or because they were deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Final
 
+from .errors import GraphRejectedError
 from .models import Presence
 
 # Seconds for which the last presence stays.
@@ -29,12 +30,18 @@ class MissingPeople:
         """Return whether a person was missing from the last answer."""
         return person_id in self._missing
 
-    def ids_to_read(self) -> list[str]:
-        """Return the ids to request; deleted people can spoil a request and are rarely in it."""
+    async def async_read(
+        self, read: Callable[[list[str]], Awaitable[dict[str, Presence]]]
+    ) -> tuple[dict[str, Presence], GraphRejectedError | None]:
+        """Return what can be read, and the error if everyone was rejected."""
         now = monotonic()
-        return [
-            person_id for person_id in self._person_ids if self._deleted.get(person_id, now) <= now
-        ]
+        # Deleted people can spoil a request and are rarely in it.
+        ids = [each for each in self._person_ids if self._deleted.get(each, now) <= now]
+        try:
+            return await read(ids), None
+        except GraphRejectedError as err:
+            # All of them may have been deleted: the directory knows.
+            return {}, None if self._deleted.keys() >= set(ids) else err
 
     def mark_deleted(self, person_id: str) -> None:
         """Remember that a person is no longer in the directory."""
