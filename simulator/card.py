@@ -25,7 +25,12 @@ _LABELS: Final = {
     "OutOfOffice": "Out of office",
     "Presenting": "Presenting",
 }
-_PLACES: Final = {"office": "At the office", "remote": "Remote", "timeOff": "Time off"}
+_PLACES: Final = {
+    "office": "At the office",
+    "remote": "Remote",
+    "timeOff": "Time off",
+    "unspecified": "Not specified",
+}
 _SOURCES: Final = {"manual": "set by hand", "automatic": "detected", "scheduled": "planned"}
 
 

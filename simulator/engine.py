@@ -31,6 +31,8 @@ PINNED: Final = "<pinnednote></pinnednote>"
 INACTIVE_AFTER: Final = timedelta(minutes=5)
 AWAY_AFTER: Final = timedelta(minutes=10)
 LOCATION_TYPES: Final = ("office", "remote", "timeOff")
+UNSPECIFIED: Final = "unspecified"
+"""The type of a work location without one; Graph accepts it, but Teams does not offer it."""
 
 _RANK: Final = {"Away": 0, "Available": 1, "Busy": 2, "DoNotDisturb": 3}
 
@@ -79,7 +81,7 @@ class WorkLocation:
     """A work location; `day` is None if it applies every day."""
 
     type: str
-    source: LocationSource
+    source: LocationSource | Literal["none"]
     place_id: str | None = None
     day: date | None = None
 
@@ -339,7 +341,7 @@ class Presence:
         self, location: str, source: LocationSource = "manual", place_id: str | None = None
     ) -> None:
         """Set the work location for today, or daily if scheduled."""
-        if location not in LOCATION_TYPES:
+        if location not in {UNSPECIFIED, *LOCATION_TYPES}:
             raise ValueError(f"{location} is none of {', '.join(LOCATION_TYPES)}")
         day = None if source == "scheduled" else self._today()
         self._locations[source] = WorkLocation(location, source, place_id, day)

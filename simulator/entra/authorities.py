@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from simulator.clouds import Deployment
 from simulator.tenant import App, Tenant
-from simulator.wire import Json
+from simulator.wire import Form, Json
 
 from .errors import SignInError
 
@@ -32,7 +32,7 @@ class Authorities:
 
     def are_same(self, one: str, other: str) -> bool:
         """Whether authorities accept each other's codes."""
-        return self._is_own(one) == self._is_own(other)
+        return self._canonical(one) == self._canonical(other)
 
     def find_app(self, authority: str, client_id: str) -> App:
         """Find an app by client id, or reject it."""
@@ -49,10 +49,15 @@ class Authorities:
             raise SignInError(50194)
         return app
 
-    def instance(self) -> Json:
+    def instance(self, params: Form) -> Json:
         """Serialize the instance discovery with the host's aliases."""
         base = self.deployment.tls_url
         host = urlsplit(base).netloc
+        endpoint = params.get("authorization_endpoint", "")
+        if not endpoint.startswith("https://"):
+            raise SignInError(50050)
+        if urlsplit(endpoint).netloc.lower() != host:
+            raise SignInError(50049)
         return {
             "tenant_discovery_endpoint": f"{base}/common/v2.0/.well-known/openid-configuration",
             "api-version": "1.1",
@@ -62,7 +67,7 @@ class Authorities:
     def metadata(self, authority: str) -> Json:
         """Serialize the OpenID configuration of an authority."""
         self.check(authority)
-        name = authority.lower() if is_shared(authority) else self.tenant.id
+        name = self._canonical(authority)
         base = f"{self.deployment.tls_url}/{name}"
         pages = f"{self.deployment.url}/{name}"
         return {
@@ -107,6 +112,9 @@ class Authorities:
         """Return the issuer of an authority, a template if shared."""
         self.check(authority)
         return self.deployment.issuer("{tenantid}" if is_shared(authority) else self.tenant.id)
+
+    def _canonical(self, authority: str) -> str:
+        return self.tenant.id if self._is_own(authority) else authority.lower()
 
     def _is_own(self, authority: str) -> bool:
         return authority.lower() in {self.tenant.id, self.tenant.domain}

@@ -103,6 +103,8 @@ class AuthorizeEndpoint:
         self.authorities.check(authority)
         app = self.authorities.find_app(authority, params.get("client_id", ""))
         redirect_uri = params.get("redirect_uri", "")
+        if not redirect_uri:
+            raise SignInError(900971)
         platform = app.find_platform(redirect_uri)
         if platform is None:
             raise SignInError(50011, redirect_uri)
@@ -188,6 +190,8 @@ def _check(request: AuthorizeRequest, params: Form) -> None:
     for name in ("response_type", "scope"):
         if not params.get(name):
             raise SignInError(900144, name)
+    if "resource" in params:
+        raise SignInError(901002)
     types = set(params["response_type"].split())
     if types != {"code"}:
         # No app here has the implicit grant.

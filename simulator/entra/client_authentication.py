@@ -104,5 +104,7 @@ class ClientAuthentication:
             and isinstance(starts, int | float)
             and starts - _CLOCK_SKEW <= now < expires
         )
+        if claims["iss"] != claims["sub"]:
+            raise SignInError(50048)
         if not fresh or (claims["iss"], claims["sub"]) != (app.id, app.id):
             raise SignInError(50027)

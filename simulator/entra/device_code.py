@@ -47,6 +47,8 @@ class DeviceCodeEndpoint:
         """Issue a device code."""
         self.authorities.check(authority)
         app = self.authorities.find_app(authority, form.get("client_id", ""))
+        if "resource" in form:
+            raise SignInError(901002)
         if not form.get("scope"):
             raise SignInError(900144, "scope")
         scopes = parse_scopes(form["scope"], app, self.deployment)

@@ -46,10 +46,10 @@ def routes(entra: Entra) -> list[web.RouteDef]:
         return error_page(SignInError(900561, f"a {request.method} request was received"))
 
     async def instance(request: web.Request) -> web.Response:
-        return web.json_response(entra.authorities.instance())
+        return respond(request, lambda _: entra.authorities.instance(request.query))
 
     return [
-        web.get("/common/discovery/instance", instance),
+        web.get("/{tenant:common}/discovery/instance", instance),
         web.get("/{tenant}/v2.0/.well-known/openid-configuration", metadata),
         web.get("/{tenant}/discovery/v2.0/keys", keys),
         web.post("/{tenant}/oauth2/v2.0/devicecode", device_code),

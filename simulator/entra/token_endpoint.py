@@ -71,6 +71,8 @@ class TokenEndpoint:
             raise SignInError(900144, "grant_type")
         if grant_type not in grants:
             raise SignInError(70003, grant_type)
+        if "resource" in form:
+            raise SignInError(901002)
         app = self.authorities.find_app(authority, form.get("client_id", ""))
         return grants[grant_type](TokenRequest(authority, app, form, origin))
 
@@ -90,7 +92,7 @@ class TokenEndpoint:
                 raise SignInError(501481)
         requested = parse_scopes(request.form.get("scope", ""), request.app, self.deployment)
         if requested.graph - self.tenant.granted(request.app, code.person):
-            raise SignInError(65001)
+            raise SignInError(65001, error="consent_required")
         code.redeemed = True
         return self.tokens.issue(
             request.app,

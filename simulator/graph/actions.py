@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from simulator.engine import LOCATION_TYPES, PINNED, LocationSource
+from simulator.engine import LOCATION_TYPES, PINNED, UNSPECIFIED, LocationSource
 from simulator.entra.tokens import Caller
 from simulator.states import PREFERENCES, SESSION_STATES, State
 from simulator.tenant import Person
@@ -17,7 +17,6 @@ from .bodies import (
     one_of,
     parse_duration,
     parse_expiry,
-    parse_guid,
     parse_text,
 )
 from .errors import GraphError, bad_request
@@ -43,8 +42,8 @@ _STATUS_MESSAGE: Final = {
     "expiryDateTime": Property(object_of(_DATE_TIME_ZONE), required=False),
 }
 _PLACE: Final = {
-    "workLocationType": Property(one_of(*LOCATION_TYPES)),
-    "placeId": Property(parse_guid, required=False),
+    "workLocationType": Property(one_of(UNSPECIFIED, *LOCATION_TYPES)),
+    "placeId": Property(parse_text, required=False),
 }
 _STATE: Final = {"availability": Property(parse_text), "activity": Property(parse_text)}
 _LASTING: Final = _STATE | {"expirationDuration": Property(parse_duration, required=False)}

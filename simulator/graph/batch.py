@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
 import json
 from typing import Final
 from uuid import uuid4
@@ -28,7 +29,7 @@ def respond_to_batch(
     statuses: dict[str, int] = {}
     responses: list[Json] = []
     for request in requests:
-        if any(statuses.get(name.lower(), 424) >= 400 for name in request.get("dependsOn", [])):
+        if any(statuses[name] >= 400 for name in _dependencies(request)):
             response = _failed_dependency(now)
         else:
             response = respond(_unpack(batch, version, request, root))
@@ -76,9 +77,27 @@ def _requests(value: object) -> list[Json]:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise bad_request("dependsOn must be a list of ids.")
         _check_headers(item)
-    if len({item["id"].lower() for item in value}) < len(value):
+    requests = {item["id"].lower(): item for item in value}
+    if len(requests) < len(value):
         raise bad_request("The ids of a batch's requests must differ.")
-    return value
+    return [requests[name] for name in _ordered(requests)]
+
+
+def _ordered(requests: dict[str, Json]) -> list[str]:
+    """Order requests so that dependencies come first."""
+    graph = {name: _dependencies(request) for name, request in requests.items()}
+    if unknown := {name for names in graph.values() for name in names} - graph.keys():
+        raise bad_request(f"dependsOn names requests that don't exist: {sorted(unknown)}.")
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        raise bad_request("Requests of a batch depend on each other.") from error
+
+
+def _dependencies(request: Json) -> list[str]:
+    """List the ids in `dependsOn`; their case does not count."""
+    names = request.get("dependsOn", [])
+    return [name.lower() for name in names] if isinstance(names, list) else []
 
 
 def _check_headers(item: Json) -> None:

@@ -6,13 +6,15 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from simulator.clock import Clock
-from simulator.engine import PINNED, StatusMessage
+from simulator.engine import PINNED, UNSPECIFIED, StatusMessage, WorkLocation
 from simulator.tenant import Person
 from simulator.wire import Json
 
 NEVER: Final = "9999-12-30T23:00:00.0000000"
 # The properties in every cloud.
 _EVERYWHERE: Final = ("id", "availability", "activity", "statusMessage")
+# The page "userWorkLocation resource type" defines what a person without a location has.
+_NO_LOCATION: Final = WorkLocation(UNSPECIFIED, "none")
 
 
 def timestamp(moment: datetime, ticks: int = 0) -> str:
@@ -46,7 +48,7 @@ def presence_json(
     message = person.status_message
     if lingered_since is not None:
         message = person.status_message_at(lingered_since)
-    place = person.work_location
+    place = person.work_location or _NO_LOCATION
     body: Json = {
         "id": person.id,
         "availability": person.availability,
@@ -60,8 +62,7 @@ def presence_json(
                 "isOutOfOffice": person.is_out_of_office,
             },
             "sequenceNumber": person.sequence_number,
-            "workLocation": place
-            and {
+            "workLocation": {
                 "workLocationType": place.type,
                 "placeId": place.place_id,
                 "source": place.source,

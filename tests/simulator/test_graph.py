@@ -236,6 +236,23 @@ async def test_out_of_office_with_its_message(client: Client) -> None:
     assert response.json["outOfOfficeSettings"] == expected
 
 
+async def test_a_person_without_a_work_location(client: Client) -> None:
+    response = await client.get("/v1.0/me/presence", await client.token("Presence.Read"))
+    expected = {"workLocationType": "unspecified", "placeId": None, "source": "none"}
+    assert response.json["workLocation"] == expected
+
+
+async def test_an_unspecified_work_location_outranks_the_planned_one(client: Client) -> None:
+    token = await client.token("Presence.Read", "Presence.ReadWrite")
+    client.simulator.tenant.people["robin"].set_work_location("office", "scheduled")
+    body = {"workLocationType": "unspecified", "placeId": "Building 5"}
+    await client.post("/v1.0/me/presence/setManualLocation", token, body)
+    response = await client.get("/v1.0/me/presence", token)
+    assert response.json["workLocation"] == body | {"source": "manual"}
+    page = await client.get(client.simulator.url)
+    assert "Not specified (set by hand)" in page.text
+
+
 async def test_work_location(client: Client) -> None:
     token = await client.token("Presence.Read", "Presence.ReadWrite")
     place = "11111111-2222-3333-4444-555555555555"
@@ -500,6 +517,9 @@ WRITE_AWAY: dict[str, object] = {
         [WRITE_AWAY | {"headers": {"Accept": "application/json"}}],
         [{"id": "1", "method": "post", "url": "/me/presence/clearLocation"}],
         [WRITE_AWAY | {"dependsOn": [1]}],
+        [WRITE_AWAY | {"dependsOn": ["a"]}],
+        [WRITE_AWAY | {"dependsOn": ["b"]}],
+        [WRITE_AWAY | {"dependsOn": ["b"]}, WRITE_AWAY | {"id": "b", "dependsOn": ["A"]}],
         [WRITE_AWAY | {"headers": None}],
     ],
 )
@@ -508,6 +528,18 @@ async def test_a_malformed_batch_is_rejected_as_a_whole(client: Client, requests
     response = await client.post("/v1.0/$batch", token, {"requests": requests})
     assert (response.status, response.code) == (400, "BadRequest")
     assert client.simulator.tenant.people["robin"].preference is None
+
+
+async def test_a_batch_follows_its_dependencies(client: Client) -> None:
+    token = await client.token("Presence.Read", "Presence.ReadWrite")
+    read = {"method": "GET", "url": "/me/presence"}
+    write = WRITE_AWAY | {"dependsOn": ["before"]}
+    requests = [read | {"id": "after", "dependsOn": ["A"]}, write, read | {"id": "before"}]
+    response = await client.post("/v1.0/$batch", token, {"requests": requests})
+    responses = response.json["responses"]
+    assert isinstance(responses, list)
+    shown = {item["id"]: item.get("body", {}).get("availability") for item in responses}
+    assert shown == {"after": "Away", "before": "Available", "a": None}
 
 
 async def test_a_batch_with_absolute_urls(client: Client) -> None:

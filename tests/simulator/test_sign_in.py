@@ -4,7 +4,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from aiohttp import encode_basic_auth
 import jwt
@@ -58,10 +58,27 @@ async def test_an_unknown_tenant(client: Client) -> None:
     )
 
 
+INSTANCE = "/common/discovery/instance?api-version=1.1&authorization_endpoint="
+
+
 async def test_instance_discovery_links_to_the_configuration(client: Client) -> None:
-    response = await client.get("/common/discovery/instance")
+    own = quote(f"{client.simulator.tls_url}/common/oauth2/v2.0/authorize", safe="")
+    response = await client.get(f"{INSTANCE}{own}")
     endpoint = str(response.json["tenant_discovery_endpoint"])
     assert (await client.get(endpoint)).json["token_endpoint"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "error", "code"),
+    [
+        ("https://login.elsewhere.example/common", "invalid_instance", 50049),
+        ("login.elsewhere.example", "invalid_request", 50050),
+        ("", "invalid_request", 50050),
+    ],
+)
+async def test_an_unknown_instance(client: Client, endpoint: str, error: str, code: int) -> None:
+    response = await client.get(f"{INSTANCE}{quote(endpoint, safe='')}")
+    assert (response.status, response.json["error"], response.aadsts) == (400, error, code)
 
 
 async def test_the_error_body_has_microsofts_properties(client: Client) -> None:
@@ -99,6 +116,7 @@ async def test_registered_redirect_uris(client: Client, uri: str) -> None:
     [
         ({"redirect_uri": "https://elsewhere.example/"}, 50011),
         ({"redirect_uri": "https://example.com:8123/auth/external/callback"}, 50011),
+        ({"redirect_uri": None}, 900971),
         ({"client_id": "00000000-0000-0000-0000-000000000000"}, 700016),
         ({"tenant": "nowhere.example"}, 90002),
         ({"tenant": "consumers"}, 9002332),
@@ -106,7 +124,7 @@ async def test_registered_redirect_uris(client: Client, uri: str) -> None:
     ],
 )
 async def test_an_untrusted_request_is_not_redirected(
-    client: Client, changes: dict[str, str], code: int
+    client: Client, changes: dict[str, str | None], code: int
 ) -> None:
     with pytest.raises(SignInError, match=f"AADSTS{code}:"):
         await client.simulator.authorize(client.authorize_url(**changes))
@@ -120,6 +138,7 @@ async def test_an_untrusted_request_is_not_redirected(
         ({"response_type": None}, "invalid_request"),
         ({"response_mode": "web_message"}, "invalid_request"),
         ({"prompt": "create"}, "invalid_request"),
+        ({"resource": "https://graph.microsoft.com"}, "invalid_request"),
         ({"scope": None}, "invalid_request"),
         ({"code_challenge": None}, "invalid_request"),
         ({"code_challenge": "short"}, "invalid_request"),
@@ -334,6 +353,7 @@ async def test_a_code_expires(client: Client) -> None:
         ({"client_secret": "anything"}, 401, 700025),
         ({"tenant": "organizations"}, 400, 700005),
         ({"scope": "Presence.ReadWrite"}, 400, 65001),
+        ({"resource": "https://graph.microsoft.com"}, 400, 901002),
         ({"grant_type": "password"}, 400, 70003),
         ({"grant_type": "device_code"}, 400, 70003),
         ({"grant_type": ""}, 400, 900144),
@@ -346,6 +366,22 @@ async def test_a_code_is_bound_to_its_request(
 ) -> None:
     response = await client.redeem(**({"code": await client.code()} | changes))
     assert (response.status, response.aadsts) == (status, code)
+
+
+async def test_a_code_is_redeemed_with_a_scope_without_consent(client: Client) -> None:
+    response = await client.redeem(await client.code(), scope="Presence.ReadWrite")
+    assert (response.json["error"], response.json["suberror"]) == ("consent_required",) * 2
+
+
+@pytest.mark.parametrize(
+    ("tenant", "expected"), [("organizations", None), ("common", 700005), (TENANT_ID, 700005)]
+)
+async def test_a_code_is_redeemed_at_its_own_authority(
+    client: Client, tenant: str, expected: int | None
+) -> None:
+    location = await client.simulator.authorize(client.authorize_url("organizations"))
+    response = await client.redeem(fields(location)["code"], tenant)
+    assert (response.status == 200 or response.aadsts) == (expected or True)
 
 
 @pytest.mark.parametrize("method", ["plain", None])
@@ -810,7 +846,7 @@ async def test_an_assertion_of_another_key(client: Client) -> None:
     "changes",
     [
         {"aud": "https://elsewhere.example/"},
-        {"iss": PUBLIC_CLIENT_ID},
+        {"iss": PUBLIC_CLIENT_ID, "sub": PUBLIC_CLIENT_ID},
         {"exp": 1700000000},
         {"nbf": 4000000000, "exp": 4000000600},
         {"nbf": "now"},
@@ -820,6 +856,13 @@ async def test_an_assertion_with_a_wrong_claim(client: Client, changes: dict[str
     text = assertion(client.simulator, daemon_certificate(), **changes)
     sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
     assert await daemon(client, **sent) == 50027
+
+
+@pytest.mark.parametrize("claim", ["iss", "sub"])
+async def test_an_assertion_whose_subject_is_not_its_issuer(client: Client, claim: str) -> None:
+    text = assertion(client.simulator, daemon_certificate(), **{claim: PUBLIC_CLIENT_ID})
+    sent = {"client_assertion": text, "client_assertion_type": ASSERTION_TYPE}
+    assert await daemon(client, **sent) == 50048
 
 
 async def test_an_app_token_has_no_refresh_token(client: Client) -> None:

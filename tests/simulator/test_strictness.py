@@ -201,8 +201,8 @@ async def test_an_invalid_message_is_rejected(client: Client, body: object) -> N
     [
         {},
         {"workLocationType": "moon"},
-        {"workLocationType": "unspecified"},
-        {"workLocationType": "office", "placeId": "here"},
+        {"workLocationType": "unknownFutureValue"},
+        {"workLocationType": "office", "placeId": 5},
         {"workLocationType": "office", "source": "manual"},
         {"workLocationType": "office", "WorkLocationType": "remote"},
     ],
