@@ -9,6 +9,7 @@ from .errors import GraphError, bad_request
 
 JSON_TYPE: Final = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 ERROR_TYPE: Final = "application/json"
+COUNT_TYPE: Final = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class GraphResponse:
             return headers
         if self.status >= 400:
             return headers | {"Content-Type": ERROR_TYPE}
-        return headers | {"Content-Type": JSON_TYPE, "OData-Version": "4.0"}
+        kind = COUNT_TYPE if isinstance(self.body, int) else JSON_TYPE
+        return headers | {"Content-Type": kind, "OData-Version": "4.0"}
 
 
 def require_method(request: GraphRequest, allowed: str) -> None:

@@ -5,6 +5,7 @@ JSON batching" and "Microsoft Graph error responses". Tables decide which permis
 properties a body may have.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlencode, urlsplit
@@ -110,9 +111,16 @@ class Graph:
             case ["me"]:
                 person = _me(caller)
                 return self._profile(request, caller, person, version, query)
-            case ["users"]:
+            case ["users"] | ["users", "$count"]:
                 require_method(request, "GET")
-                return self._users(request, caller, version, query)
+                if only_count := segments[1:]:
+                    query["$count"] = "true"
+                people = self._find_people(request, caller, query)
+                return (
+                    GraphResponse(body=len(people))
+                    if only_count
+                    else self._users(people, version, query)
+                )
             case ["users", name]:
                 return self._profile(request, caller, self._user(name), version, query)
             case ["communications", "getPresencesByUserId"]:
@@ -219,16 +227,17 @@ class Graph:
     def _user(self, name: str) -> Person | None:
         return self.tenant.find_by_name(name) if "@" in name else self.tenant.find(name)
 
-    def _users(
-        self, request: GraphRequest, caller: Caller, version: str, query: dict[str, str]
-    ) -> GraphResponse:
+    def _find_people(
+        self, request: GraphRequest, caller: Caller, query: Mapping[str, str]
+    ) -> list[Json]:
         check_permission(caller, READ_PROFILES, None, "Authorization_RequestDenied")
+        if caller.person and caller.person.guest:
+            raise GraphError(403, "Authorization_RequestDenied", "Guests can't list users.")
         eventual = request.header("ConsistencyLevel").lower() == "eventual"
-        people = search_people(
-            [profile_json(person) for person in self.tenant.people.values()],
-            query,
-            eventual=eventual,
-        )
+        people = [profile_json(person) for person in self.tenant.people.values()]
+        return search_people(people, query, eventual=eventual)
+
+    def _users(self, people: list[Json], version: str, query: dict[str, str]) -> GraphResponse:
         start, size = parse_paging(query)
         names = f"({','.join(selected(query))})" if selected(query) else ""
         body: Json = self._context(version, f"users{names}")

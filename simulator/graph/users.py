@@ -1,6 +1,7 @@
 """The `user` resource: profiles, search and paging."""
 
 from collections.abc import Mapping, Set
+import json
 import re
 from typing import Final
 from urllib.parse import parse_qsl
@@ -11,17 +12,29 @@ from simulator.wire import Json
 from .errors import GraphError, bad_request
 
 _SEARCH: Final = re.compile(r'"(\w+):((?:[^"\\]|\\["\\])*)"(?:\s+(OR|AND)\s+|$)')
-_FILTER: Final = re.compile(r"startswith\((\w+),\s*'((?:[^']|'')*)'\)(?:\s+or\s+|$)", re.IGNORECASE)
+_TEXT: Final = r"'(?:[^']|'')*'"
+_FILTER: Final = re.compile(
+    rf"(?:(?P<function>startswith|endswith)\((?P<argument>\w+),\s*(?P<part>{_TEXT})\)"
+    rf"|(?P<name>\w+)\s+(?:eq\s+(?P<value>{_TEXT}|null|true|false)|in\s*\((?P<values>{_TEXT}(?:,\s*{_TEXT})*)\)))"
+    r"(?:\s+(?P<joint>or|and)\s+(?=\S)|$)",
+    re.IGNORECASE,
+)
+_ORDER: Final = re.compile(r"(displayName|userPrincipalName)(?: +(asc|desc))?")
 _LIST_OPTIONS: Final = frozenset(
     {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
 )
-# Properties of a user that are only returned if selected; others are not simulated.
-_ON_REQUEST: Final[Json] = {"accountEnabled": True, "companyName": None, "department": None}
-_SEARCHABLE: Final = ("displayName", "mail", "userPrincipalName", "givenName", "surname")
+# Properties that nobody here has; others are not simulated.
+_UNSET: Final = (
+    *("city", "companyName", "country", "department", "employeeId", "postalCode", "state"),
+    *("streetAddress", "usageLocation"),
+)
+_ONLY_IF_SELECTED: Final = frozenset({"accountEnabled", "userType", *_UNSET})
+_SEARCHABLE: Final = frozenset({"displayName", "mail", "userPrincipalName", "givenName", "surname"})
+_FILTERABLE: Final = _SEARCHABLE | _ONLY_IF_SELECTED | {"id", "jobTitle", "officeLocation"}
 
 
 def profile_json(person: Person) -> Json:
-    """Serialize a profile."""
+    """Serialize all properties of a profile."""
     given, _, family = person.name.partition(" ")
     return {
         "businessPhones": [],
@@ -35,11 +48,14 @@ def profile_json(person: Person) -> Json:
         "surname": family or None,
         "userPrincipalName": person.principal_name,
         "id": person.id,
+        "accountEnabled": person.enabled,
+        "userType": "Guest" if person.guest else "Member",
+        **dict.fromkeys(_UNSET),
     }
 
 
 def search_people(people: list[Json], query: Mapping[str, str], *, eventual: bool) -> list[Json]:
-    """Apply $search, $filter (startswith, joined by or) and $orderby=displayName.
+    """Apply $search, $filter and $orderby.
 
     The page "Advanced query capabilities" lists what needs ConsistencyLevel, and $count.
     """
@@ -49,13 +65,15 @@ def search_people(people: list[Json], query: Mapping[str, str], *, eventual: boo
             "Request_UnsupportedQuery",
             "This query needs the header ConsistencyLevel: eventual.",
         )
-    if {"$filter", "$orderby"} <= query.keys() and not (eventual and query.get("$count") == "true"):
+    advanced = eventual and query.get("$count") == "true"
+    if {"$filter", "$orderby"} <= query.keys() and not advanced:
         raise GraphError(
             400, "Request_UnsupportedQuery", "Sorting is not supported for the current query."
         )
     check_options(query, _LIST_OPTIONS)
-    if query.get("$orderby", "displayName") != "displayName":
-        raise GraphError(400, "Request_UnsupportedQuery", "Only displayName can be ordered by.")
+    order = _ORDER.fullmatch(query.get("$orderby", "displayName"))
+    if order is None:
+        raise GraphError(400, "Request_UnsupportedQuery", "This can't be ordered by.")
     if "$search" in query:
         # A known issue of Graph: neither is understood there, even in percent encoding.
         if not {"&", "#"}.isdisjoint(query["$search"]):
@@ -63,24 +81,66 @@ def search_people(people: list[Json], query: Mapping[str, str], *, eventual: boo
                 400, "Request_BadRequest", "Unrecognized query argument specified: ''."
             )
         clauses = _clauses(_SEARCH, query["$search"])
+        if not {clause[1] for clause in clauses} <= _SEARCHABLE:
+            raise _unsupported(query["$search"])
         joined = all if any(clause[3] == "AND" for clause in clauses) else any
         people = [
             person for person in people if joined(_contains(person, clause) for clause in clauses)
         ]
     if "$filter" in query:
-        clauses = _clauses(_FILTER, query["$filter"])
-        people = [
-            person for person in people if any(_starts_with(person, clause) for clause in clauses)
-        ]
-    return sorted(people, key=lambda person: str(person["displayName"]))
+        people = _filter(people, query["$filter"], advanced=advanced)
+    return sorted(
+        people, key=lambda person: str(person[order[1]]).lower(), reverse=order[2] == "desc"
+    )
 
 
 def _clauses(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     clauses = list(pattern.finditer(text))
-    whole = "".join(clause[0] for clause in clauses) == text
-    if not clauses or not whole or any(clause[1] not in _SEARCHABLE for clause in clauses):
-        raise GraphError(400, "Request_BadRequest", f"The query '{text}' is not supported.")
+    if not clauses or "".join(clause[0] for clause in clauses) != text:
+        raise _unsupported(text)
     return clauses
+
+
+def _unsupported(text: str) -> GraphError:
+    return GraphError(400, "Request_BadRequest", f"The query '{text}' is not supported.")
+
+
+def _filter(people: list[Json], text: str, *, advanced: bool) -> list[Json]:
+    """Apply eq, in, startswith and endswith, joined by and, then by or."""
+    alternatives: list[list[re.Match[str]]] = [[]]
+    for clause in _clauses(_FILTER, text):
+        if (clause["argument"] or clause["name"]) not in _FILTERABLE:
+            raise _unsupported(text)
+        if (clause["function"] or "").lower() == "endswith" and not advanced:
+            raise GraphError(
+                400, "Request_UnsupportedQuery", "endswith needs ConsistencyLevel and $count."
+            )
+        alternatives[-1].append(clause)
+        if (clause["joint"] or "").lower() == "or":
+            alternatives.append([])
+    return [
+        person
+        for person in people
+        if any(all(_matches(person, clause) for clause in group) for group in alternatives)
+    ]
+
+
+def _matches(person: Json, clause: re.Match[str]) -> bool:
+    value = person[clause["argument"] or clause["name"]]
+    if clause["function"]:
+        text = "" if value is None else str(value).lower()
+        part = clause["part"][1:-1].replace("''", "'").lower()
+        starts = clause["function"].lower() == "startswith"
+        return text.startswith(part) if starts else text.endswith(part)
+    literals = re.findall(_TEXT, clause["values"] or "") or [clause["value"]]
+    return _literal(value) in {literal.lower() for literal in literals}
+
+
+def _literal(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    quoted = str(value).replace("'", "''").lower()
+    return f"'{quoted}'"
 
 
 def _contains(person: Json, clause: re.Match[str]) -> bool:
@@ -97,11 +157,6 @@ def _words(text: str) -> list[str]:
     """Split at spaces, digits, symbols and case."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     return [word.lower() for word in re.findall(r"\d+|[^\W\d_]+|[^\w\s]|_", apart)]
-
-
-def _starts_with(person: Json, clause: re.Match[str]) -> bool:
-    sought = clause[2].replace("''", "'").lower()
-    return str(person[clause[1]] or "").lower().startswith(sought)
 
 
 def parse_paging(query: Mapping[str, str]) -> tuple[int, int]:
@@ -150,8 +205,8 @@ def selected(query: Mapping[str, str]) -> list[str]:
 def select_properties(person: Json, query: Mapping[str, str]) -> Json:
     """Apply $select; without it, return the default properties."""
     if not (names := selected(query)):
-        return person
-    known = {name.lower(): name for name in (*person, *_ON_REQUEST)}
+        return {name: value for name, value in person.items() if name not in _ONLY_IF_SELECTED}
+    known = {name.lower(): name for name in person}
     for name in names:
         if name.lower() not in known:
             raise bad_request(
@@ -159,4 +214,4 @@ def select_properties(person: Json, query: Mapping[str, str]) -> Json:
                 f"'{name}' on type 'microsoft.graph.user'."
             )
     found = {name: known[name.lower()] for name in names}
-    return {name: person.get(name, _ON_REQUEST.get(name)) for name in found.values()}
+    return {name: person[name] for name in found.values()}
