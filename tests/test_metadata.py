@@ -238,7 +238,9 @@ def test_translation_is_plain_text(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.name)
-def test_translation_has_what_english_has(path: Path, english: dict[str, Any]) -> None:
+def test_translation_has_the_keys_and_placeholders_of_english(
+    path: Path, english: dict[str, Any]
+) -> None:
     original, translated = dict(leaves(english)), dict(leaves(read_json(path)))
     assert original.keys() == translated.keys()
     for where, text in original.items():

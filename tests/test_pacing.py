@@ -100,7 +100,7 @@ def test_after_hours_without_polls_nothing_of_the_slowness_is_left() -> None:
     assert pace.interval == 5
 
 
-def test_homes_that_share_a_limit_settle_near_what_it_allows() -> None:
+def test_homes_that_share_a_limit_settle_near_it() -> None:
     # 400 homes want 2,400 requests in each window, and rejected ones count, too.
     random = Random(1)  # noqa: S311  # no secret
     paces = [Pace(5, random.uniform) for _ in range(400)]

@@ -170,7 +170,7 @@ def test_every_done_rule_has_evidence() -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in CODE if is_done(rule)])
-def test_the_code_has_what_a_rule_requires(rule: str) -> None:
+def test_the_code_meets_a_rule(rule: str) -> None:
     files = [*SOURCES, INTEGRATION / "icons.json"]
     assert any(re.search(CODE[rule], file.read_text()) for file in files)
 

@@ -40,7 +40,7 @@ async def wait_until_removed(home: Home, entity_id: str, device: str) -> None:
     await until(f"{device} was not removed", is_removed, seconds=30)
 
 
-async def test_an_account_without_colleagues_goes_on_to_include_them(
+async def test_adding_colleagues_leads_to_the_missing_permission(
     frontend: Frontend, demo: Demo
 ) -> None:
     await frontend.sign_in("kim")

@@ -242,7 +242,7 @@ async def test_an_empty_status_message_clears(
         (Availability.OFFLINE, ("Offline", "OffWork")),
     ],
 )
-async def test_a_preferred_presence_is_what_graph_shows(
+async def test_a_preferred_presence_is_shown_by_graph(
     availability: Availability, state: tuple[str, str], client: PresenceClient, robin: Person
 ) -> None:
     await client.async_set_preferred_presence(robin.id, availability)
@@ -257,7 +257,7 @@ async def test_a_preferred_presence_is_what_graph_shows(
         (timedelta(days=3, seconds=1), timedelta(days=3, seconds=1)),
     ],
 )
-async def test_a_preferred_presence_lasts_as_asked(
+async def test_a_preferred_presence_lasts_for_its_duration(
     duration: timedelta | None,
     lasts: timedelta,
     client: PresenceClient,
@@ -297,7 +297,7 @@ async def test_a_session_of_the_app_shows_while_teams_is_closed(
 
 
 @pytest.mark.parametrize("duration", [timedelta(minutes=5), timedelta(hours=3, minutes=59)])
-async def test_a_session_of_the_app_lasts_as_asked(
+async def test_a_presence_session_lasts_for_its_duration(
     duration: timedelta, client: PresenceClient, robin: Person
 ) -> None:
     await client.async_set_presence(robin.id, PUBLIC_CLIENT_ID, Activity.AWAY, duration)
@@ -906,9 +906,7 @@ def test_every_cloud_with_presence_is_offered_by_its_key() -> None:
 
 @pytest.mark.parametrize("key", ["us_gov_l4", "us_gov_l5"])
 @pytest.mark.parametrize("permission", ["Presence.Read", DEFAULT_SCOPE])
-def test_a_permission_of_a_government_cloud_is_asked_of_its_own_graph(
-    permission: str, key: str
-) -> None:
+def test_a_permission_of_a_government_cloud_names_its_graph(permission: str, key: str) -> None:
     assert CLOUDS[key].scope(permission) == f"{CLOUDS[key].graph}/{permission}"
 
 
@@ -916,7 +914,7 @@ def test_a_permission_of_the_global_cloud_is_written_as_entra_shows_it() -> None
     assert CLOUDS["global"].scope("Presence.Read") == "Presence.Read"
 
 
-def test_all_that_an_app_was_granted_is_asked_of_a_named_graph() -> None:
+def test_the_default_scope_names_its_graph() -> None:
     assert CLOUDS["global"].scope(DEFAULT_SCOPE) == "https://graph.microsoft.com/.default"
 
 

@@ -422,7 +422,7 @@ def test_an_answer_from_microsofts_pages_is_read_whole(
         {"id": ID, "statusMessage": {"message": {"content": "Lunch"}}},
     ],
 )
-def test_without_a_person_or_what_they_do_it_is_no_presence(answer: object) -> None:
+def test_json_without_a_person_or_availability_is_no_presence(answer: object) -> None:
     assert Presence.from_graph(answer) is None
 
 

@@ -124,7 +124,7 @@ async def test_presences_are_read_whole(
     }
 
 
-async def test_presences_are_asked_by_nothing_but_the_ids(
+async def test_presences_are_requested_with_ids_only(
     client: PresenceClient, simulator: Simulator, alex: TenantPerson
 ) -> None:
     await client.async_get_presences([alex.id, UNKNOWN_ID])

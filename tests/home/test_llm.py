@@ -100,7 +100,7 @@ async def async_fail(
     ],
     ids=["nothing", "sensor", "text", "select", "all"],
 )
-async def test_tools_follow_what_is_exposed(
+async def test_tools_follow_exposed_entities(
     hass: HomeAssistant, entry: PresenceConfigEntry, exposed: list[str], offered: set[str]
 ) -> None:
     expose(hass, *exposed)
@@ -524,7 +524,7 @@ async def test_an_error_of_graph_is_a_sentence(
     ).startswith("Microsoft doesn't allow this")
 
 
-async def test_the_action_is_called_by_the_user_who_asked(
+async def test_the_action_is_called_by_the_user_of_the_conversation(
     hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     expose(hass, TEXT)

@@ -251,7 +251,7 @@ async def test_a_sign_in_without_presence_is_an_error(
     assert not hass.config_entries.async_entries(DOMAIN)
 
 
-async def test_reads_that_lag_do_not_undo_what_was_set(
+async def test_reads_that_lag_do_not_undo_a_write(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
     reads = simulator.graph.reads

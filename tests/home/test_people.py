@@ -187,7 +187,7 @@ async def test_more_people_than_home_assistant_supports_are_rejected(
     assert not entry.subentries
 
 
-async def test_an_account_without_colleagues_goes_on_to_include_them(
+async def test_adding_colleagues_leads_to_the_missing_permission(
     hass: HomeAssistant, account: Account, alex: Person
 ) -> None:
     entry = await account.async_sign_in()
@@ -554,7 +554,7 @@ async def test_a_missing_person_is_looked_up_once_an_hour_and_may_return(
     assert not [issue for issue in ir.async_get(hass).issues.values() if issue.domain == DOMAIN]
 
 
-async def test_the_directory_is_asked_again_after_trouble(
+async def test_a_directory_lookup_is_retried_after_a_failure(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -614,7 +614,7 @@ async def test_a_directory_that_answers_without_a_person_removes_no_one(
     assert state(hass, ALEX) == "available"
 
 
-async def test_an_empty_answer_about_many_people_asks_the_directory_for_one_at_a_time(
+async def test_many_missing_people_are_looked_up_one_at_a_time(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -698,7 +698,7 @@ async def test_a_name_follows_the_directory_within_a_day_and_ids_stay(
     assert found.name == "Alex Married Availability"
 
 
-async def test_a_person_with_a_presence_is_not_gone_whatever_the_directory_has(
+async def test_a_person_with_a_presence_is_not_gone(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,
@@ -765,7 +765,7 @@ async def test_a_name_that_the_user_has_given_stays(
     assert [known.title for known in entry.subentries.values()] == [title]
 
 
-async def test_names_are_asked_for_one_at_a_time(
+async def test_names_are_looked_up_one_at_a_time(
     hass: HomeAssistant,
     clock: HomeClock,
     entry: PresenceConfigEntry,

@@ -152,7 +152,7 @@ async def test_the_database_has_names_and_the_people_that_an_action_was_called_w
     assert found(recorded, texts) == texts
 
 
-async def test_a_purge_as_documented_removes_what_was_recorded_before(
+async def test_a_purge_as_documented_removes_earlier_records(
     async_test_recorder: RecorderInstanceContextManager,
     hass: HomeAssistant,
     account: Account,
@@ -215,7 +215,7 @@ async def test_only_the_documented_requests_are_sent_to_graph(
 
 
 @pytest.mark.parametrize("occasion", ["search", "address", "missing"])
-async def test_the_directory_is_asked_only_on_the_listed_occasions(
+async def test_the_directory_is_read_only_on_listed_occasions(
     hass: HomeAssistant,
     clock: HomeClock,
     account: Account,

@@ -704,7 +704,7 @@ async def test_a_revoked_sign_in_at_setup_has_one_notice(
     assert notice(hass, entry) is None
 
 
-async def test_a_disabled_account_asks_for_nothing(
+async def test_a_disabled_account_requests_no_sign_in(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     await async_reject_token(clock, account.simulator, aadsts=50173)

@@ -52,7 +52,7 @@ WITH_SECRET = {
 
 @pytest.mark.parametrize("changes", [WITH_SECRET, {}], ids=["another app", "the same app"])
 @pytest.mark.parametrize("answer", ["token", "error"])
-async def test_a_renewal_that_ends_after_a_new_sign_in_changes_nothing(
+async def test_a_refresh_that_ends_after_a_new_sign_in_changes_nothing(
     hass: HomeAssistant,
     account: Account,
     entry: PresenceConfigEntry,
@@ -89,7 +89,7 @@ async def test_a_renewal_that_ends_after_a_new_sign_in_changes_nothing(
     assert not list(entry.async_get_active_flows(hass, {SOURCE_REAUTH}))
 
 
-async def test_a_renewal_is_stored_as_long_as_the_app_stays(
+async def test_a_refresh_is_stored_unless_the_app_changed(
     hass: HomeAssistant, clock: HomeClock, account: Account, entry: PresenceConfigEntry
 ) -> None:
     expire(hass, entry)

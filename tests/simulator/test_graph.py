@@ -479,7 +479,7 @@ async def test_the_number_of_people(client: Client) -> None:
     assert (await client.get(path, token)).code == "Request_UnsupportedQuery"
 
 
-async def test_a_guest_can_not_list_people(client: Client) -> None:
+async def test_a_guest_cannot_list_people(client: Client) -> None:
     token = await client.token("User.ReadBasic.All", account="guest")
     response = await client.get("/v1.0/users", token)
     assert (response.status, response.code) == (403, "Authorization_RequestDenied")
