@@ -163,10 +163,10 @@ class AuthorizeEndpoint:
         requested = sorted(request.scopes.graph) if request.prompt == "consent" else missing
         if requested and decision is None:
             return AskConsent(person, requested)
+        self.consent.grant(request.app, person, requested)
         return self._issue_code(request, person)
 
     def _issue_code(self, request: AuthorizeRequest, person: Person) -> Redirect:
-        self.consent.grant(request.app, person, request.scopes)
         code = secrets.token_urlsafe(48)
         self.codes[code] = AuthorizationCode(request, person, self.clock.now() + CODE_LIFETIME)
         return Redirect(request.location(code=code, session_state=str(uuid4())))

@@ -1,5 +1,6 @@
 """Consent: sign-in to apps and permissions that are granted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 from urllib.parse import urlencode
@@ -26,6 +27,8 @@ class AdminConsentRequest:
     state: str | None
     scopes: frozenset[str] = frozenset()
     """Delegated permissions to grant."""
+    application: frozenset[str] = frozenset()
+    """Application permissions to grant."""
     is_v2: bool = False
 
     def location(self, **fields: str) -> str | None:
@@ -62,14 +65,14 @@ class Consent:
 
     def missing(self, app: App, person: Person, scopes: Scopes) -> list[str]:
         """List the permissions to ask for, or raise if only an administrator may grant them."""
-        missing = scopes.graph - self.tenant.granted(app, person)
+        missing = scopes.missing(self.tenant.granted(app, person))
         if missing and (self.tenant.user_consent == "blocked" or missing & ADMIN_ONLY):
             raise SignInError(90095 if self.tenant.admin_consent_requests else 90094)
         return sorted(missing)
 
-    def grant(self, app: App, person: Person, scopes: Scopes) -> None:
+    def grant(self, app: App, person: Person, permissions: Iterable[str]) -> None:
         """Grant an app a person's permissions."""
-        self.tenant.consents.setdefault((app.id, person.key), set()).update(scopes.graph)
+        self.tenant.consents.setdefault((app.id, person.key), set()).update(permissions)
 
     def read_admin_request(self, authority: str, params: Form) -> AdminConsentRequest:
         """Check an admin-consent request."""
@@ -78,8 +81,13 @@ class Consent:
         redirect_uri = params.get("redirect_uri", "")
         if redirect_uri and app.find_platform(redirect_uri) is None:
             raise SignInError(50011, redirect_uri)
-        scopes = frozenset(app.delegated)
-        return AdminConsentRequest(app, redirect_uri, params.get("state"), scopes)
+        return AdminConsentRequest(
+            app,
+            redirect_uri,
+            params.get("state"),
+            frozenset(app.delegated),
+            frozenset(app.application),
+        )
 
     def read_admin_request_v2(self, authority: str, params: Form) -> AdminConsentRequest:
         """Check an admin-consent request that names its scopes."""
@@ -87,10 +95,14 @@ class Consent:
             if not params.get(name):
                 raise SignInError(900144, name)
         request = self.read_admin_request(authority, params)
-        scopes = request.scopes
-        if self.tenant.admin_consent == "requested":
-            scopes = parse_scopes(params["scope"], request.app, self.authorities.deployment).graph
-        return replace(request, scopes=scopes, is_v2=True)
+        requested = parse_scopes(params["scope"], request.app, self.authorities.deployment)
+        return replace(
+            request,
+            scopes=requested.graph if self.tenant.admin_consent == "requested" else request.scopes,
+            # Only .default includes them.
+            application=request.application if requested.default else frozenset(),
+            is_v2=True,
+        )
 
     def grant_as_admin(self, request: AdminConsentRequest) -> str | None:
         """Grant an app permissions for the whole tenant and return the redirect."""

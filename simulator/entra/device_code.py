@@ -86,7 +86,7 @@ class DeviceCodeEndpoint:
             found.status = "declined"
             return
         person = self.consent.find_person(found.app, found.authority, account)
-        self.consent.missing(found.app, person, found.scopes)
-        self.consent.grant(found.app, person, found.scopes)
+        missing = self.consent.missing(found.app, person, found.scopes)
+        self.consent.grant(found.app, person, missing)
         found.person = person
         found.status = "accepted"

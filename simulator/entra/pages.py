@@ -76,8 +76,9 @@ class SignInPages:
         decision = form.get("decision")
         if not decision:
             permissions = [(scope, DELEGATED[scope]) for scope in sorted(wanted.scopes)]
-            application = [] if is_v2 else sorted(wanted.app.application)
-            permissions += [(scope, "For the application itself") for scope in application]
+            permissions += [
+                (scope, "For the application itself") for scope in sorted(wanted.application)
+            ]
             return render(
                 "consent.html", person=None, app=wanted.app, scopes=permissions, user_code=""
             )

@@ -1,5 +1,6 @@
 """Scopes: Graph's delegated permissions, and those of OpenID Connect."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,13 @@ class Scopes:
     graph: frozenset[str] = frozenset()
     openid: frozenset[str] = frozenset()
     prefix: str = ""
+    default: bool = False
+    """Whether Graph's were requested as `.default`."""
+
+    def missing(self, granted: Set[str]) -> frozenset[str]:
+        """Return the permissions that need consent."""
+        # With any permission granted, .default requests those that are.
+        return frozenset() if self.default and granted else self.graph - granted
 
 
 def parse_scopes(text: str, app: App, deployment: Deployment) -> Scopes:
@@ -47,4 +55,4 @@ def parse_scopes(text: str, app: App, deployment: Deployment) -> Scopes:
         raise SignInError(70011, ".default can't be combined with other scopes")
     if default:
         graph |= app.delegated
-    return Scopes(frozenset(graph), frozenset(openid), prefix)
+    return Scopes(frozenset(graph), frozenset(openid), prefix, default)

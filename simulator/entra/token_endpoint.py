@@ -91,7 +91,7 @@ class TokenEndpoint:
             if code_challenge(verifier, authorized.challenge_method) != authorized.challenge:
                 raise SignInError(501481)
         requested = parse_scopes(request.form.get("scope", ""), request.app, self.deployment)
-        if requested.graph - self.tenant.granted(request.app, code.person):
+        if requested.missing(self.tenant.granted(request.app, code.person)):
             raise SignInError(65001, error="consent_required")
         code.redeemed = True
         return self.tokens.issue(
@@ -148,7 +148,7 @@ class TokenEndpoint:
         scopes = token.scopes
         if request.form.get("scope"):
             scopes = parse_scopes(request.form["scope"], request.app, self.deployment)
-        if scopes.graph - self.tenant.granted(request.app, token.person):
+        if scopes.missing(self.tenant.granted(request.app, token.person)):
             raise SignInError(65001)
         token.used = self.clock.now()
         return self.tokens.issue(

@@ -150,7 +150,8 @@ class Tokens:
                 "oid": person.id,
                 "preferred_username": person.address,
             }
-        if "email" in scopes:
+        # A guest's is present by default.
+        if "email" in scopes or person.guest:
             claims["email"] = person.address
         return self._sign(claims | ({"nonce": nonce} if nonce else {}))
 

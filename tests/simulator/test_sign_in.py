@@ -3,6 +3,7 @@
 import base64
 from datetime import UTC, datetime, timedelta
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -275,6 +276,23 @@ async def test_admin_consent_to_scopes(client: Client, policy: Any, granted: set
 
 
 @pytest.mark.parametrize(
+    ("scope", "shown"),
+    [
+        ("https://graph.microsoft.com/.default", {"Presence.Read", "Presence.ReadWrite.All"}),
+        (SCOPE_URL, {"Presence.Read"}),
+    ],
+)
+async def test_admin_consent_to_application_permissions_needs_default(
+    client: Client, scope: str, shown: set[str]
+) -> None:
+    app = client.simulator.tenant.apps[PUBLIC_CLIENT_ID]
+    app.delegated, app.application = {"Presence.Read"}, {"Presence.ReadWrite.All"}
+    query = f"client_id={PUBLIC_CLIENT_ID}&redirect_uri={REDIRECT_URI}&scope={scope}"
+    page = await client.get(f"{client.simulator.url}/{TENANT_ID}/v2.0/adminconsent?{query}")
+    assert set(re.findall(r"<small>(Presence[^<]*)</small>", page.text)) == shown
+
+
+@pytest.mark.parametrize(
     ("changes", "code"),
     [
         ({"scope": ""}, 900144),
@@ -538,6 +556,26 @@ async def test_default_scope_requests_the_apps_permissions(client: Client) -> No
     assert scp == "Presence.Read Presence.ReadWrite User.Read openid"
 
 
+DEFAULT = "https://graph.microsoft.com/.default"
+
+
+async def test_default_scope_is_what_was_granted(client: Client) -> None:
+    await client.sign_in("Presence.Read")
+    token = await client.redeem(await client.code(scope=f"{DEFAULT} offline_access"), scope=DEFAULT)
+    assert token.json["scope"] == "https://graph.microsoft.com/Presence.Read"
+    form = {"grant_type": "refresh_token", "refresh_token": str(token.json["refresh_token"])}
+    again = await client.form("token", client_id=PUBLIC_CLIENT_ID, scope=DEFAULT, **form)
+    assert again.json["scope"] == token.json["scope"]
+
+
+async def test_default_scope_asks_for_all_with_a_prompt(client: Client) -> None:
+    await client.sign_in("Presence.Read")
+    code = await client.code(scope=DEFAULT, prompt="consent")
+    granted = {"Presence.Read", "Presence.ReadWrite", "User.Read"}
+    names = str((await client.redeem(code)).json["scope"]).split()
+    assert {name.rpartition("/")[2] for name in names} == granted
+
+
 async def test_the_id_token_is_signed_by_a_published_key(client: Client) -> None:
     code = await client.code(nonce="once", scope="openid profile email Presence.Read")
     token = str((await client.redeem(code)).json["id_token"])
@@ -567,6 +605,12 @@ async def test_the_id_token_matches_the_scopes(client: Client) -> None:
     token = (await client.sign_in("Presence.Read"))["id_token"]
     claims = jwt.decode(token, options={"verify_signature": False})
     assert not claims.keys() & {"name", "oid", "preferred_username", "email"}
+
+
+async def test_a_guests_id_token_has_an_address(client: Client) -> None:
+    token = (await client.sign_in("Presence.Read", account="guest"))["id_token"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["email"] == "guest@fabrikam.example"
 
 
 async def test_an_access_token_is_one_of_graphs(client: Client) -> None:
