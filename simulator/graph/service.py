@@ -150,21 +150,21 @@ class Graph:
     def _on_presence(
         self, request: GraphRequest, caller: Caller, version: str, segments: list[str]
     ) -> GraphResponse:
-        collection = False
+        entity_set = ""
         match segments:
             case ["me", "presence", *rest]:
                 person_id = _me(caller).id
             case ["users", person_id, "presence", *rest]:
                 pass
             case ["communications", "presences", person_id, *rest]:
-                collection = self.presences_as_collection
+                entity_set = "communications/presences"
             case _:
                 raise bad_request(f"Resource not found for the segment '{'/'.join(segments)}'.")
         self.throttle.count(caller.app.id, self.clock.now())
         person = self.tenant.find(parse_guid(person_id))
         if not rest:
             require_method(request, "GET")
-            return self._presence(caller, person, version, collection=collection)
+            return self._presence(caller, person, version, entity_set)
         action = ACTIONS.get(rest[0])
         if len(rest) > 1 or action is None or (action.location and not self.deployment.complete):
             raise bad_request(f"Resource not found for the segment '{rest[0]}'.")
@@ -181,17 +181,15 @@ class Graph:
         return GraphResponse()
 
     def _presence(
-        self, caller: Caller, person: Person | None, version: str, *, collection: bool
+        self, caller: Caller, person: Person | None, version: str, entity_set: str
     ) -> GraphResponse:
         check_permission(caller, READ_PRESENCE, person)
         found = _require(person)
         body = self.reads.read(found, own=found is caller.person, complete=self.deployment.complete)
-        if collection:
-            context = self._context(version, "communications/presences")
-            return GraphResponse(body=context | {"value": [body]})
-        return GraphResponse(
-            body=self._context(version, f"users('{found.id}')/presence/$entity") | body
-        )
+        if entity_set and self.presences_as_collection:
+            return GraphResponse(body=self._context(version, entity_set) | {"value": [body]})
+        name = entity_set or f"users('{found.id}')/presence"
+        return GraphResponse(body=self._context(version, f"{name}/$entity") | body)
 
     def _presences(self, request: GraphRequest, caller: Caller, version: str) -> GraphResponse:
         require_method(request, "POST")

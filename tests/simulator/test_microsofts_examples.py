@@ -89,6 +89,8 @@ async def test_communications_returns_an_object_like_the_metadata(client: Client
     token = await client.token("Presence.Read.All")
     response = await client.get(f"/v1.0/communications/presences/{KIM}", token)
     assert response.json["id"] == KIM
+    context = str(response.json["@odata.context"])
+    assert context.endswith("/v1.0/$metadata#communications/presences/$entity")
 
 
 async def test_communications_can_return_a_collection_like_the_page(client: Client) -> None:
