@@ -7,6 +7,7 @@ properties a body may have.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import re
 from typing import Final
 from urllib.parse import unquote, urlencode, urlsplit
 from uuid import uuid4
@@ -46,6 +47,7 @@ from .users import (
 
 PEOPLE_LIMIT: Final = 650
 VERSIONS: Final = ("v1.0", "beta")
+_KEY: Final = re.compile(r"/(\w+)\((?:'|%27)([^/]+?)(?:'|%27)\)(?=/|$)")
 _SEGMENTS: Final = {
     name.lower(): name
     for name in (
@@ -91,7 +93,9 @@ class Graph:
 
     def _route(self, request: GraphRequest) -> GraphResponse:
         path = urlsplit(request.url).path
-        _, version, *segments = [_canonical(unquote(part)) for part in path.split("/")]
+        # A key can be a segment of its own or stand in parentheses.
+        parts = _KEY.sub(r"/\1/\2", path).split("/")
+        _, version, *segments = [_canonical(unquote(part)) for part in parts]
         if (version, segments) == ("oidc", ["userinfo"]):
             return _user_info(request, self._caller(request), self.deployment)
         if version not in VERSIONS:
@@ -239,7 +243,7 @@ class Graph:
         start, size = parse_paging(query)
         names = f"({','.join(selected(query))})" if selected(query) else ""
         body: Json = self._context(version, f"users{names}")
-        if query.get("$count") == "true":
+        if query.get("$count") == "true" and not start:
             body["@odata.count"] = len(people)
         if start + size < len(people):
             more = urlencode(query | {"$skiptoken": str(start + size)})

@@ -178,6 +178,8 @@ def parse_options(text: str, version: str) -> dict[str, str]:
         if version == "beta" and f"${option}" in _LIST_OPTIONS:
             option = f"${option}"
         name = option if option.startswith("$") else written
+        if (name, value.lower()) == ("$format", "json"):
+            continue
         if name in query and name.startswith("$"):
             raise GraphError(
                 400, "Request_BadRequest", f"The query option '{written}' occurs twice."

@@ -360,6 +360,11 @@ async def test_the_error_body_names_the_request(client: Client) -> None:
         ("GET", "/v2.0/me/presence", 400),
         ("GET", "/V1.0/Me/Presence", 200),
         ("GET", f"/v1.0/USERS/{ROBIN}/presence", 200),
+        ("GET", f"/v1.0/users('{ROBIN}')/presence", 200),
+        ("GET", f"/v1.0/users(%27{ROBIN}%27)/presence", 200),
+        ("GET", f"/v1.0/users({ROBIN})/presence", 400),
+        ("GET", "/v1.0/me/presence?$format=json", 200),
+        ("GET", "/v1.0/me/presence?$format=xml", 400),
     ],
 )
 async def test_paths_and_methods(client: Client, method: str, path: str, status: int) -> None:
@@ -465,6 +470,9 @@ async def test_people_are_counted_on_demand(client: Client) -> None:
         "/v1.0/users?$count=true&$top=1", token, ConsistencyLevel="eventual"
     )
     assert response.json["@odata.count"] == 4
+    following = str(response.json["@odata.nextLink"])
+    more = await client.get(following, token, ConsistencyLevel="eventual")
+    assert (more.status, "@odata.count" in more.json) == (200, False)
 
 
 async def test_the_number_of_people(client: Client) -> None:
