@@ -8,7 +8,7 @@ from typing import Any, cast
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -31,7 +31,7 @@ from tests.home.account import Account, error_key, suggested
 from tests.home.clock import HomeClock
 from tests.home.people import async_add
 from tests.home.states import state
-from tests.home.test_people import ALEX, async_get
+from tests.home.test_people import ALEX, async_get, issues
 
 FORM: dict[str, Any] = {
     "cloud": "simulator",
@@ -564,3 +564,19 @@ async def test_concurrent_writes_are_confirmed_together(
 
     assert paths.count("setStatusMessage") == 2
     assert paths.count("getPresencesByUserId") <= 2
+
+
+async def test_an_app_whose_people_all_left_is_set_up_again(
+    hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
+) -> None:
+    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(3)]
+    await async_add(hass, entry, "Crowd", *people)
+    for person in people:
+        simulator.tenant.remove_person(person.key)
+    simulator.faults.add("POST *getPresencesByUserId", status=404)
+    await hass.config_entries.async_reload(entry.entry_id)
+    for _ in range(15):
+        await clock.async_advance(11)
+
+    assert entry.state is ConfigEntryState.LOADED
+    assert issues(hass) == ["person_gone"] * 3

@@ -33,15 +33,16 @@ class MissingPeople:
     async def async_read(
         self, read: Callable[[list[str]], Awaitable[dict[str, Presence]]]
     ) -> tuple[dict[str, Presence], GraphRejectedError | None]:
-        """Return what can be read, and the error if everyone was rejected."""
+        """Return what can be read, and the error if everyone was rejected again."""
         now = monotonic()
         # Deleted people can spoil a request and are rarely in it.
         ids = [each for each in self._person_ids if self._deleted.get(each, now) <= now]
         try:
             return await read(ids), None
         except GraphRejectedError as err:
-            # All of them may have been deleted: the directory knows.
-            return {}, None if self._deleted.keys() >= set(ids) else err
+            # All of them may have been deleted. The directory knows, once the account is set up.
+            expected = set(ids) - self._deleted.keys()
+            return {}, err if expected and expected <= self._missing.keys() else None
 
     def mark_deleted(self, person_id: str) -> None:
         """Remember that a person is no longer in the directory."""
