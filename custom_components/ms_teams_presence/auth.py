@@ -36,7 +36,7 @@ from .entra.token_state import TokenState
 from .graph.clouds import CLOUDS, DEFAULT_CLOUD
 from .graph.throttling import Endpoint, Throttle
 
-# Seconds until a sign-in is tried again that may not be refused then: Entra blocks loops.
+# Seconds until a rejected sign-in is retried; Entra blocks loops.
 _REFUSED_FOR: Final = 600.0
 _IT_TEXT: Final = f"{REPOSITORY}/blob/main/docs/setup.md#a-text-for-your-it-department"
 # Bytes of the nonce that tells two attempts of one flow apart.

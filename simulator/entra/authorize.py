@@ -16,7 +16,7 @@ from simulator.wire import Form, base64url
 
 from .authorities import Authorities
 from .consent import Consent, Decision
-from .errors import SignInError
+from .errors import SignInError, reject_resource, require
 from .scopes import Scopes, parse_scopes
 
 CODE_LIFETIME: Final = timedelta(minutes=10)
@@ -187,11 +187,8 @@ def code_challenge(verifier: str, method: str) -> str:
 
 
 def _check(request: AuthorizeRequest, params: Form) -> None:
-    for name in ("response_type", "scope"):
-        if not params.get(name):
-            raise SignInError(900144, name)
-    if "resource" in params:
-        raise SignInError(901002)
+    require(params, "response_type", "scope")
+    reject_resource(params)
     types = set(params["response_type"].split())
     if types != {"code"}:
         # No app here has the implicit grant.

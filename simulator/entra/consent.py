@@ -9,7 +9,7 @@ from simulator.tenant import ADMIN_ONLY, App, Person, Tenant
 from simulator.wire import Form
 
 from .authorities import Authorities, is_shared
-from .errors import SignInError
+from .errors import SignInError, require
 from .scopes import Scopes, parse_scopes
 
 type Decision = Literal["accept", "deny", "cancel"]
@@ -91,9 +91,7 @@ class Consent:
 
     def read_admin_request_v2(self, authority: str, params: Form) -> AdminConsentRequest:
         """Check an admin-consent request that names its scopes."""
-        for name in ("redirect_uri", "scope"):
-            if not params.get(name):
-                raise SignInError(900144, name)
+        require(params, "redirect_uri", "scope")
         request = self.read_admin_request(authority, params)
         requested = parse_scopes(params["scope"], request.app, self.authorities.deployment)
         return replace(

@@ -12,7 +12,7 @@ from simulator.wire import Form, Json
 
 from .authorities import Authorities
 from .consent import Consent, Decision
-from .errors import SignInError
+from .errors import SignInError, reject_resource, require
 from .scopes import Scopes, parse_scopes
 
 DEVICE_CODE_LIFETIME: Final = timedelta(minutes=15)
@@ -47,10 +47,8 @@ class DeviceCodeEndpoint:
         """Issue a device code."""
         self.authorities.check(authority)
         app = self.authorities.find_app(authority, form.get("client_id", ""))
-        if "resource" in form:
-            raise SignInError(901002)
-        if not form.get("scope"):
-            raise SignInError(900144, "scope")
+        reject_resource(form)
+        require(form, "scope")
         scopes = parse_scopes(form["scope"], app, self.deployment)
         device_code = secrets.token_urlsafe(64)
         user_code = "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(9))

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
+from simulator.wire import Form
+
 
 @dataclass(frozen=True)
 class SignInErrorKind:
@@ -149,3 +151,16 @@ class SignInError(Exception):
         if self.kind.suberror:
             body["suberror"] = self.kind.suberror
         return body
+
+
+def require(params: Form, *names: str) -> None:
+    """Require parameters."""
+    for name in names:
+        if not params.get(name):
+            raise SignInError(900144, name)
+
+
+def reject_resource(params: Form) -> None:
+    """Reject the parameter that scopes have replaced."""
+    if "resource" in params:
+        raise SignInError(901002)

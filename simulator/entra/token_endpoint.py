@@ -14,7 +14,7 @@ from .authorities import Authorities, is_shared
 from .authorize import AuthorizationCode, AuthorizeEndpoint, code_challenge
 from .client_authentication import ClientAuthentication
 from .device_code import DeviceCodeEndpoint
-from .errors import SignInError
+from .errors import SignInError, reject_resource, require
 from .scopes import parse_scopes
 from .tokens import RefreshToken, Tokens
 
@@ -36,12 +36,6 @@ class TokenRequest:
     def client_info(self) -> bool:
         """Whether the client asks for `client_info`, as MSAL does."""
         return self.form.get("client_info") == "1"
-
-    def require(self, *names: str) -> None:
-        """Require fields of the form."""
-        for name in names:
-            if not self.form.get(name):
-                raise SignInError(900144, name)
 
 
 @dataclass
@@ -66,18 +60,16 @@ class TokenEndpoint:
             DEVICE_GRANT: self._redeem_device_code,
             "client_credentials": self._client_credentials,
         }
-        grant_type = form.get("grant_type")
-        if not grant_type:
-            raise SignInError(900144, "grant_type")
+        require(form, "grant_type")
+        grant_type = form["grant_type"]
         if grant_type not in grants:
             raise SignInError(70003, grant_type)
-        if "resource" in form:
-            raise SignInError(901002)
+        reject_resource(form)
         app = self.authorities.find_app(authority, form.get("client_id", ""))
         return grants[grant_type](TokenRequest(authority, app, form, origin))
 
     def _redeem_code(self, request: TokenRequest) -> Json:
-        request.require("code", "redirect_uri")
+        require(request.form, "code", "redirect_uri")
         code = self.authorize_endpoint.codes.get(request.form["code"])
         if code is None:
             raise SignInError(9002313, "code", error="invalid_grant")
@@ -114,7 +106,7 @@ class TokenEndpoint:
             raise SignInError(70000, "the redirect URI is not the one of the code")
 
     def _redeem_device_code(self, request: TokenRequest) -> Json:
-        request.require("device_code")
+        require(request.form, "device_code")
         if not request.app.public_client_flows:
             raise SignInError(7000218)
         self._authenticate(request, "public")
@@ -137,7 +129,7 @@ class TokenEndpoint:
         )
 
     def _refresh(self, request: TokenRequest) -> Json:
-        request.require("refresh_token")
+        require(request.form, "refresh_token")
         token = self.tokens.refresh_tokens.get(request.form["refresh_token"])
         if token is None:
             raise SignInError(9002313, "refresh_token", error="invalid_grant")
@@ -177,7 +169,7 @@ class TokenEndpoint:
         app, form = request.app, request.form
         if is_shared(request.authority):
             raise SignInError(9001023)
-        request.require("scope")
+        require(request.form, "scope")
         if request.origin:
             raise SignInError(9002326)
         if not (form.get("client_secret") or form.get("client_assertion")):

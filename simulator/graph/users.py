@@ -23,7 +23,7 @@ _ORDER: Final = re.compile(r"(displayName|userPrincipalName)(?: +(asc|desc))?")
 _LIST_OPTIONS: Final = frozenset(
     {"$search", "$filter", "$top", "$select", "$count", "$orderby", "$skiptoken"}
 )
-# Properties that nobody here has; others are not simulated.
+# Properties that are always null; others are not simulated.
 _UNSET: Final = (
     *("city", "companyName", "country", "department", "employeeId", "postalCode", "state"),
     *("streetAddress", "usageLocation"),

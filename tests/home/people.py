@@ -5,7 +5,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
-from simulator import Person
+from simulator import Person, Simulator
 
 
 async def async_search(
@@ -29,3 +29,12 @@ async def async_add(
     )
     assert flow["type"] is FlowResultType.CREATE_ENTRY, flow
     await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def async_add_crowd(
+    hass: HomeAssistant, entry: PresenceConfigEntry, simulator: Simulator, number: int
+) -> list[Person]:
+    """Create people in the directory and add them."""
+    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(number)]
+    await async_add(hass, entry, "Crowd", *people)
+    return people

@@ -29,7 +29,7 @@ from simulator.tenant import (
 from tests.home import account as people
 from tests.home.account import Account, error_key, suggested
 from tests.home.clock import HomeClock
-from tests.home.people import async_add
+from tests.home.people import async_add, async_add_crowd
 from tests.home.states import state
 from tests.home.test_people import ALEX, async_get, issues
 
@@ -569,8 +569,7 @@ async def test_concurrent_writes_are_confirmed_together(
 async def test_an_app_whose_people_all_left_is_set_up_again(
     hass: HomeAssistant, clock: HomeClock, entry: PresenceConfigEntry, simulator: Simulator
 ) -> None:
-    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(3)]
-    await async_add(hass, entry, "Crowd", *people)
+    people = await async_add_crowd(hass, entry, simulator, 3)
     for person in people:
         simulator.tenant.remove_person(person.key)
     simulator.faults.add("POST *getPresencesByUserId", status=404)

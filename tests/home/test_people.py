@@ -26,7 +26,7 @@ from tests.home import repairs
 from tests.home.account import Account
 from tests.home.clock import HomeClock
 from tests.home.log import complaints
-from tests.home.people import async_add, async_search
+from tests.home.people import async_add, async_add_crowd, async_search
 from tests.home.states import state
 
 ALEX = "sensor.alex_example_availability"
@@ -620,8 +620,7 @@ async def test_many_missing_people_are_looked_up_one_at_a_time(
     entry: PresenceConfigEntry,
     simulator: Simulator,
 ) -> None:
-    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(20)]
-    await async_add(hass, entry, "Crowd", *people)
+    await async_add_crowd(hass, entry, simulator, 20)
     empty = simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
     waiting = simulator.faults.add("GET /v1.0/users/*", loss="hang")
     for _ in range(2):
@@ -640,8 +639,7 @@ async def test_a_failing_directory_is_asked_about_one_missing_person(
     entry: PresenceConfigEntry,
     simulator: Simulator,
 ) -> None:
-    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(5)]
-    await async_add(hass, entry, "Crowd", *people)
+    await async_add_crowd(hass, entry, simulator, 5)
     simulator.faults.add("POST *getPresencesByUserId", json={"value": []})
     failing = simulator.faults.add("GET /v1.0/users/*", status=503)
     for _ in range(4):
@@ -859,8 +857,7 @@ async def test_colleagues_who_left_together_are_gone_and_may_return(
     simulator: Simulator,
     status: int,
 ) -> None:
-    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(3)]
-    await async_add(hass, entry, "Crowd", *people)
+    people = await async_add_crowd(hass, entry, simulator, 3)
     for person in people:
         simulator.tenant.remove_person(person.key)
     rejected = simulator.faults.add("POST *getPresencesByUserId", status=status)
@@ -899,8 +896,7 @@ async def test_a_graph_that_rejects_all_colleagues_is_not_flooded(
     number: int,
     most: int,
 ) -> None:
-    people = [simulator.tenant.add_person(f"crowd{n}", f"Crowd {n}") for n in range(number)]
-    await async_add(hass, entry, "Crowd", *people)
+    await async_add_crowd(hass, entry, simulator, number)
     trouble = simulator.faults.add("POST *getPresencesByUserId", status=status)
     for _ in range(60):
         await clock.async_advance(10)

@@ -17,7 +17,7 @@ from custom_components.ms_teams_presence.const import DOMAIN
 from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from tests.home.account import Account
-from tests.home.clock import HomeClock
+from tests.home.clock import HomeClock, shift_system_clock
 from tests.home.states import state
 
 COLLEAGUE = "sensor.alex_example_availability"
@@ -416,8 +416,7 @@ async def test_a_changed_system_clock_does_not_affect_polling(
     monkeypatch: pytest.MonkeyPatch,
     hours: int,
 ) -> None:
-    now = dt_util.utcnow
-    monkeypatch.setattr(dt_util, "utcnow", lambda: now() + timedelta(hours=hours))
+    shift_system_clock(monkeypatch, timedelta(hours=hours))
 
     assert 12 <= await async_polls_during(clock, simulator, 60) <= 15
     assert state(hass, AVAILABILITY) == "available"
@@ -435,9 +434,7 @@ async def test_a_message_expires_with_one_poll_if_clocks_differ(
     minutes: int,
     lingers: bool,  # noqa: FBT001
 ) -> None:
-    utcnow = dt_util.utcnow
-    off = timedelta(minutes=minutes)
-    ends_at = utcnow() + timedelta(minutes=7, seconds=20)
+    ends_at = dt_util.utcnow() + timedelta(minutes=7, seconds=20)
     body = {
         "id": robin.id,
         "availability": "Offline",
@@ -450,7 +447,7 @@ async def test_a_message_expires_with_one_poll_if_clocks_differ(
             },
         },
     }
-    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + off)
+    shift_system_clock(monkeypatch, timedelta(minutes=minutes))
     own_presence = simulator.faults.add(ME, json=body)
     await async_update_entity(hass)
     assert state(hass, MESSAGE) == "Lunch"

@@ -15,7 +15,7 @@ from custom_components.ms_teams_presence.runtime import PresenceConfigEntry
 from simulator import Person, Simulator
 from simulator.tenant import PUBLIC_CLIENT_ID
 from tests.home.account import Account
-from tests.home.clock import HomeClock
+from tests.home.clock import HomeClock, shift_system_clock
 from tests.home.log import complaints
 from tests.home.states import state
 from tests.home.test_set_means_set import (
@@ -306,9 +306,7 @@ async def test_available_is_renewed_after_the_system_clock_changes(
     robin.close_teams()
     await async_prefer(hass, "available", duration="02:00:00")
     await async_act(hass, "set_presence", activity="available", duration="00:30:00")
-    utcnow = dt_util.utcnow
-    shift = timedelta(hours=hours)
-    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + shift)
+    shift_system_clock(monkeypatch, timedelta(hours=hours))
     for _ in range(29):
         await clock.async_advance(MINUTE)
         assert (robin.availability, robin.activity) == ("Available", "Available")
@@ -338,9 +336,7 @@ async def test_a_session_without_a_preference_is_renewed_after_the_system_clock_
 ) -> None:
     robin.close_teams()
     await async_act(hass, "set_presence", activity="available", duration="00:30:00")
-    utcnow = dt_util.utcnow
-    shift = timedelta(hours=hours)
-    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() + shift)
+    shift_system_clock(monkeypatch, timedelta(hours=hours))
     for _ in range(29):
         await clock.async_advance(MINUTE)
         # A preference would hide that the session is inactive.
@@ -362,8 +358,7 @@ async def test_a_session_is_renewed_after_a_restart_with_an_earlier_clock(
     robin.close_teams()
     await async_act(hass, "set_presence", activity="available", duration="00:30:00")
     await hass.config_entries.async_unload(entry.entry_id)
-    utcnow = dt_util.utcnow
-    monkeypatch.setattr(dt_util, "utcnow", lambda: utcnow() - timedelta(hours=3))
+    shift_system_clock(monkeypatch, timedelta(hours=-3))
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     for _ in range(29):

@@ -93,7 +93,7 @@ class AppRegistration:
 
     @property
     def title(self) -> str:
-        """Return the config entry's title; an object ID would only be a row of digits."""
+        """Return the config entry's title, without a directory ID."""
         return _title(_NAMELESS, self.tenant if "." in self.tenant else "")
 
     @property

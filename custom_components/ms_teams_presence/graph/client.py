@@ -13,7 +13,7 @@ from urllib.parse import quote
 from aiohttp import ClientSession, hdrs
 
 from .clouds import Cloud
-from .errors import GraphRejectedError, GraphUnavailableError
+from .errors import NOT_FOUND, GraphRejectedError, GraphUnavailableError
 from .http import GraphHttp, TokenProvider, check_is_no_page, parse_json
 from .models import (
     Activity,
@@ -29,8 +29,6 @@ from .rejected import RejectedPeople
 from .text import GUID
 from .time_zones import is_loaded, time_zone
 
-# Graph's answers if an id or address belongs to no one.
-_NOT_FOUND: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 # How many people a search returns.
 SEARCH_LIMIT: Final = 25
 _USER_MEMBERS: Final = "id,displayName,mail,userPrincipalName"
@@ -178,7 +176,7 @@ class PresenceClient:
                 hdrs.METH_GET, path, params={"$select": _USER_MEMBERS}
             )
         except GraphRejectedError as err:
-            if err.status not in _NOT_FOUND:
+            if err.status not in NOT_FOUND:
                 raise
         else:
             if (person := Person.from_graph(parse_json(content))) is None:

@@ -3,7 +3,11 @@
 https://learn.microsoft.com/graph/errors
 """
 
-from typing import override
+from http import HTTPStatus
+from typing import Final, override
+
+# Statuses if an id or address belongs to no one.
+NOT_FOUND: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 
 
 class GraphError(Exception):

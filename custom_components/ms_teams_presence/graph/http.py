@@ -138,7 +138,7 @@ async def async_read_body(response: ClientResponse, limit: int) -> bytes | None:
 
 
 def is_outage(status: int) -> bool:
-    """Return whether a status passes by itself."""
+    """Return whether a status is temporary."""
     return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 

@@ -3,17 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from itertools import batched
 from time import monotonic
 from typing import Final
 
-from .errors import GraphRejectedError
+from .errors import NOT_FOUND, GraphRejectedError
 
 # How many people one request may be about.
 _MAX_PEOPLE: Final = 650
-# Graph's answers that may be about an id; 0 if an id can't be sent. Others are about the request.
-_ABOUT_IDS: Final = frozenset({0, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
+# Statuses that may be about an id; 0 if an id can't be sent. Others are about the request.
+_ABOUT_IDS: Final = NOT_FOUND | {0}
 # How many requests a search may split, and until it finds the first person who can be read: ten
 # lead from 650 ids to one.
 _MAX_SPLITS: Final = 50
@@ -29,7 +28,7 @@ type _Read[T] = Callable[[tuple[str, ...]], Awaitable[list[T]]]
 
 @dataclass(slots=True)
 class _Outcome:
-    """What one read has found out."""
+    """Result of one read."""
 
     answers: int = 0
     splits: int = 0
